@@ -1,0 +1,203 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+	"provision/provision/resource"
+)
+
+// Hello is the start of the line that an agent prints first; a nonce chosen by
+// the operator (argv) follows, then a newline.
+const Hello = "PROVISION/1 "
+
+// Methods that an agent answers.
+const (
+	MethodFacts    = "facts"    // FactsParams → facts.Host
+	MethodPlan     = "plan"     // PlanParams → PlanResult
+	MethodLock     = "lock"     // LockParams → LockResult
+	MethodApply    = "apply"    // ApplyParams → ApplyResult
+	MethodRemove   = "remove"   // RemoveParams → ApplyResult
+	MethodIdentity = "identity" // IdentityParams → IdentityResult
+	MethodSign     = "sign"     // system.SignRequest → SignResult
+	MethodRoster   = "roster"   // facts.Roster → Empty
+	MethodCommit   = "commit"   // Empty → Empty: compacts the ledger, drops unused blobs
+	MethodJournal  = "journal"  // JournalParams → JournalResult: last log lines of a unit
+)
+
+// MethodAskSign is answered by the operator: system.SignRequest → SignResult.
+const MethodAskSign = "ask.sign"
+
+// Empty is a result or parameter without content.
+type Empty struct{}
+
+// FactsParams asks for the facts.
+type FactsParams struct{}
+
+// PlanParams are all resources wanted on the host.
+type PlanParams struct {
+	Resources []resource.Resource `json:"resources"`
+	// DigestKey keys the digests of secrets in changes (HMAC-SHA256).
+	DigestKey []byte `json:"digest_key,omitempty"`
+}
+
+// PlanResult says what differs.
+type PlanResult struct {
+	// Items are the resources with changes only, in the order asked.
+	Items []PlanItem `json:"items"`
+	// Removed are ledger entries that are no longer wanted, in the reverse
+	// order of their first apply.
+	Removed []facts.Resource `json:"removed,omitempty"`
+	// Restarts are the open records by unit.
+	Restarts map[string]facts.Restart `json:"restarts,omitempty"`
+	// Running are the units, of those wanted or triggered, that are active.
+	Running []string `json:"running,omitempty"`
+	// Missing are wanted blobs that the host lacks, with what it has of them.
+	Missing map[string]int64 `json:"missing,omitempty"`
+	// Digest covers all that was observed; it moves when the host does.
+	Digest string `json:"digest"`
+}
+
+// PlanItem is one resource that differs, or that could not be observed.
+type PlanItem struct {
+	ID           string            `json:"id"`
+	Changes      []resource.Change `json:"changes,omitempty"`
+	Irreversible bool              `json:"irreversible,omitempty"`
+	Error        *Error            `json:"error,omitempty"`
+}
+
+// LockParams asks for the host's lock. Epoch must exceed every earlier one.
+type LockParams struct {
+	Holder string `json:"holder"` // user@machine pid, for people
+	Epoch  uint64 `json:"epoch"`
+}
+
+// LockResult says who has it.
+type LockResult struct {
+	Granted bool      `json:"granted"`
+	Holder  string    `json:"holder"`
+	Since   time.Time `json:"since"`
+	Epoch   uint64    `json:"epoch"` // highest seen
+}
+
+// ApplyParams makes one resource so. Only the holder of the lock may.
+type ApplyParams struct {
+	Epoch    uint64            `json:"epoch"`
+	Resource resource.Resource `json:"resource"`
+	// Act on the unit that is the resource: only for kind unit, when the plan
+	// says restart or reload. The agent acts only if its record is still open.
+	Act bool `json:"act,omitempty"`
+}
+
+// ApplyResult is a finished change.
+type ApplyResult struct {
+	Changed bool `json:"changed"`
+}
+
+// RemoveParams restores what stood before a ledger entry, and forgets it.
+type RemoveParams struct {
+	Epoch uint64 `json:"epoch"`
+	ID    string `json:"id"`
+}
+
+// IdentityParams is one act of the birth or the copy of a cluster's identity.
+type IdentityParams struct {
+	Act      string            `json:"act"` // "create", "put", "commit", "export", "discard"
+	Epoch    uint64            `json:"epoch"`
+	UUID     string            `json:"uuid"`
+	Cluster  string            `json:"cluster"`
+	CALife   time.Duration     `json:"ca_life,omitempty"`
+	Items    []string          `json:"items,omitempty"`    // for create and export
+	Identity *facts.Identity   `json:"identity,omitempty"` // for put
+	Material map[string][]byte `json:"material,omitempty"` // for put: item name → PEM or YAML
+}
+
+// IdentityResult answers create and export. Material is secret: it stays in
+// the operator's memory.
+type IdentityResult struct {
+	Identity *facts.Identity   `json:"identity,omitempty"`
+	Material map[string][]byte `json:"material,omitempty"`
+}
+
+// SignResult is a certificate as PEM.
+type SignResult struct {
+	Certificate []byte `json:"certificate"`
+}
+
+// SignParams is what MethodSign takes.
+type SignParams = system.SignRequest
+
+// JournalParams asks for the last lines of a unit's log.
+type JournalParams struct {
+	Unit  string `json:"unit"`
+	Lines int    `json:"lines"`
+}
+
+// JournalResult holds them.
+type JournalResult struct {
+	Lines []string `json:"lines"`
+}
+
+// StreamHeader is the first line of every stream but the control stream.
+type StreamHeader struct {
+	Type    string `json:"type"`              // "dial"
+	Address string `json:"address,omitempty"` // host:port as seen from the host
+}
+
+// StreamReply is the agent's line in answer; bytes follow when Error is nil.
+type StreamReply struct {
+	Error *Error `json:"error,omitempty"`
+}
+
+// BlobHeader starts each blob on the standard input of "provision-agent blobs",
+// one JSON line, followed by Size-Offset bytes of content (zstd frames of it
+// when Zstd, preceded by their length in the header). The agent answers one
+// JSON line BlobReply per blob.
+type BlobHeader struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	Offset int64  `json:"offset"`
+	Zstd   bool   `json:"zstd,omitempty"`
+	// Length is the number of bytes that follow.
+	Length int64 `json:"length"`
+}
+
+// BlobReply says how a blob arrived.
+type BlobReply struct {
+	SHA256 string `json:"sha256"`
+	Error  *Error `json:"error,omitempty"`
+}
+
+// Code classifies errors, so that callers need not read texts.
+type Code string
+
+// The codes.
+const (
+	CodeInternal   Code = "internal"
+	CodeBadRequest Code = "bad_request"
+	CodeLocked     Code = "locked"      // another operator holds the lock
+	CodeStale      Code = "stale_epoch" // a later operator took over
+	CodeForeign    Code = "foreign"     // the host belongs to another cluster
+	CodeNewer      Code = "newer_format"
+	CodeMissing    Code = "missing_blob"
+	CodeFailed     Code = "failed" // the change itself failed
+	CodeCanceled   Code = "canceled"
+)
+
+// Error crosses the wire. Detail is the tail of a command's output or log.
+type Error struct {
+	Code    Code            `json:"code"`
+	Message string          `json:"message"`
+	Detail  string          `json:"detail,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Detail == "" {
+		return e.Message
+	}
+	return e.Message + "\n" + e.Detail
+}

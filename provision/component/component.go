@@ -1,0 +1,74 @@
+package component
+
+import (
+	"fmt"
+	"net/netip"
+
+	"provision/provision/bundle"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+)
+
+// Rollout says how changes of a component travel over running hosts.
+type Rollout string
+
+// The rollouts. A first installation is always parallel.
+const (
+	Parallel   Rollout = "parallel"
+	OneAtATime Rollout = "one-at-a-time"
+)
+
+// Component is a part of a cluster that runs on hosts.
+type Component interface {
+	// Name is a component's name in plans: "etcd".
+	Name() string
+	// Runs reports whether the host runs the component.
+	Runs(cluster *Cluster, host inventory.Host) bool
+	// Desired says which resources the host must have. Pure.
+	Desired(cluster *Cluster, host inventory.Host) ([]resource.Resource, error)
+	// Artifacts are the names of the bundle's artifacts that the host needs,
+	// so that they can be pulled or built before anything changes.
+	Artifacts(cluster *Cluster) []bundle.Ref
+	Rollout() Rollout
+	// Gate is the unit whose start (Type=notify) or state says that the
+	// component works on a host; "" for none. With OneAtATime the next host
+	// waits for Check.
+	Gate() Gate
+}
+
+// Gate says how to know that a component works on a host after a change.
+// The zero Gate is always passed.
+type Gate struct {
+	// URL is asked on the host through the agent (https://127.0.0.1:6443/readyz)
+	// until it answers 200.
+	URL string
+	// CA, Cert and Key are files on the host.
+	CA string
+}
+
+// Cluster is what components know: inventory, facts, identity, artifacts and
+// the network's assignments. It is never changed by them.
+type Cluster struct {
+	Inventory *inventory.Inventory
+	Facts     map[string]facts.Host // by host name; hosts that did not answer are missing
+	Identity  facts.Identity        // UUID and public CA certificates
+	Artifacts bundle.Resolver
+	// PodCIDRs are the pod ranges by host, as network/plan assigned them.
+	PodCIDRs map[string]netip.Prefix
+	// EtcdMembers are the members known before this run, by name → peer URL;
+	// empty when the cluster is new.
+	EtcdMembers map[string]string
+}
+
+// Fact returns the facts of a host, or an error that says it did not answer.
+func (c *Cluster) Fact(host string) (facts.Host, error) {
+	f, ok := c.Facts[host]
+	if !ok {
+		return f, fmt.Errorf("host %s did not answer, so its facts are unknown", host)
+	}
+	return f, nil
+}
+
+// ServiceIP is the address of the kubernetes service: the first of the range.
+func (c *Cluster) ServiceIP() netip.Addr { return c.Inventory.Network.Services.Addr().Next() }

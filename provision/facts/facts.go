@@ -1,0 +1,102 @@
+package facts
+
+import "time"
+
+// Host is what an agent says of its host in the first exchange. Everything in
+// it comes from a machine and is to be treated as such.
+type Host struct {
+	Hostname   string    `json:"hostname"`
+	MachineID  string    `json:"machine_id"`
+	BootID     string    `json:"boot_id"`
+	Arch       string    `json:"arch"` // GOARCH: amd64, arm64
+	Kernel     string    `json:"kernel"`
+	OS         OS        `json:"os"`
+	CPUs       int       `json:"cpus"`
+	MemoryKiB  int64     `json:"memory_kib"`
+	Cgroup     int       `json:"cgroup"` // 1 or 2; hybrid counts as 1
+	Systemd    int       `json:"systemd"`
+	Container  string    `json:"container,omitempty"` // systemd-nspawn, lxc…; "" on metal and VMs
+	Addresses  []Address `json:"addresses"`
+	Clock      time.Time `json:"clock"`
+	Resolver   string    `json:"resolver"`      // resolv.conf that names real servers
+	Init       string    `json:"init"`          // name of process 1
+	Lab        string    `json:"lab,omitempty"` // content of the lab marker, "" on real hosts
+	Rebooting  bool      `json:"rebooting,omitempty"`
+	Capability uint64    `json:"capability"` // bounding set of the agent
+	Owned      Owned     `json:"owned"`
+	// Blobs are the sha256 of the verified blobs the host has.
+	Blobs []string `json:"blobs,omitempty"`
+}
+
+// OS is /etc/os-release.
+type OS struct {
+	ID       string `json:"id"`
+	Version  string `json:"version"`
+	Codename string `json:"codename"`
+	Name     string `json:"name"`
+}
+
+// Address is one address of an interface.
+type Address struct {
+	Interface string `json:"interface"`
+	CIDR      string `json:"cidr"`
+	MTU       int    `json:"mtu"`
+}
+
+// Owned is what the ledger says, without what only the host needs.
+type Owned struct {
+	Format    int                `json:"format"`
+	Identity  *Identity          `json:"identity,omitempty"`
+	Pending   *Identity          `json:"pending,omitempty"` // first phase of the birth
+	Epoch     uint64             `json:"epoch"`
+	Resources []Resource         `json:"resources,omitempty"`
+	Restarts  map[string]Restart `json:"restarts,omitempty"` // by unit
+	Roster    *Roster            `json:"roster,omitempty"`
+}
+
+// Resource is an entry of the ledger.
+type Resource struct {
+	ID           string `json:"id"`
+	Component    string `json:"component,omitempty"`
+	Irreversible bool   `json:"irreversible,omitempty"`
+}
+
+// Restart is an open record: the unit must run under a later invocation (or be
+// reloaded) because an input changed.
+type Restart struct {
+	Invocation string `json:"invocation"`
+	Action     string `json:"action"`
+	Cause      string `json:"cause"` // address of the input
+}
+
+// Identity says which cluster a host belongs to. No secrets.
+type Identity struct {
+	UUID    string `json:"uuid"`
+	Cluster string `json:"cluster"`
+	// CAs are the PEM certificates by CA name: cluster, etcd, front-proxy.
+	CAs map[string]string `json:"cas"`
+	// ServiceAccountKey is the PEM public key that verifies service account tokens.
+	ServiceAccountKey string `json:"service_account_key"`
+	// Holds lists the private items this host has: "cluster.key", "etcd.key",
+	// "front-proxy.key", "sa.key", "encryption.yaml".
+	Holds []string `json:"holds,omitempty"`
+	// EtcdClusterID is set once etcd has formed; hex.
+	EtcdClusterID string `json:"etcd_cluster_id,omitempty"`
+}
+
+// Roster is who belongs to the cluster, as the last apply left it.
+type Roster struct {
+	Written time.Time    `json:"written"`
+	Hosts   []RosterHost `json:"hosts"`
+}
+
+// RosterHost says how to reach a host that may have left the inventory.
+type RosterHost struct {
+	Name    string   `json:"name"`
+	Address string   `json:"address"`
+	Port    int      `json:"port"`
+	User    string   `json:"user"`
+	Jump    string   `json:"jump,omitempty"`
+	HostKey string   `json:"host_key"`
+	Roles   []string `json:"roles"`
+}

@@ -1,0 +1,219 @@
+package inventory
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Role is what a host does in the cluster.
+type Role string
+
+// The roles. A host with master and node is schedulable; master alone is
+// tainted. The last four are room for components to come.
+const (
+	RoleEtcd     Role = "etcd"
+	RoleMaster   Role = "master"
+	RoleNode     Role = "node"
+	RoleRegistry Role = "registry"
+	RoleStorage  Role = "storage"
+	RoleGateway  Role = "gateway"
+	RoleOutside  Role = "outside" // not part of the cluster; only routes are kept there
+)
+
+// Inventory is a decoded, validated inventory with all defaults filled in.
+type Inventory struct {
+	Cluster    Cluster
+	SSH        SSH
+	Network    Network
+	Kubernetes Kubernetes
+	Etcd       Etcd
+	Time       Time
+	OS         OS
+	PKI        PKI
+	Addons     []Addon
+	Hosts      []Host // sorted by name
+	// Digest is the sha256 of everything that was read, variables included,
+	// for saved plans. Keyed nowhere: it is never printed with a secret.
+	Digest string
+}
+
+// Cluster is the cluster block.
+type Cluster struct {
+	Name        string
+	Site        string
+	Environment string // "prod" asks for the name to be typed at consent
+	Versions    Versions
+	// APIAddress is an address or name under which clients outside reach the
+	// API (a VIP or DNS name); it is put into the API's certificate. May be "".
+	APIAddress string
+	Range      hcl.Range
+}
+
+// Versions of what is installed, without a leading v.
+type Versions struct {
+	Kubernetes, Etcd, Containerd, Runc, CNIPlugins, Flannel, CoreDNS, Pause string
+}
+
+// SSH is how the operator reaches hosts; hosts may override parts of it.
+type SSH struct {
+	User            string
+	Port            int
+	IdentityFiles   []string
+	KnownHosts      []string // files; default ~/.ssh/known_hosts
+	UseAgent        bool
+	UseConfig       bool   // read ~/.ssh/config
+	PasswordEnv     string // name of an environment variable
+	SudoPasswordEnv string
+	Sudo            bool      // false when the user is root
+	Bastions        []Bastion // hops in order
+	ConnectTimeout  time.Duration
+	Keepalive       time.Duration
+	Parallel        int // hosts dialled at once
+}
+
+// Bastion is one hop.
+type Bastion struct {
+	Address      string
+	Port         int
+	User         string
+	IdentityFile string
+	HostKey      string // pin, "" for known_hosts
+}
+
+// Network is the network block.
+type Network struct {
+	Pods       netip.Prefix
+	Services   netip.Prefix
+	NodePrefix int // length of each host's pod CIDR, 24 by default
+	DNSDomain  string
+	DNSAddress netip.Addr // tenth of Services by default
+	Plugin     Plugin
+	// ProxyMode of kube-proxy: nftables, iptables, ipvs.
+	ProxyMode string
+	// ProxyConntrackMin and ProxyConntrackMaxPerCore go to kube-proxy; nil
+	// leaves its own default, 0 leaves the host's setting alone.
+	ProxyConntrackMin, ProxyConntrackMaxPerCore *int
+}
+
+// Plugin is the pod network; Body is decoded by the plugin's own package.
+type Plugin struct {
+	Name  string // flannel
+	Body  hcl.Body
+	Range hcl.Range
+}
+
+// Kubernetes holds settings of the control plane, kubelets and containerd.
+type Kubernetes struct {
+	APIServerArgs, ControllerManagerArgs, SchedulerArgs map[string]string
+	// Kubelet is merged over our KubeletConfiguration; any field of it.
+	Kubelet map[string]any
+	// KubeletFeatureGates and the like are part of Kubelet; CgroupDriver is
+	// "systemd" or "cgroupfs" and goes to both kubelet and containerd.
+	CgroupDriver string
+	// RestrictOOMScoreAdj goes to containerd's CRI plugin, for hosts without
+	// CAP_SYS_RESOURCE.
+	RestrictOOMScoreAdj bool
+	// RegistryMirrors maps a registry to its mirrors.
+	RegistryMirrors map[string][]string
+	AuditLog        AuditLog
+}
+
+// AuditLog bounds the API's audit log.
+type AuditLog struct {
+	MaxAgeDays, MaxBackups, MaxSizeMB int
+}
+
+// Etcd holds etcd's settings.
+type Etcd struct {
+	DataDir           string
+	QuotaBytes        int64
+	HeartbeatInterval time.Duration
+	ElectionTimeout   time.Duration
+	Args              map[string]string
+}
+
+// Time is the time block.
+type Time struct {
+	Manage  bool // false leaves it to the host
+	Servers []string
+}
+
+// OS holds settings of the operating system.
+type OS struct {
+	Sysctls map[string]string // merged over ours
+	Modules []string          // loaded besides ours
+	Swap    string            // "off" (default) or "ignore"
+	// Modules and sysctls that the kernel does not have are errors, unless
+	// the host's kernel is shared (Manage false): then they are only checked.
+	ManageModules bool
+	ManageSysctls bool
+}
+
+// PKI holds lifetimes.
+type PKI struct {
+	CALife, LeafLife time.Duration
+}
+
+// Addon is a block of an add-on; Body is decoded by the add-on's package.
+type Addon struct {
+	Name  string
+	Body  hcl.Body
+	Range hcl.Range
+}
+
+// Host is one machine.
+type Host struct {
+	Name    string
+	Address netip.Addr
+	Roles   []Role // sorted
+	Rack    string
+	Zone    string
+	Labels  map[string]string
+	Taints  []Taint
+	// SSH overrides; zero values mean the inventory's ssh block.
+	User    string
+	Port    int
+	HostKey string // pin: "ssh-ed25519 AAAA…" or "SHA256:…"
+	Range   hcl.Range
+}
+
+// Taint is a Node taint.
+type Taint struct {
+	Key, Value, Effect string
+}
+
+// Has reports whether the host has the role.
+func (h Host) Has(role Role) bool {
+	for _, r := range h.Roles {
+		if r == role {
+			return true
+		}
+	}
+	return false
+}
+
+// Joins reports whether the host is a Node of the cluster (master or node).
+func (h Host) Joins() bool { return h.Has(RoleMaster) || h.Has(RoleNode) }
+
+// With returns the hosts that have the role, in order.
+func (inv *Inventory) With(role Role) []Host {
+	var hosts []Host
+	for _, h := range inv.Hosts {
+		if h.Has(role) {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// Host returns the host of that name.
+func (inv *Inventory) Host(name string) (Host, bool) {
+	for _, h := range inv.Hosts {
+		if h.Name == name {
+			return h, true
+		}
+	}
+	return Host{}, false
+}

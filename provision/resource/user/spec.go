@@ -1,0 +1,17 @@
+package user
+
+import "provision/provision/resource"
+
+// Kind is the kind's name in addresses; the name of a resource is the login.
+const Kind = "user"
+
+// Spec is a system user with a group of the same name, or that group alone.
+type Spec struct {
+	GroupOnly bool     `json:"group_only,omitempty"`
+	Home      string   `json:"home,omitempty"`  // not created
+	Shell     string   `json:"shell,omitempty"` // default /usr/sbin/nologin
+	Groups    []string `json:"groups,omitempty"`
+}
+
+// System wants a system user that cannot log in.
+func System(host, name string) resource.Resource { return resource.New(host, Kind, name, Spec{}) }
