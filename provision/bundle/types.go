@@ -31,6 +31,11 @@ type Artifact struct {
 	Size   int64  `json:"size"`
 	// Image is the reference of an OCI artifact: registry.k8s.io/pause:3.10.2
 	Image string `json:"image,omitempty"`
+	// Manifest is the digest of that image: sha256:…
+	Manifest string `json:"manifest,omitempty"`
+	// Package and PackageVersion are those of a .deb.
+	Package        string `json:"package,omitempty"`
+	PackageVersion string `json:"package_version,omitempty"`
 }
 
 // Resolver answers with artifacts that are in the store.
