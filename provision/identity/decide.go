@@ -1,0 +1,123 @@
+package identity
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+)
+
+// Decision is what the hosts' ledgers add up to.
+type Decision struct {
+	// Identity is nil when the cluster is new: its birth comes first.
+	Identity *facts.Identity
+	// Joins are the hosts that lack the identity or items of it.
+	Joins map[string][]string
+	// Holders are, by item, the hosts that have it, sorted.
+	Holders map[string][]string
+	// Discard are hosts with the first phase of a birth that was interrupted
+	// before any host committed; nothing ever used it.
+	Discard []string
+}
+
+// public items are the ones every host gets.
+var public = []string{system.ClusterCA, system.EtcdCA, system.FrontProxyCA, system.ServicePub}
+
+// Items are the items that a host with these roles has.
+func Items(host inventory.Host) []string {
+	items := append([]string(nil), public...)
+	if host.Has(inventory.RoleMaster) {
+		items = append(items, system.ClusterKey, system.FrontProxyKey, system.ServiceKey, system.Encryption)
+	}
+	if host.Has(inventory.RoleEtcd) {
+		items = append(items, system.EtcdKey)
+	}
+	return items
+}
+
+// Decide refuses with an error that names hosts and clusters when the
+// inventory's hosts do not add up to one cluster of the inventory's name.
+func Decide(inv *inventory.Inventory, owned map[string]facts.Owned) (Decision, error) {
+	if err := oneCluster(inv, owned); err != nil {
+		return Decision{}, err
+	}
+	d := Decision{Joins: map[string][]string{}, Holders: map[string][]string{}}
+	for _, host := range inv.Hosts {
+		if known := owned[host.Name].Identity; known != nil && d.Identity == nil {
+			d.Identity = known
+		}
+	}
+	if d.Identity == nil {
+		if silent := silentKeepers(inv, owned); len(silent) > 0 {
+			return d, fmt.Errorf("cannot create cluster %q: %s did not answer and may already belong to it; a new identity is made only when every master and etcd host answers. Bring the hosts up, or take them out of the inventory",
+				inv.Cluster.Name, strings.Join(silent, ", "))
+		}
+	}
+	for _, host := range inv.Hosts {
+		known, answered := owned[host.Name]
+		if answered {
+			d.host(host, known)
+		}
+	}
+	return d, nil
+}
+
+func (d *Decision) host(host inventory.Host, known facts.Owned) {
+	if known.Identity == nil && known.Pending != nil && d.Identity == nil {
+		d.Discard = append(d.Discard, host.Name)
+	}
+	has := map[string]bool{}
+	if known.Identity != nil {
+		for _, item := range known.Identity.Holds {
+			has[item] = true
+			d.Holders[item] = append(d.Holders[item], host.Name)
+		}
+	}
+	var lacks []string
+	for _, item := range Items(host) {
+		if !has[item] {
+			lacks = append(lacks, item)
+		}
+	}
+	if known.Identity == nil || len(lacks) > 0 {
+		d.Joins[host.Name] = lacks
+	}
+}
+
+// oneCluster refuses hosts of several clusters, or of one with another name.
+func oneCluster(inv *inventory.Inventory, owned map[string]facts.Owned) error {
+	members := map[string][]string{}
+	names := map[string]string{}
+	for _, host := range inv.Hosts {
+		if id := owned[host.Name].Identity; id != nil {
+			members[id.UUID] = append(members[id.UUID], host.Name)
+			names[id.UUID] = id.Cluster
+		}
+	}
+	var lines []string
+	for uuid, hosts := range members {
+		if names[uuid] != inv.Cluster.Name || len(members) > 1 {
+			lines = append(lines, fmt.Sprintf("%s: cluster %q (%s)", strings.Join(hosts, ", "), names[uuid], uuid))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	sort.Strings(lines)
+	return fmt.Errorf("cannot go on: the inventory describes cluster %q, but hosts belong elsewhere:\n  %s\nNothing was changed. Use the inventory of that cluster, or reset the hosts first",
+		inv.Cluster.Name, strings.Join(lines, "\n  "))
+}
+
+// silentKeepers are the masters and etcd hosts that did not answer.
+func silentKeepers(inv *inventory.Inventory, owned map[string]facts.Owned) []string {
+	var silent []string
+	for _, host := range inv.Hosts {
+		if _, answered := owned[host.Name]; !answered && (host.Has(inventory.RoleMaster) || host.Has(inventory.RoleEtcd)) {
+			silent = append(silent, host.Name)
+		}
+	}
+	return silent
+}

@@ -1,0 +1,349 @@
+package plan
+
+import (
+	"sort"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/desired"
+	"provision/provision/facts"
+	"provision/provision/resource"
+)
+
+// Observed is what one host answered.
+type Observed struct {
+	Result api.PlanResult
+	New    bool // the host belongs to no cluster yet
+	// JoinIdentity is set when the host lacks (parts of) the identity.
+	JoinIdentity bool
+	Err          error
+}
+
+// ClusterObserved is the comparison of one cluster-scoped resource.
+type ClusterObserved struct {
+	Changes []resource.Change
+	// Unknown is set when the cluster cannot answer yet.
+	Unknown bool
+	Err     error
+}
+
+// Input is what Build needs.
+type Input struct {
+	Cluster, UUID, Target, Inventory string
+	Now                              time.Time
+	Graph                            *desired.Graph
+	Hosts                            map[string]Observed
+	Objects                          map[resource.Address]ClusterObserved
+	Warnings                         []string
+}
+
+// IdentityKind is the kind in the addresses of steps that give a host, or the
+// cluster, its identity.
+const IdentityKind = "cluster-identity"
+
+// BirthAddress is the step that creates a cluster's identity.
+func BirthAddress(cluster string) resource.Address {
+	return resource.Address{Host: resource.ClusterHost, Kind: IdentityKind, Name: cluster}
+}
+
+// JoinAddress is the step that gives a host the cluster's identity.
+func JoinAddress(host, cluster string) resource.Address {
+	return resource.Address{Host: host, Kind: IdentityKind, Name: cluster}
+}
+
+// Build compares and orders. It is pure.
+func Build(in Input) *Plan {
+	b := builder{in: in, steps: map[resource.Address]*Step{}}
+	b.identity()
+	for _, r := range in.Graph.Resources {
+		b.resource(r)
+	}
+	b.units()
+	b.objects()
+	b.gates()
+	b.oneAtATime()
+	b.removals()
+	return b.finish()
+}
+
+type builder struct {
+	in    Input
+	steps map[resource.Address]*Step
+	order []resource.Address
+	items map[string]map[string]api.PlanItem // by host and ID
+}
+
+func (b *builder) put(s Step) *Step {
+	b.steps[s.Address] = &s
+	b.order = append(b.order, s.Address)
+	return &s
+}
+
+// identity plans the birth of the cluster and the hosts that join it.
+func (b *builder) identity() {
+	birth := BirthAddress(b.in.Cluster)
+	if b.in.UUID == "" {
+		b.put(Step{Address: birth, Action: Create, Irreversible: true,
+			Changes: []resource.Change{{Field: "cluster", New: "certificate authorities, service account and encryption keys", Create: true}}})
+	}
+	for _, host := range b.hostNames() {
+		if !b.in.Hosts[host].JoinIdentity {
+			continue
+		}
+		s := Step{Address: JoinAddress(host, b.in.Cluster), Action: Create,
+			Changes: []resource.Change{{Field: "member of", New: b.in.Cluster, Create: true}}}
+		if b.in.UUID == "" {
+			s.Requires = []resource.Address{birth}
+		}
+		b.put(s)
+	}
+}
+
+func (b *builder) hostNames() []string {
+	names := make([]string, 0, len(b.in.Hosts))
+	for name := range b.in.Hosts {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (b *builder) item(a resource.Address) (api.PlanItem, bool) {
+	if b.items == nil {
+		b.items = map[string]map[string]api.PlanItem{}
+		for host, seen := range b.in.Hosts {
+			byID := map[string]api.PlanItem{}
+			for _, item := range seen.Result.Items {
+				byID[item.ID] = item
+			}
+			b.items[host] = byID
+		}
+	}
+	item, ok := b.items[a.Host][a.ID()]
+	return item, ok
+}
+
+// resource plans one host resource that differs.
+func (b *builder) resource(r resource.Resource) {
+	if r.Address.IsCluster() {
+		return
+	}
+	item, differs := b.item(r.Address)
+	if !differs {
+		return
+	}
+	s := Step{Address: r.Address, Action: Update, Component: r.Component,
+		Changes: item.Changes, Irreversible: item.Irreversible}
+	for _, c := range item.Changes {
+		if c.Create {
+			s.Action = Create
+		}
+	}
+	if item.Error != nil {
+		s.Action = Unknown
+		s.Changes = append(s.Changes, resource.Change{Field: "error", New: item.Error.Message})
+	}
+	b.put(s)
+}
+
+// units plans restarts and reloads: because an input changes now, or because
+// one changed in an earlier run that did not get to the restart.
+func (b *builder) units() {
+	act := map[resource.Address]Action{}
+	causes := map[resource.Address][]resource.Address{}
+	add := func(unit resource.Address, action resource.TriggerAction, cause resource.Address) {
+		if act[unit] != Restart {
+			act[unit] = Action(action)
+		}
+		causes[unit] = append(causes[unit], cause)
+	}
+	running := map[resource.Address]bool{}
+	unitAt := func(host, name string) resource.Address {
+		return resource.Address{Host: host, Kind: "unit", Name: name}
+	}
+	for host, seen := range b.in.Hosts {
+		for _, name := range seen.Result.Running {
+			running[unitAt(host, name)] = true
+		}
+		for name, open := range seen.Result.Restarts {
+			cause, err := resource.ParseAddress(open.Cause)
+			if err != nil {
+				cause = unitAt(host, name)
+			}
+			add(unitAt(host, name), resource.TriggerAction(open.Action), cause)
+			running[unitAt(host, name)] = true
+		}
+	}
+	for _, r := range b.in.Graph.Resources {
+		if _, changes := b.steps[r.Address]; !changes {
+			continue
+		}
+		for _, t := range r.Triggers {
+			if unit := unitAt(r.Address.Host, t.Unit); running[unit] {
+				add(unit, t.Action, r.Address)
+			}
+		}
+	}
+	for _, r := range b.in.Graph.Resources {
+		if act[r.Address] == "" {
+			continue
+		}
+		s, exists := b.steps[r.Address]
+		if !exists {
+			s = b.put(Step{Address: r.Address, Action: act[r.Address], Component: r.Component})
+		}
+		s.Act, s.Causes = act[r.Address], dedupe(causes[r.Address])
+	}
+}
+
+// objects plans cluster-scoped resources.
+func (b *builder) objects() {
+	for _, r := range b.in.Graph.Resources {
+		seen, known := b.in.Objects[r.Address]
+		if !known || !r.Address.IsCluster() {
+			continue
+		}
+		s := Step{Address: r.Address, Action: Update, Component: r.Component, Changes: seen.Changes}
+		switch {
+		case seen.Err != nil:
+			s.Action = Unknown
+			s.Changes = []resource.Change{{Field: "error", New: seen.Err.Error()}}
+		case seen.Unknown && b.in.UUID == "":
+			s.Action = Create
+			s.Changes = []resource.Change{{Field: "object", New: r.Address.Name, Create: true}}
+		case seen.Unknown:
+			s.Action = Unknown
+		case len(seen.Changes) == 0:
+			continue
+		}
+		for _, c := range seen.Changes {
+			if c.Create {
+				s.Action = Create
+			}
+		}
+		b.put(s)
+	}
+}
+
+// gates plans those gates that matter: something they wait for changes, or
+// something that changes waits for them.
+func (b *builder) gates() {
+	needed := map[resource.Address]bool{}
+	for _, r := range b.in.Graph.Resources {
+		if _, changes := b.steps[r.Address]; changes {
+			for _, a := range r.Requires {
+				needed[a] = true
+			}
+		}
+	}
+	for _, gate := range b.in.Graph.Gates {
+		s := Step{Address: gate.Address, Action: Wait, Need: gate.Need}
+		waits := false
+		for _, a := range gate.Of {
+			_, changes := b.steps[a]
+			switch {
+			case changes:
+				s.Of = append(s.Of, a)
+				waits = true
+			case b.in.Hosts[a.Host].Err == nil:
+				s.Met++
+			}
+		}
+		for _, a := range gate.After {
+			if _, changes := b.steps[a]; changes {
+				waits = true
+			}
+		}
+		if gate.Need == 0 {
+			s.Need = len(s.Of) + s.Met
+		}
+		if waits || needed[gate.Address] {
+			b.put(s)
+		}
+	}
+}
+
+// oneAtATime chains the restarts of running units of a component over hosts,
+// so that never two hosts of it are down at once.
+func (b *builder) oneAtATime() {
+	last := map[string][]resource.Address{} // component → acting units of the host before
+	host := map[string]string{}
+	current := map[string][]resource.Address{}
+	for _, a := range b.sortedByHost() {
+		s := b.steps[a]
+		if s.Act == "" || s.Act == Reload || !b.in.Graph.OneAtATime[s.Component] {
+			continue
+		}
+		c := s.Component
+		if host[c] != a.Host {
+			host[c], last[c], current[c] = a.Host, current[c], nil
+		}
+		s.Requires = append(s.Requires, last[c]...)
+		current[c] = append(current[c], a)
+	}
+}
+
+func (b *builder) sortedByHost() []resource.Address {
+	order := append([]resource.Address(nil), b.order...)
+	sort.SliceStable(order, func(i, j int) bool { return order[i].Host < order[j].Host })
+	return order
+}
+
+// removals plans what the ledger holds and nobody wants any more. It happens
+// last on its host, in the reverse order of its making.
+func (b *builder) removals() {
+	for _, host := range b.hostNames() {
+		var before []resource.Address
+		for _, a := range b.order {
+			if a.Host == host {
+				before = append(before, a)
+			}
+		}
+		for _, gone := range b.in.Hosts[host].Result.Removed {
+			a, err := ledgerAddress(host, gone)
+			if err != nil {
+				b.in.Warnings = append(b.in.Warnings, err.Error())
+				continue
+			}
+			b.put(Step{Address: a, Action: Remove, Component: gone.Component, Irreversible: gone.Irreversible,
+				Requires: before, Changes: []resource.Change{{Field: "wanted", Old: "yes", New: "no longer in the inventory"}}})
+			before = []resource.Address{a}
+		}
+	}
+}
+
+func ledgerAddress(host string, gone facts.Resource) (resource.Address, error) {
+	return resource.ParseAddress(host + "/" + gone.ID)
+}
+
+// finish keeps the edges between steps only, looking through resources that do
+// not change, and orders steps as the graph does.
+func (b *builder) finish() *Plan {
+	through := newThrough(b)
+	p := &Plan{Format: Format, Cluster: b.in.Cluster, UUID: b.in.UUID, Target: b.in.Target,
+		Inventory: b.in.Inventory, Created: b.in.Now, Warnings: b.in.Warnings}
+	for _, a := range b.order {
+		s := b.steps[a]
+		wants := append([]resource.Address(nil), s.Requires...)
+		if r, ok := b.in.Graph.Get(a); ok {
+			wants = append(wants, r.Requires...)
+		}
+		if gate, ok := through.gates[a]; ok {
+			wants = append(wants, gate.After...)
+		}
+		if join := JoinAddress(a.Host, b.in.Cluster); a.Kind != IdentityKind && b.steps[join] != nil {
+			wants = append(wants, join)
+		}
+		s.Requires = through.steps(a, wants)
+		p.Steps = append(p.Steps, *s)
+	}
+	for _, name := range b.hostNames() {
+		seen := b.in.Hosts[name]
+		h := Host{Name: name, Digest: seen.Result.Digest, New: seen.New, Wanted: len(b.in.Graph.OnHost(name))}
+		if seen.Err != nil {
+			h.Error = seen.Err.Error()
+		}
+		p.Hosts = append(p.Hosts, h)
+	}
+	return p
+}

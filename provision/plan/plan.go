@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"provision/provision/resource"
+)
+
+// Format is the version of the JSON form of a Plan.
+const Format = 1
+
+// Action is what a step does.
+type Action string
+
+// The actions.
+const (
+	Create  Action = "create"
+	Update  Action = "update"
+	Restart Action = "restart"
+	Reload  Action = "reload"
+	Remove  Action = "remove"
+	Wait    Action = "wait" // a gate: nothing changes, the run waits for health
+	// Unknown is a cluster object that cannot be compared before an earlier
+	// step ran; it is compared then.
+	Unknown Action = "unknown"
+)
+
+// Step is one thing that an apply does.
+type Step struct {
+	Address   resource.Address  `json:"address"`
+	Action    Action            `json:"action"`
+	Component string            `json:"component,omitempty"`
+	Changes   []resource.Change `json:"changes,omitempty"`
+	// Act is set on units that are restarted or reloaded because of an input.
+	Act      Action             `json:"act,omitempty"`
+	Causes   []resource.Address `json:"causes,omitempty"` // inputs behind Act
+	Requires []resource.Address `json:"requires,omitempty"`
+	// Of, Need and Met are for gates: of the steps in Of so many must be done
+	// that Need is reached, counting the Met that were true before the run.
+	Of           []resource.Address `json:"of,omitempty"`
+	Need         int                `json:"need,omitempty"`
+	Met          int                `json:"met,omitempty"`
+	Irreversible bool               `json:"irreversible,omitempty"`
+}
+
+// Host is what the plan rests on for one host.
+type Host struct {
+	Name string `json:"name"`
+	// Digest covers everything observed on the host.
+	Digest string `json:"digest,omitempty"`
+	Wanted int    `json:"wanted"` // resources compared
+	New    bool   `json:"new,omitempty"`
+	// Error says why the host takes no part.
+	Error string `json:"error,omitempty"`
+}
+
+// Plan is what an apply would do.
+type Plan struct {
+	Format    int       `json:"format"`
+	Cluster   string    `json:"cluster"`
+	UUID      string    `json:"uuid,omitempty"` // "" when the cluster is new
+	Target    string    `json:"target"`         // "real hosts" or "lab NAME"
+	Inventory string    `json:"inventory"`      // digest of the inventory
+	Created   time.Time `json:"created"`
+	Steps     []Step    `json:"steps"`
+	Hosts     []Host    `json:"hosts"`
+	Warnings  []string  `json:"warnings,omitempty"`
+}
+
+// Empty reports whether nothing would change.
+func (p *Plan) Empty() bool {
+	for _, s := range p.Steps {
+		if s.Action != Wait {
+			return false
+		}
+	}
+	return true
+}
+
+// Incomplete reports whether a host takes no part.
+func (p *Plan) Incomplete() bool {
+	for _, h := range p.Hosts {
+		if h.Error != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Count is the number of steps by action; Act counts as its own action when
+// the step does nothing else.
+func (p *Plan) Count() map[Action]int {
+	counts := map[Action]int{}
+	for _, s := range p.Steps {
+		counts[s.Action]++
+	}
+	return counts
+}
+
+// Hash names the plan: same inventory, same hosts as observed, same steps give
+// the same hash, whenever it was made.
+func (p *Plan) Hash() string {
+	same := *p
+	same.Created = time.Time{}
+	same.Warnings = nil
+	raw, err := json.Marshal(same)
+	if err != nil {
+		panic(fmt.Sprintf("a plan is always JSON: %v", err))
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// Decode reads a saved plan. Saved plans come from files and are not trusted:
+// they are only compared with a plan that is made anew.
+func Decode(raw []byte) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return nil, fmt.Errorf("reading saved plan: %w", err)
+	}
+	if p.Format != Format {
+		return nil, fmt.Errorf("cannot read saved plan: its format is %d, this provision reads %d; plan again", p.Format, Format)
+	}
+	return &p, nil
+}
