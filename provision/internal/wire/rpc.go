@@ -1,0 +1,262 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+
+	"provision/provision/agent/api"
+)
+
+// maxHandlers bounds the requests of the other side that run at once.
+const maxHandlers = 256
+
+// Handler answers one request. Its context ends when the caller cancels or the
+// connection ends. The result is written as JSON.
+type Handler func(ctx context.Context, method string, params json.RawMessage) (any, error)
+
+// ErrClosed is returned by calls on a connection that ended.
+var ErrClosed = errors.New("connection to the other side is closed")
+
+// message is a request (id and method), an answer (id, and result or error), or
+// a cancellation (id and cancel).
+type message struct {
+	ID     uint64          `json:"id"`
+	Method string          `json:"method,omitempty"`
+	Params json.RawMessage `json:"params,omitempty"`
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  *api.Error      `json:"error,omitempty"`
+	Cancel bool            `json:"cancel,omitempty"`
+}
+
+// Conn speaks JSON-RPC in both directions over one stream.
+type Conn struct {
+	stream  io.ReadWriteCloser
+	handler Handler
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+
+	writing sync.Mutex // one line at a time
+
+	mu      sync.Mutex
+	next    uint64
+	calls   map[uint64]chan message
+	running map[uint64]context.CancelFunc
+	err     error
+	wait    sync.WaitGroup
+}
+
+// NewConn starts to read the stream. A nil handler refuses every request.
+func NewConn(ctx context.Context, stream io.ReadWriteCloser, handler Handler) *Conn {
+	c := &Conn{
+		stream: stream, handler: handler, done: make(chan struct{}),
+		calls: map[uint64]chan message{}, running: map[uint64]context.CancelFunc{},
+	}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	go c.read()
+	return c
+}
+
+// Done is closed when the connection has ended and every handler returned.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err is why the connection ended; nil while it lives or when the other side
+// closed it between two messages.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection and waits for the handlers.
+func (c *Conn) Close() error {
+	c.cancel(ErrClosed)
+	err := c.stream.Close()
+	<-c.done
+	return err
+}
+
+// Call sends a request and decodes its result into result (nil drops it). When
+// ctx ends first, the other side is told to stop and Call returns at once.
+func (c *Conn) Call(ctx context.Context, method string, params, result any) error {
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return fmt.Errorf("encoding parameters of %s: %w", method, err)
+	}
+	id, answer, err := c.register()
+	if err != nil {
+		return fmt.Errorf("calling %s: %w", method, err)
+	}
+	defer c.unregister(id)
+	if err := c.send(message{ID: id, Method: method, Params: raw}); err != nil {
+		return fmt.Errorf("calling %s: %w", method, err)
+	}
+	select {
+	case reply := <-answer:
+		return finish(method, reply, result)
+	case <-ctx.Done():
+		_ = c.send(message{ID: id, Cancel: true})
+		return fmt.Errorf("calling %s: %w", method, context.Cause(ctx))
+	case <-c.ctx.Done():
+	}
+	select { // an answer that arrived just before the end still counts
+	case reply := <-answer:
+		return finish(method, reply, result)
+	default:
+		return fmt.Errorf("calling %s: %w", method, c.closed())
+	}
+}
+
+func finish(method string, reply message, result any) error {
+	if reply.Error != nil {
+		return reply.Error
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(reply.Result, result); err != nil {
+		return fmt.Errorf("reading result of %s: %w", method, err)
+	}
+	return nil
+}
+
+func (c *Conn) register() (uint64, chan message, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return 0, nil, c.closedLocked()
+	}
+	c.next++
+	answer := make(chan message, 1)
+	c.calls[c.next] = answer
+	return c.next, answer, nil
+}
+
+func (c *Conn) unregister(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, id)
+}
+
+func (c *Conn) closed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closedLocked()
+}
+
+func (c *Conn) closedLocked() error {
+	if c.err != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, c.err)
+	}
+	return ErrClosed
+}
+
+func (c *Conn) send(m message) error {
+	line, err := encodeLine(m)
+	if err != nil {
+		return err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_, err = c.stream.Write(line)
+	return err
+}
+
+// read owns the connection: it ends when the stream does, then stops handlers
+// and waits for them.
+func (c *Conn) read() {
+	err := c.readAll(bufio.NewReader(c.stream))
+	c.mu.Lock()
+	if err != nil && !errors.Is(err, io.EOF) && c.ctx.Err() == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	c.cancel(ErrClosed)
+	_ = c.stream.Close()
+	c.wait.Wait()
+	close(c.done)
+}
+
+func (c *Conn) readAll(r *bufio.Reader) error {
+	for {
+		line, err := ReadLine(r, MaxLine)
+		if err != nil {
+			return err
+		}
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			return fmt.Errorf("reading message: %w", err)
+		}
+		c.take(m)
+	}
+}
+
+// take handles one message. Answers and cancellations for unknown ids are late,
+// not wrong.
+func (c *Conn) take(m message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case m.Cancel:
+		if stop := c.running[m.ID]; stop != nil {
+			stop()
+		}
+	case m.Method == "":
+		if answer := c.calls[m.ID]; answer != nil {
+			delete(c.calls, m.ID)
+			answer <- m
+		}
+	case c.running[m.ID] != nil || len(c.running) >= maxHandlers:
+		c.wait.Go(func() {
+			c.answer(m.ID, nil, &api.Error{Code: api.CodeBadRequest, Message: "too many requests at once, or an id used twice"})
+		})
+	default:
+		ctx, stop := context.WithCancel(c.ctx)
+		c.running[m.ID] = stop
+		c.wait.Go(func() { c.serve(ctx, stop, m) })
+	}
+}
+
+func (c *Conn) serve(ctx context.Context, stop context.CancelFunc, m message) {
+	result, err := c.handle(ctx, m)
+	stop()
+	c.mu.Lock()
+	delete(c.running, m.ID)
+	c.mu.Unlock()
+	c.answer(m.ID, result, err)
+}
+
+// handle turns a panic into an error: one bad resource must not end the
+// session of all others.
+func (c *Conn) handle(ctx context.Context, m message) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &api.Error{Code: api.CodeInternal, Message: fmt.Sprintf("%s: a bug: %v", m.Method, p), Detail: string(debug.Stack())}
+		}
+	}()
+	if c.handler == nil {
+		return nil, &api.Error{Code: api.CodeBadRequest, Message: fmt.Sprintf("unknown method %q", m.Method)}
+	}
+	return c.handler(ctx, m.Method, m.Params)
+}
+
+// answer sends a result. An error of the stream shows to the reader soon.
+func (c *Conn) answer(id uint64, result any, err error) {
+	reply := message{ID: id, Error: ToError(err)}
+	if err == nil {
+		raw, failed := json.Marshal(result)
+		if failed != nil {
+			reply.Error = &api.Error{Code: api.CodeInternal, Message: "encoding result: " + failed.Error()}
+		}
+		reply.Result = raw
+	}
+	if err := c.send(reply); errors.Is(err, ErrTooLong) {
+		_ = c.send(message{ID: id, Error: &api.Error{Code: api.CodeInternal, Message: err.Error()}})
+	}
+}
