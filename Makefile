@@ -1,0 +1,55 @@
+# provision: what a developer or an operator types.
+# One set of flags for everything, so that the build cache is shared.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+export GOTOOLCHAIN := local
+GO ?= go
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LDFLAGS := -s -w
+ARCHES := amd64 arm64
+INVENTORY ?= inventories/lab.hcl
+
+.PHONY: help build agents demo test unit lint fuzz lab-tests e2e bench soak bundle deps clean
+
+help: ## show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+deps: ## install what building and labs need from the OS's packages
+	@test/deps.sh
+
+agents: ## build the agents that are embedded into provision
+	@for arch in $(ARCHES); do \
+	  GOARCH=$$arch $(GO) build -ldflags "$(LDFLAGS)" -o provision/internal/agentbin/bin/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
+	done
+
+build: agents ## build bin/provision
+	$(GO) build -ldflags "$(LDFLAGS)" -o bin/provision ./cmd/provision
+
+demo: deps build ## boot five test hosts here and turn them into a cluster
+	bin/provision bundle pull $(INVENTORY)
+	bin/provision lab up $(INVENTORY)
+	bin/provision --lab apply --yes $(INVENTORY)
+	bin/provision --lab status $(INVENTORY)
+	@bin/provision lab hints $(INVENTORY)
+
+unit: agents ## run the quick tests
+	$(GO) test $$($(GO) list ./... | grep -v -e /test/e2e -e /test/bench)
+
+lint: agents ## run golangci-lint with the import rules
+	$(GO) run $(GOLANGCI) run ./...
+
+e2e: build ## run the journeys on lab hosts
+	bin/provision bundle pull $(INVENTORY)
+	$(GO) test -tags e2e -count=1 -timeout 40m -v ./test/e2e
+
+test: deps build ## run everything
+	$(MAKE) unit lint e2e
+
+bench: build ## measure, print a table
+	$(GO) test -tags bench -count=1 -timeout 30m -v ./test/bench
+
+soak: build ## run what is too long for test; writes test/soak/results
+	$(GO) test -tags soak -count=1 -timeout 170m -v ./test/soak
+
+clean: ## remove what was built
+	rm -rf bin provision/internal/agentbin/bin/provision-agent-*

@@ -1,0 +1,39 @@
+// Package agentbin holds the agents that are part of provision: static
+// binaries, one an architecture, put there by "make agents".
+package agentbin
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+)
+
+//go:embed bin
+var built embed.FS
+
+// Binary is an agent for one architecture.
+type Binary struct {
+	Arch   string
+	SHA256 string
+	Bytes  []byte
+}
+
+// Arches are the architectures that hosts may have.
+func Arches() []string { return []string{"amd64", "arm64"} }
+
+// Load returns the agents by architecture. It fails when this program was
+// built without them.
+func Load() (map[string]Binary, error) {
+	agents := map[string]Binary{}
+	for _, arch := range Arches() {
+		content, err := fs.ReadFile(built, "bin/provision-agent-"+arch)
+		if err != nil {
+			return nil, fmt.Errorf("cannot find the agent for %s in this program: it was built without; build it with \"make build\"", arch)
+		}
+		sum := sha256.Sum256(content)
+		agents[arch] = Binary{Arch: arch, SHA256: hex.EncodeToString(sum[:]), Bytes: content}
+	}
+	return agents, nil
+}
