@@ -59,6 +59,8 @@ type Resource struct {
 	ID           string `json:"id"`
 	Component    string `json:"component,omitempty"`
 	Irreversible bool   `json:"irreversible,omitempty"`
+	// Triggers are the units to act on when it is removed, with the action.
+	Triggers map[string]string `json:"triggers,omitempty"`
 }
 
 // Restart is an open record: the unit must run under a later invocation (or be

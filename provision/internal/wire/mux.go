@@ -92,7 +92,7 @@ func (w *Watched) Close() error {
 		w.timer.Stop()
 		_ = w.pumped.CloseWithError(io.ErrClosedPipe)
 		if closer, ok := w.in.(io.Closer); ok {
-			go func() { _ = closer.Close() }()
+			_ = closer.Close()
 		}
 		if closer, ok := w.out.(io.Closer); ok {
 			_ = closer.Close()

@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"provision/provision/agent/api"
+)
+
+const (
+	snapshotFile = "snapshot.json"
+	logFile      = "wal.ndjson"
+	lockFile     = "lock"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Read returns what the ledger in dir says, without a lock and without writing.
+// A missing ledger is an empty one.
+func Read(dir string) (State, error) {
+	state, _, err := load(dir)
+	return state, err
+}
+
+// load also returns the length of the log's good part. The log is read before
+// the snapshot: a writer that compacts in between only makes records seen twice.
+func load(dir string) (State, int, error) {
+	log, err := readFile(filepath.Join(dir, logFile))
+	if err != nil {
+		return State{}, 0, fmt.Errorf("reading ledger: %w", err)
+	}
+	raw, err := readFile(filepath.Join(dir, snapshotFile))
+	if err != nil {
+		return State{}, 0, fmt.Errorf("reading ledger: %w", err)
+	}
+	state, err := decodeSnapshot(raw)
+	if err != nil {
+		return State{}, 0, err
+	}
+	good, err := state.replay(log)
+	return state, good, err
+}
+
+func readFile(path string) ([]byte, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return raw, err
+}
+
+func decodeSnapshot(raw []byte) (State, error) {
+	state := State{Format: Format}
+	if raw == nil {
+		return state, nil
+	}
+	var version struct{ Format int }
+	if err := json.Unmarshal(raw, &version); err != nil {
+		return State{}, fmt.Errorf("reading ledger: the snapshot is damaged: %w", err)
+	}
+	if err := checkFormat(version.Format); err != nil {
+		return State{}, err
+	}
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return State{}, fmt.Errorf("reading ledger: the snapshot is damaged: %w", err)
+	}
+	return state, nil
+}
+
+func checkFormat(format int) error {
+	if format <= Format {
+		return nil
+	}
+	return &api.Error{Code: api.CodeNewer, Message: fmt.Sprintf(
+		"cannot read the ledger: a newer provision wrote format %d, this one knows %d; use the newer one", format, Format)}
+}
+
+// replay applies the records behind the snapshot and returns how many bytes of
+// the log are good. What follows a torn line was never announced as written.
+func (s *State) replay(log []byte) (int, error) {
+	good := 0
+	for good < len(log) {
+		end := bytes.IndexByte(log[good:], '\n')
+		if end < 0 {
+			break
+		}
+		r, ok := decodeRecord(log[good : good+end])
+		if !ok {
+			break
+		}
+		if err := checkFormat(r.Format); err != nil {
+			return good, err
+		}
+		if r.Seq > s.Seq {
+			if r.Seq != s.Seq+1 {
+				return good, fmt.Errorf("reading ledger: record %d follows %d; the ledger is damaged", r.Seq, s.Seq)
+			}
+			s.apply(r)
+		}
+		good += end + 1
+	}
+	return good, nil
+}
+
+// encodeRecord makes a line: checksum, space, JSON.
+func encodeRecord(r record) ([]byte, error) {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encoding ledger record: %w", err)
+	}
+	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(raw, castagnoli), raw), nil
+}
+
+func decodeRecord(line []byte) (record, bool) {
+	if len(line) < 10 || line[8] != ' ' {
+		return record{}, false
+	}
+	sum := fmt.Appendf(nil, "%08x", crc32.Checksum(line[9:], castagnoli))
+	if !bytes.Equal(sum, line[:8]) {
+		return record{}, false
+	}
+	var r record
+	return r, json.Unmarshal(line[9:], &r) == nil
+}
