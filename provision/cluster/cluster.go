@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Env is what a cluster-scoped kind acts on.
+type Env struct {
+	Objects  Objects
+	Members  Members
+	Releases Releases
+	// Now is the clock.
+	Now func() time.Time
+	// Progress is told, now and then, what a long Apply waits for. May be nil.
+	Progress func(text string)
+}
+
+// Report tells progress, if anybody listens.
+func (e *Env) Report(text string) {
+	if e.Progress != nil {
+		e.Progress(text)
+	}
+}
+
+// Errors that kinds must tell apart.
+var (
+	// ErrConflict: the object changed between reading and writing it.
+	ErrConflict = errors.New("the object was changed by somebody else meanwhile")
+	// ErrExists: an object of that name is there already.
+	ErrExists = errors.New("the object exists already")
+	// ErrLearnerBehind: an etcd learner has not caught up with its leader.
+	ErrLearnerBehind = errors.New("the learner has not caught up with the leader")
+)
+
+// Object is a Kubernetes object as its API writes it.
+type Object = map[string]any
+
+// Ref names a Kubernetes object.
+type Ref struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// String is KIND NAMESPACE/NAME, as people write it.
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// Objects reads and writes Kubernetes objects, one request a call.
+type Objects interface {
+	// Get returns the object, or nil when there is none.
+	Get(ctx context.Context, ref Ref) (Object, error)
+	// Create creates the object; ErrExists when there is one.
+	Create(ctx context.Context, object Object) error
+	// Merge sends a JSON merge patch. A metadata.resourceVersion in the patch
+	// makes it conditional: ErrConflict.
+	Merge(ctx context.Context, ref Ref, patch Object) error
+	// Apply is a server-side apply that takes fields over from others.
+	Apply(ctx context.Context, object Object) error
+	// Delete deletes the object; one that is not there is no error.
+	Delete(ctx context.Context, ref Ref) error
+}
+
+// Member is a member of the etcd cluster.
+type Member struct {
+	ID         uint64   `json:"id"`
+	Name       string   `json:"name"` // "" until it has started once
+	PeerURLs   []string `json:"peer_urls"`
+	ClientURLs []string `json:"client_urls,omitempty"`
+	Learner    bool     `json:"learner,omitempty"`
+}
+
+// Members changes the etcd cluster's membership.
+type Members interface {
+	List(ctx context.Context) ([]Member, error)
+	AddLearner(ctx context.Context, peerURLs []string) (Member, error)
+	// Promote makes a learner a voter; ErrLearnerBehind when it is too early.
+	Promote(ctx context.Context, id uint64) error
+	Update(ctx context.Context, id uint64, peerURLs []string) error
+	Remove(ctx context.Context, id uint64) error
+}
+
+// Statuses of a Helm release that matter here.
+const (
+	StatusDeployed   = "deployed"
+	StatusFailed     = "failed"
+	StatusSuperseded = "superseded"
+)
+
+// Revision is one revision of a Helm release.
+type Revision struct {
+	Number int    `json:"number"`
+	Status string `json:"status"` // Helm's: deployed, pending-install…
+	// Digest is that of chart and values, as given at installation.
+	Digest string `json:"digest,omitempty"`
+}
+
+// Chart is a release to be installed.
+type Chart struct {
+	Name, Namespace string
+	Files           map[string]string // chart files by path: Chart.yaml, templates/…
+	Values          map[string]any
+	Digest          string
+	Timeout         time.Duration // for everything to be ready
+	Progress        func(text string)
+}
+
+// Releases installs charts with Helm.
+type Releases interface {
+	// History returns the known revisions, oldest first, by one cheap read.
+	History(ctx context.Context, namespace, name string) ([]Revision, error)
+	Install(ctx context.Context, chart Chart) error
+	Upgrade(ctx context.Context, chart Chart) error
+	Rollback(ctx context.Context, namespace, name string, revision int, timeout time.Duration) error
+	Uninstall(ctx context.Context, namespace, name string, timeout time.Duration) error
+}

@@ -1,0 +1,98 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Name is the kind's name in addresses.
+const Name = "node"
+
+// OwnedAnnotation records which keys of a Node this kind has set.
+const OwnedAnnotation = "provision/owned"
+
+// Taint keeps pods away.
+type Taint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value,omitempty"`
+	Effect string `json:"effect"`
+}
+
+func (t Taint) id() string { return t.Key + ":" + t.Effect }
+
+// Spec says what a Node must have. The resource's name is the Node's.
+type Spec struct {
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Taints      []Taint           `json:"taints,omitempty"`
+	// PodCIDRs can be set once only in a Node's life.
+	PodCIDRs []string `json:"pod_cidrs,omitempty"`
+}
+
+// State is what a Node has.
+type State struct {
+	Exists          bool              `json:"exists"`
+	ResourceVersion string            `json:"-"` // of the read; moves with every heartbeat
+	Labels          map[string]string `json:"labels,omitempty"`
+	Annotations     map[string]string `json:"annotations,omitempty"`
+	Taints          []Taint           `json:"taints,omitempty"`
+	PodCIDRs        []string          `json:"pod_cidrs,omitempty"`
+	Owned           Owned             `json:"owned"`
+}
+
+// Owned lists the keys that this kind has set; taints as KEY:EFFECT. Sorted.
+type Owned struct {
+	Labels      []string `json:"labels,omitempty"`
+	Annotations []string `json:"annotations,omitempty"`
+	Taints      []string `json:"taints,omitempty"`
+}
+
+func (s Spec) owned() Owned {
+	owned := Owned{Labels: keys(s.Labels), Annotations: keys(s.Annotations)}
+	for _, taint := range s.Taints {
+		owned.Taints = append(owned.Taints, taint.id())
+	}
+	slices.Sort(owned.Taints)
+	return owned
+}
+
+func (o Owned) equal(other Owned) bool {
+	return slices.Equal(o.Labels, other.Labels) && slices.Equal(o.Annotations, other.Annotations) &&
+		slices.Equal(o.Taints, other.Taints)
+}
+
+// Check validates a spec.
+func (Kind) Check(name string, want Spec) error {
+	if name == "" || strings.ContainsAny(name, "/ ") {
+		return fmt.Errorf("%q is no name of a Node", name)
+	}
+	seen := map[string]bool{}
+	for _, taint := range want.Taints {
+		if taint.Key == "" || !slices.Contains([]string{"NoSchedule", "PreferNoSchedule", "NoExecute"}, taint.Effect) {
+			return fmt.Errorf("taint %q has effect %q; use NoSchedule, PreferNoSchedule or NoExecute", taint.Key, taint.Effect)
+		}
+		if seen[taint.id()] {
+			return fmt.Errorf("taint %s is given twice", taint.id())
+		}
+		seen[taint.id()] = true
+	}
+	for _, cidr := range want.PodCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return fmt.Errorf("reading pod range: %w", err)
+		}
+		if prefix != prefix.Masked() {
+			return fmt.Errorf("pod range %s has host bits set; write %s", cidr, prefix.Masked())
+		}
+	}
+	if len(want.PodCIDRs) > 2 {
+		return errors.New("a Node has at most two pod ranges, one of each IP version")
+	}
+	if _, taken := want.Annotations[OwnedAnnotation]; taken {
+		return fmt.Errorf("annotation %s is kept by provision itself", OwnedAnnotation)
+	}
+	return nil
+}

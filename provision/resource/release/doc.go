@@ -1,0 +1,8 @@
+// Package release is the kind of a Helm release: a chart with values,
+// installed, upgraded, rolled back. What to do about the state that a killed
+// run left is decided here, without Helm; package provision/kube/helm does it.
+// It imports the resource and cluster contracts only.
+//
+// The digest of chart and values is a label of the release, so that an
+// unchanged release costs one read of metadata and no rendering.
+package release
