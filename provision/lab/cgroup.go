@@ -1,0 +1,201 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroups are the machine's control group hierarchies.
+type cgroups struct {
+	V1 []string // mount points, one per controller and systemd's own
+	V2 string   // mount point, "" when there is none
+}
+
+// unified reports whether version 2 has the controllers.
+func (c cgroups) unified() bool { return len(c.V1) == 0 && c.V2 != "" }
+
+// roots are the mount points in which a lab's groups can be.
+func (c cgroups) roots() []string {
+	if c.V2 == "" {
+		return c.V1
+	}
+	return append(slices.Clone(c.V1), c.V2)
+}
+
+// parseCgroups reads the hierarchies from the text of /proc/PID/mountinfo.
+func parseCgroups(mountinfo []byte) cgroups {
+	var c cgroups
+	lines := bufio.NewScanner(bytes.NewReader(mountinfo))
+	for lines.Scan() {
+		before, after, ok := strings.Cut(lines.Text(), " - ")
+		left, right := strings.Fields(before), strings.Fields(after)
+		if !ok || len(left) < 6 || len(right) < 1 || left[3] != "/" {
+			continue
+		}
+		switch right[0] {
+		case "cgroup":
+			if !slices.Contains(c.V1, left[4]) {
+				c.V1 = append(c.V1, left[4])
+			}
+		case "cgroup2":
+			c.V2 = left[4]
+		}
+	}
+	return c
+}
+
+func detectCgroups() (cgroups, error) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return cgroups{}, fmt.Errorf("reading the mount table: %w", err)
+	}
+	c := parseCgroups(data)
+	if len(c.V1) == 0 && c.V2 == "" {
+		return c, errors.New("cannot boot hosts: no cgroup file system is mounted; mount cgroup2 at /sys/fs/cgroup")
+	}
+	return c, nil
+}
+
+// makeGroup creates the group of a host in every hierarchy that needs one.
+// Beside version 1, the version 2 mount is left alone: systemd-nspawn looks
+// for its payload there by itself.
+func (c cgroups) makeGroup(group string) error {
+	if c.unified() {
+		return c.makeUnified(group)
+	}
+	for _, root := range c.V1 {
+		dir := root
+		for _, part := range strings.Split(group, "/") {
+			parent := dir
+			dir = filepath.Join(dir, part)
+			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("creating cgroup %s: %w", dir, err)
+			}
+			// A new cpuset is empty, and nothing can run in it until it is filled.
+			for _, f := range []string{"cpuset.cpus", "cpuset.mems"} {
+				if err := copyDown(parent, dir, f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func copyDown(parent, dir, name string) error {
+	data, err := os.ReadFile(filepath.Join(parent, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s of cgroup %s: %w", name, parent, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+		return fmt.Errorf("setting %s of cgroup %s: %w", name, dir, err)
+	}
+	return nil
+}
+
+// makeUnified creates the group and hands every controller down to it.
+func (c cgroups) makeUnified(group string) error {
+	dir := c.V2
+	for _, part := range strings.Split(group, "/") {
+		data, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+		if err != nil {
+			return fmt.Errorf("reading the controllers of cgroup %s: %w", dir, err)
+		}
+		for _, ctrl := range strings.Fields(string(data)) {
+			// One at a time: a controller in use by version 1, or cpu beside
+			// real-time processes, must not cost us the others.
+			_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+ctrl), 0o644)
+		}
+		dir = filepath.Join(dir, part)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("creating cgroup %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// enterThread moves the calling thread into the group of every version 1
+// hierarchy; what it forks starts there.
+func (c cgroups) enterThread(group string) error {
+	tid := []byte(strconv.Itoa(unix.Gettid()))
+	for _, root := range c.V1 {
+		path := filepath.Join(root, group, "tasks")
+		if err := os.WriteFile(path, tid, 0o644); err != nil {
+			return fmt.Errorf("entering cgroup %s: %w", filepath.Dir(path), err)
+		}
+	}
+	return nil
+}
+
+// processes lists who is in the group or below it, in any hierarchy.
+func (c cgroups) processes(group string) ([]int, error) {
+	found := map[int]bool{}
+	for _, root := range c.roots() {
+		err := filepath.WalkDir(filepath.Join(root, group), func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || d.Name() != "cgroup.procs" {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			for _, f := range strings.Fields(string(data)) {
+				if pid, err := strconv.Atoi(f); err == nil {
+					found[pid] = true
+				}
+			}
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("listing processes of cgroup %s: %w", group, err)
+		}
+	}
+	var pids []int
+	for pid := range found {
+		pids = append(pids, pid)
+	}
+	slices.Sort(pids)
+	return pids, nil
+}
+
+// removeGroup removes the group and all below it, in every hierarchy.
+func (c cgroups) removeGroup(group string) error {
+	for _, root := range c.roots() {
+		var dirs []string
+		err := filepath.WalkDir(filepath.Join(root, group), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				dirs = append(dirs, path)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("listing cgroup %s: %w", group, err)
+		}
+		slices.Reverse(dirs)
+		for _, dir := range dirs {
+			if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("removing cgroup %s: %w", dir, err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// privateDir is where a container's mounts are made: on a tmpfs of its own
+// mount namespace, so that they go when the container goes, however it dies.
+const (
+	privateDir  = "/run/lab"
+	privateRoot = privateDir + "/root"
+	privateHost = privateDir + "/host" // the host's folder in the lab's state
+)
+
+// container is all that starting one takes.
+type container struct {
+	Netns   string // path
+	Groups  cgroups
+	Group   string
+	Lower   string // root file system shared by all hosts
+	HostDir string // the host's folder
+	Console string // log file
+	Argv    []string
+	Env     []string
+}
+
+// spawn starts systemd-nspawn detached from this process, inside the lab's
+// network namespace, the host's cgroups and a mount namespace of its own. A
+// thread that enters those is no use to anyone else: it ends with the call.
+func spawn(c container) (*os.Process, error) {
+	type result struct {
+		p   *os.Process
+		err error
+	}
+	done := make(chan result, 1)
+	onOwnThread(func() {
+		p, err := c.start()
+		done <- result{p, err}
+	})
+	r := <-done
+	return r.p, r.err
+}
+
+// onOwnThread runs f on a thread that is thrown away afterwards. The main
+// thread cannot be thrown away, so it is passed over.
+func onOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			done := make(chan struct{})
+			onOwnThread(func() { defer close(done); f() })
+			<-done // holding this thread, so that f lands elsewhere
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+}
+
+func (c container) start() (*os.Process, error) {
+	netns, err := os.Open(c.Netns)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lab's network namespace: %w", err)
+	}
+	defer netns.Close()
+	console, err := os.OpenFile(c.Console, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the console log: %w", err)
+	}
+	defer console.Close()
+	if err := c.Groups.enterThread(c.Group); err != nil {
+		return nil, err
+	}
+	if err := c.privateMounts(); err != nil {
+		return nil, err
+	}
+	if err := unix.Setns(int(netns.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("entering the lab's network namespace: %w", err)
+	}
+	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = c.Env, "/", console, console
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.Groups.unified() {
+		dir, err := os.Open(filepath.Join(c.Groups.V2, c.Group))
+		if err != nil {
+			return nil, fmt.Errorf("opening the host's cgroup: %w", err)
+		}
+		defer dir.Close()
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
+	} else if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return nil, fmt.Errorf("creating a cgroup namespace: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", c.Argv[0], err)
+	}
+	return cmd.Process, nil
+}
+
+// privateMounts gives the thread a mount namespace with the host's overlay in
+// it and without the names of network namespaces, which it would keep alive
+// after their own lab is gone.
+func (c container) privateMounts() error {
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("creating a mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("making mounts private: %w", err)
+	}
+	if err := dropMountsBelow(netnsDir); err != nil {
+		return err
+	}
+	if err := unix.Mount("lab", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
+		return fmt.Errorf("mounting a private /run: %w", err)
+	}
+	err := errors.Join(os.MkdirAll(privateRoot, 0o755), os.MkdirAll(privateHost, 0o700))
+	if err != nil {
+		return fmt.Errorf("creating mount points: %w", err)
+	}
+	if err := unix.Mount(c.HostDir, privateHost, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("binding the host's folder: %w", err)
+	}
+	data := "lowerdir=" + c.Lower + ",upperdir=" + upperDir(c.HostDir) + ",workdir=" + workDir(c.HostDir)
+	if err := unix.Mount("overlay", privateRoot, "overlay", 0, data); err != nil {
+		return fmt.Errorf("cannot mount the host's root file system (overlay over %s): %w; put the lab's state folder on ext4 or xfs", c.Lower, err)
+	}
+	// systemd-nspawn leaves a folder in /tmp when it is killed.
+	if err := unix.Mount("lab", "/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+		return fmt.Errorf("mounting a private /tmp: %w", err)
+	}
+	return nil
+}
+
+func dropMountsBelow(dir string) error {
+	data, err := os.ReadFile("/proc/thread-self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("reading the mount table: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], dir+"/") {
+			if err := unix.Unmount(f[4], unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("dropping mount %s: %w", f[4], err)
+			}
+		}
+	}
+	return nil
+}

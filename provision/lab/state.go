@@ -1,0 +1,109 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const stateVersion = 1
+
+// state is what the lab's folder remembers. It is saved before each act that
+// it describes; a process that started but was not recorded yet is found by
+// its cgroup.
+type state struct {
+	Version int         `json:"version"`
+	Name    string      `json:"name"`
+	ID      string      `json:"id"`
+	Created time.Time   `json:"created"`
+	User    string      `json:"user"`
+	Rootfs  string      `json:"rootfs"`
+	Subnets []subnet    `json:"subnets"`
+	Hosts   []hostState `json:"hosts"`
+	// Ready is set once every host answered.
+	Ready bool `json:"ready"`
+}
+
+// hostState is one host of the lab.
+type hostState struct {
+	Name      string     `json:"name"`
+	Kind      Kind       `json:"kind"`
+	Machine   string     `json:"machine"`
+	Address   netip.Addr `json:"address"`
+	Port      int        `json:"port"`
+	User      string     `json:"user"`
+	MachineID string     `json:"machineID"`
+	HostKey   string     `json:"hostKey"` // public, "ssh-ed25519 AAAA…"
+	Process   process    `json:"process"`
+}
+
+// process names a process so that a reused pid is never taken for it.
+type process struct {
+	PID   int    `json:"pid,omitempty"`
+	Start uint64 `json:"start,omitempty"` // clock ticks after boot
+}
+
+func (s *state) host(name string) (*hostState, error) {
+	for i := range s.Hosts {
+		if s.Hosts[i].Name == name {
+			return &s.Hosts[i], nil
+		}
+	}
+	return nil, fmt.Errorf("cannot find host %q in lab %q: its inventory has no such host", name, s.Name)
+}
+
+func statePath(dir string) string { return filepath.Join(dir, "state.json") }
+
+func loadState(dir string) (*state, error) {
+	data, err := os.ReadFile(statePath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the lab's state: %w", err)
+	}
+	return decodeState(data)
+}
+
+func decodeState(data []byte) (*state, error) {
+	var s state
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("decoding the lab's state: %w", err)
+	}
+	if s.Version > stateVersion {
+		return nil, fmt.Errorf("cannot use lab %q: a newer provision made it (state version %d, ours is %d); use that one", s.Name, s.Version, stateVersion)
+	}
+	return &s, nil
+}
+
+func (s *state) save(dir string) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the lab's state: %w", err)
+	}
+	return writeFileAtomic(statePath(dir), append(data, '\n'), 0o600)
+}
+
+// writeFileAtomic replaces path in one step and syncs it, so that what a
+// killed process leaves is the old or the new content.
+func writeFileAtomic(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"provision/provision/inventory"
+)
+
+// bootTimeout bounds the boot of all hosts. A machine under load takes 20 s.
+const bootTimeout = 2 * time.Minute
+
+// Up boots the inventory's hosts and returns when each runs systemd and
+// answers SSH. They keep running after the calling process ends. A lab that is
+// up already is returned as it is, with hosts that are off switched on; one
+// that was half made is removed first. When it fails, Down cleans up.
+func Up(ctx context.Context, o Options) (*Lab, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("cannot boot lab hosts: that takes root; run it with sudo")
+	}
+	if err := Prepare(ctx, o.Progress); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(o.StateDir, o.Name)
+	unlock, err := lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if l, err := OpenIn(o.StateDir, o.Name); err == nil && l.state.Ready {
+		return l, l.again(ctx, o)
+	}
+	if err := clean(ctx, o.StateDir, o.Name); err != nil {
+		return nil, fmt.Errorf("removing the remains of an earlier lab: %w", err)
+	}
+	rootfs, err := makeRootfs(ctx, o.CacheDir, o.Suite, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	l, keys, err := newLab(o, rootfs)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.boot(ctx, o, keys)
+}
+
+// complete fills in the defaults and refuses what cannot be done.
+func (o *Options) complete() error {
+	if o.Inventory == nil || len(o.Inventory.Hosts) == 0 {
+		return errors.New("cannot boot a lab: the inventory has no hosts")
+	}
+	if o.Name == "" {
+		o.Name = o.Inventory.Cluster.Name
+	}
+	if o.StateDir == "" {
+		o.StateDir = DefaultStateDir
+	}
+	if o.Suite == "" {
+		o.Suite = DefaultSuite
+	}
+	if o.Kind == "" {
+		o.Kind = Container
+	}
+	if o.Kind != Container {
+		return fmt.Errorf("cannot boot lab hosts of kind %q: only %q exists so far", o.Kind, Container)
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	if o.CacheDir == "" {
+		dir, err := defaultCache()
+		if err != nil {
+			return err
+		}
+		o.CacheDir = dir
+	}
+	dir, err := filepath.Abs(o.StateDir)
+	if err != nil {
+		return fmt.Errorf("finding the state folder: %w", err)
+	}
+	o.StateDir = dir
+	return checkName(o.Name)
+}
+
+// newLab describes the lab, without making anything but its keys.
+func newLab(o Options, rootfs string) (*Lab, []keyPair, error) {
+	inv := o.Inventory
+	s := &state{Version: stateVersion, Name: o.Name, ID: labID(o.StateDir, o.Name), Created: time.Now().UTC(),
+		User: orRoot(inv.SSH.User), Rootfs: rootfs}
+	var addrs, taken []netip.Addr
+	var keys []keyPair
+	for i, h := range inv.Hosts {
+		key, err := newKeyPair("root@" + h.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		var id [16]byte
+		if _, err := rand.Read(id[:]); err != nil {
+			return nil, nil, fmt.Errorf("making a machine id: %w", err)
+		}
+		keys, addrs = append(keys, key), append(addrs, h.Address)
+		s.Hosts = append(s.Hosts, hostState{Name: h.Name, Kind: o.Kind, Machine: machineName(i), Address: h.Address,
+			Port: portOf(inv, h), User: userOf(inv, h), MachineID: hex.EncodeToString(id[:]), HostKey: key.Public})
+	}
+	if a, err := netip.ParseAddr(inv.Cluster.APIAddress); err == nil {
+		taken = append(taken, a) // a virtual address that hosts will hold
+	}
+	subnets, err := planSubnets(addrs, taken)
+	s.Subnets = subnets
+	return &Lab{dir: filepath.Join(o.StateDir, o.Name), state: s}, keys, err
+}
+
+func orRoot(user string) string {
+	if user == "" {
+		return "root"
+	}
+	return user
+}
+
+func userOf(inv *inventory.Inventory, h inventory.Host) string {
+	if h.User != "" {
+		return h.User
+	}
+	return orRoot(inv.SSH.User)
+}
+
+func portOf(inv *inventory.Inventory, h inventory.Host) int {
+	for _, p := range []int{h.Port, inv.SSH.Port} {
+		if p != 0 {
+			return p
+		}
+	}
+	return 22
+}
+
+// boot makes everything: state first, then what it describes.
+func (l *Lab) boot(ctx context.Context, o Options, keys []keyPair) error {
+	groups, err := detectCgroups()
+	if err != nil {
+		return err
+	}
+	client, err := newKeyPair("provision-lab-" + l.state.Name)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(l.state.save(l.dir),
+		writeFileAtomic(l.SSHFiles().Key, client.Private, 0o600),
+		writeFileAtomic(l.SSHFiles().Key+".pub", []byte(client.Public+"\n"), 0o644),
+		writeFileAtomic(l.SSHFiles().KnownHosts, knownHosts(l.state.Hosts), 0o644))
+	if err != nil {
+		return err
+	}
+	acc, err := readAccounts(l.state.Rootfs)
+	if err != nil {
+		return err
+	}
+	for i, h := range l.state.Hosts {
+		sub, _ := subnetOf(l.state.Subnets, h.Address)
+		s := seed{Lab: l.state.Name, Host: h, Users: l.users(), Subnet: sub, CgroupV1: groups.V1, HostKey: keys[i],
+			Authorized: client.Public, Accounts: acc}
+		if err := l.makeHost(h, s); err != nil {
+			return err
+		}
+	}
+	if err := makeNetns(l.state.ID, l.state.Subnets); err != nil {
+		return err
+	}
+	o.Progress(fmt.Sprintf("booting %d hosts", len(l.state.Hosts)))
+	if err := l.startAll(ctx, o.Progress, l.state.Hosts); err != nil {
+		return err
+	}
+	return l.update(func(s *state) { s.Ready = true })
+}
+
+// users are all login users of the lab's hosts, in a fixed order.
+func (l *Lab) users() []string {
+	users := []string{l.state.User}
+	for _, h := range l.state.Hosts {
+		users = append(users, h.User)
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
+}
+
+// makeHost lays out a host's folder.
+func (l *Lab) makeHost(h hostState, s seed) error {
+	dir := l.hostDir(h.Name)
+	for _, d := range []string{upperDir(dir), workDir(dir), dataDir(dir)} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return fmt.Errorf("creating the folder of host %s: %w", h.Name, err)
+		}
+	}
+	for _, d := range dataDirs {
+		if err := os.MkdirAll(filepath.Join(dataDir(dir), filepath.Base(d)), 0o755); err != nil {
+			return fmt.Errorf("creating the folder of host %s: %w", h.Name, err)
+		}
+	}
+	return writeSeed(upperDir(dir), s.files())
+}
+
+// startAll boots hosts at once and waits for all of them.
+func (l *Lab) startAll(ctx context.Context, progress func(string), hosts []hostState) error {
+	ctx, cancel := context.WithTimeout(ctx, bootTimeout)
+	defer cancel()
+	var g errgroup.Group
+	for _, h := range hosts {
+		g.Go(func() error {
+			begin := time.Now()
+			if err := l.start(ctx, h); err != nil {
+				return fmt.Errorf("booting host %s: %w\nits console (%s) ends with:\n%s", h.Name, err, l.console(h.Name), l.consoleTail(h.Name))
+			}
+			progress(fmt.Sprintf("host %s (%s) answers after %.1fs", h.Name, h.Address, time.Since(begin).Seconds()))
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (l *Lab) consoleTail(host string) string {
+	data, err := os.ReadFile(l.console(host))
+	if err != nil {
+		return "(" + err.Error() + ")"
+	}
+	return tail(data, 20)
+}
+
+// again is Up of a lab that is there: the same hosts are wanted, and on.
+func (l *Lab) again(ctx context.Context, o Options) error {
+	var off []hostState
+	for _, h := range o.Inventory.Hosts {
+		have, err := l.state.host(h.Name)
+		if err != nil || have.Address != h.Address || have.Port != portOf(o.Inventory, h) || have.User != userOf(o.Inventory, h) {
+			return fmt.Errorf("cannot bring lab %q up: it runs with other hosts than the inventory (see %s); run provision lab down first", o.Name, h.Name)
+		}
+	}
+	if len(o.Inventory.Hosts) != len(l.state.Hosts) {
+		return fmt.Errorf("cannot bring lab %q up: it has %d hosts and the inventory %d; run provision lab down first", o.Name, len(l.state.Hosts), len(o.Inventory.Hosts))
+	}
+	for _, h := range l.state.Hosts {
+		if !h.Process.alive() {
+			off = append(off, h)
+		}
+	}
+	return l.startAll(ctx, o.Progress, off)
+}
