@@ -2,8 +2,11 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,6 +23,26 @@ type System struct {
 	Now func() time.Time
 	// Point is called at each named kill point, for crash tests. Never nil.
 	Point func(name string)
+
+	locks sync.Map // of name → *sync.Mutex
+}
+
+// Lock serialises what may not happen twice at once on a host (two edits of
+// /etc/hosts, two runs of dpkg) while resources are applied in parallel.
+func (s *System) Lock(name string) (unlock func()) {
+	held, _ := s.locks.LoadOrStore(name, new(sync.Mutex))
+	mutex := held.(*sync.Mutex)
+	mutex.Lock()
+	return mutex.Unlock
+}
+
+// Save persists what speeds up the next observation (the digest cache). It is
+// called after an apply; observing never calls it.
+func (s *System) Save() error {
+	if saver, ok := s.Files.(interface{ SaveDigests() error }); ok {
+		return saver.SaveDigests()
+	}
+	return nil
 }
 
 // Files is a host's file system. Paths are absolute; Root is put before them.
@@ -41,12 +64,19 @@ type Files interface {
 	// Link makes path a hard link to the existing file, replacing path
 	// atomically; across file systems it copies.
 	Link(existing, path string, attr Attr) error
+	// Symlink makes path a symbolic link to target, replacing a file or link
+	// atomically.
 	Symlink(target, path string) error
+	// Rename moves a file, link or folder within its file system.
+	Rename(from, to string) error
+	// Overwrite writes into an existing file in place, for /proc and /sys.
+	Overwrite(path string, content []byte) error
 	// Mkdir makes a folder and its missing parents; owner and mode are those
 	// of the last one only.
 	Mkdir(path string, attr Attr) error
 	SetAttr(path string, attr Attr) error
 	// Remove removes a file, a link or an empty folder; missing is no error.
+	// What a killed WriteFile, Link or Symlink of path left behind goes too.
 	Remove(path string) error
 	// RemoveAll removes a tree without following links or leaving its file system.
 	RemoveAll(path string) error
@@ -81,6 +111,31 @@ type Command struct {
 	Stdin io.Reader
 }
 
+// CommandError is a command that ended with a code other than 0, or that could
+// not be started (Code -1).
+type CommandError struct {
+	Argv []string
+	Code int
+	// Tail is the end of its standard error, or of its output when that is empty.
+	Tail string
+	Err  error
+}
+
+// Error names the command, its code and the tail of its output.
+func (e *CommandError) Error() string {
+	what := "running " + strings.Join(e.Argv, " ")
+	if e.Code < 0 {
+		return fmt.Sprintf("%s: %v", what, e.Err)
+	}
+	if e.Tail == "" {
+		return fmt.Sprintf("%s: exit code %d", what, e.Code)
+	}
+	return fmt.Sprintf("%s: exit code %d: %s", what, e.Code, e.Tail)
+}
+
+// Unwrap returns the cause, for errors.Is.
+func (e *CommandError) Unwrap() error { return e.Err }
+
 // Runner runs commands on the host.
 type Runner interface {
 	// Run waits for the command. A code other than 0 is a *CommandError,
@@ -111,6 +166,8 @@ type Units interface {
 	// its end; for Type=notify units Start ends when the unit says it is ready.
 	// A failed job's error carries the unit's last log lines.
 	Start(ctx context.Context, unit string) error
+	// StartNoWait queues the start job and returns.
+	StartNoWait(ctx context.Context, unit string) error
 	Stop(ctx context.Context, unit string) error
 	Restart(ctx context.Context, unit string) error
 	Reload(ctx context.Context, unit string) error
@@ -125,7 +182,8 @@ type Units interface {
 
 // Blobs is the host's content-addressed store. What it opens was verified.
 type Blobs interface {
-	// Path is the file of a verified blob, or an error that says it is missing.
+	// Path is the file of a verified blob (a path of the host: see Files.Path),
+	// or an error that wraps fs.ErrNotExist when it is missing.
 	Path(sha256 string) (string, error)
 	Open(sha256 string) (io.ReadCloser, int64, error)
 }

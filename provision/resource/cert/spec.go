@@ -30,7 +30,9 @@ type Spec struct {
 	Key   string      `json:"key"`
 	Owner system.Attr `json:"owner"` // of the key; the certificate is 0644 unless combined
 	// Adopt accepts a certificate that somebody else rotates (kubelet's): only
-	// issuer, subject and life are compared, not names or usages.
+	// issuer, subject and life are compared, not names or usages. The name is
+	// then a symbolic link to a dated file beside it: kubelet's store refuses
+	// to rotate where it finds a regular file.
 	Adopt bool `json:"adopt,omitempty"`
 }
 

@@ -19,6 +19,10 @@ type Spec struct {
 	Validate []string `json:"validate,omitempty"`
 	// DaemonReload is set for unit files and drop-ins.
 	DaemonReload bool `json:"daemon_reload,omitempty"`
+	// Until is a path: once something stands there, the file is left as it is
+	// and never differs (first-boot settings: etcd reads initial-cluster only
+	// while it has no data).
+	Until string `json:"until,omitempty"`
 }
 
 // New wants a file of root's.

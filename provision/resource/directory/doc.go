@@ -1,0 +1,4 @@
+// Package directory is the resource kind for a folder. Its Spec says what
+// is wanted; what a host has is observed through the system seam. It imports
+// no other kind.
+package directory

@@ -1,0 +1,93 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"provision/provision/internal/system"
+	"provision/provision/resource"
+	"provision/provision/resource/internal/snapshot"
+)
+
+// State is what stands at the path, and the digest of the item that is wanted
+// there; "" while the host has no such item.
+type State struct {
+	snapshot.Snapshot
+	Item string `json:"item,omitempty"`
+}
+
+type kind struct{}
+
+// Of is the kind for the catalogue.
+func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, Spec, State](kind{}) }
+
+func (kind) Name() string { return Kind }
+
+func (kind) Check(name string, want Spec) error {
+	if want.Item == "" || strings.ContainsAny(want.Item, "/\x00") || strings.HasPrefix(want.Item, ".") {
+		return fmt.Errorf("%q is not an item of an identity", want.Item)
+	}
+	return errors.Join(snapshot.CheckPath(name), snapshot.CheckAttr(want.Attr))
+}
+
+func (kind) Observe(_ context.Context, sys *system.System, name string, want Spec) (State, error) {
+	taken, err := snapshot.Take(sys.Files, name)
+	if err != nil {
+		return State{}, err
+	}
+	item, err := sys.Files.Digest(system.IdentityDir + "/" + want.Item)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return State{}, fmt.Errorf("reading item %s: %w", want.Item, err)
+	}
+	return State{taken, item}, nil
+}
+
+func (kind) Diff(_ string, want Spec, have State) []resource.Change {
+	if have.Type == "file" && have.Item != "" && have.SHA256 == have.Item {
+		return have.AttrChanges(want.Attr)
+	}
+	change := resource.Change{Field: "content", Old: shown(want, have.SHA256), New: shown(want, have.Item), Create: !have.Exists()}
+	if have.Item == "" {
+		change.New = "(known after the cluster's identity is there)"
+	}
+	return append(have.TypeChange("file"), change)
+}
+
+// shown is the digest of what anyone may read, and nothing of a secret.
+func shown(want Spec, digest string) string {
+	public := strings.HasSuffix(want.Item, ".crt") || strings.HasSuffix(want.Item, ".pub")
+	if digest != "" && !public {
+		return "(secret)"
+	}
+	return snapshot.Short(digest)
+}
+
+func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec) error {
+	content, err := sys.Files.ReadFile(system.IdentityDir + "/" + want.Item)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot write %s: the host has no %s of the cluster's identity", name, want.Item)
+	}
+	if err != nil {
+		return fmt.Errorf("reading item %s: %w", want.Item, err)
+	}
+	if err := snapshot.EnsureParent(sys.Files, name); err != nil {
+		return fmt.Errorf("making the folder of %s: %w", name, err)
+	}
+	if err := sys.Files.WriteFile(name, bytes.NewReader(content), want.Attr); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+func (kind) Keep(_ context.Context, sys *system.System, name string, have State) (State, error) {
+	kept, err := snapshot.Keep(sys, name, have.Snapshot)
+	return State{kept, have.Item}, err
+}
+
+func (kind) Restore(_ context.Context, sys *system.System, name string, before State) error {
+	return snapshot.Restore(sys, name, before.Snapshot)
+}

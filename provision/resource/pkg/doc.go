@@ -1,0 +1,4 @@
+// Package pkg is the resource kind for an OS package. Its Spec says what
+// is wanted; what a host has is observed through the system seam. It imports
+// no other kind.
+package pkg

@@ -1,0 +1,4 @@
+// Package sysctl is the resource kind for a kernel parameter. Its Spec says what
+// is wanted; what a host has is observed through the system seam. It imports
+// no other kind.
+package sysctl
