@@ -1,0 +1,128 @@
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"provision/provision/bundle"
+)
+
+// Entry is one row: an artifact and its sources. Strings may hold the
+// placeholders {version}, {arch}, {major}, {minor} and {patch}.
+type Entry struct {
+	Name   string
+	Format bundle.Format
+	// Default is the version that provision is tested with.
+	Default string
+	// Internal rows serve other rows only; no host is sent them.
+	Internal bool
+
+	// Exactly one of these says how to make the artifact.
+	Go    *GoSource
+	Image *ImageSource
+	Deb   *DebSource
+	// Upstream is where the publisher offers it, when it does so with a checksum.
+	Upstream *Upstream
+}
+
+// GoSource builds a command of a Go module.
+type GoSource struct {
+	Module, Version, Package string
+	Tags                     []string
+	// CgoArch lists the architectures whose build needs C.
+	CgoArch   []string
+	Libraries []string
+	Stamps    []string
+	Replaces  []Replace
+	// LocalReplaces is the version of modules replaced by local folders.
+	LocalReplaces string
+	Sums          []string
+}
+
+// Replace puts a module version in the place of another.
+type Replace struct{ Old, New, Version string }
+
+// ImageSource makes an image of one static executable.
+type ImageSource struct {
+	Reference string // registry.k8s.io/pause:{version}
+	// Binary names the row that holds the executable,
+	Binary string
+	// or C says which C file of a Go module to compile.
+	C *CSource
+
+	Path       string // of the executable in the image
+	User       string
+	Ports      []string
+	WorkingDir string
+}
+
+// CSource is a C program in the zip of a Go module.
+type CSource struct {
+	Module, ModuleVersion string
+	File                  string
+	Flags                 []string
+}
+
+// DebSource is a package of the host's distribution, with what it needs
+// beyond a minimal host. The artifact's version is the distribution's codename.
+type DebSource struct{ Packages []string }
+
+// Upstream is a published file with a published checksum.
+type Upstream struct {
+	URL string
+	// Checksum is a file that holds the sha256, alone or as `HASH  NAME` lines.
+	Checksum string
+	// Member is the file of a .tar.gz that is the artifact; empty: the file itself.
+	Member string
+}
+
+// Expand fills the placeholders.
+func Expand(s string, ref bundle.Ref) string {
+	parts := append(strings.SplitN(ref.Version, ".", 3), "", "", "")
+	patch, _, _ := strings.Cut(parts[2], "-")
+	return strings.NewReplacer("{version}", ref.Version, "{arch}", ref.Arch,
+		"{major}", parts[0], "{minor}", parts[1], "{patch}", patch).Replace(s)
+}
+
+// ExpandAll fills the placeholders of each string.
+func ExpandAll(list []string, ref bundle.Ref) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, Expand(s, ref))
+	}
+	return out
+}
+
+// Cgo says whether the build for an architecture needs C.
+func (g GoSource) Cgo(arch string) bool { return slices.Contains(g.CgoArch, arch) }
+
+// Catalogue is a set of rows.
+type Catalogue []Entry
+
+// Find returns the row of an artifact.
+func (c Catalogue) Find(name string) (Entry, error) {
+	for _, e := range c {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return Entry{}, fmt.Errorf("cannot obtain artifact %q: the catalogue has no such name; add a row to provision/bundle/catalogue", name)
+}
+
+// Defaults are the references of all rows that hosts are sent, for an
+// architecture and a distribution codename.
+func (c Catalogue) Defaults(arch, codename string) []bundle.Ref {
+	var out []bundle.Ref
+	for _, e := range c {
+		if e.Internal {
+			continue
+		}
+		version := e.Default
+		if e.Deb != nil {
+			version = codename
+		}
+		out = append(out, bundle.Ref{Name: e.Name, Version: version, Arch: arch})
+	}
+	return out
+}
