@@ -17,8 +17,14 @@ import (
 
 // cgroups are the machine's control group hierarchies.
 type cgroups struct {
-	V1 []string // mount points, one per controller and systemd's own
-	V2 string   // mount point, "" when there is none
+	V1 []hierarchy // one per controller, or a few together, and systemd's own
+	V2 string      // mount point, "" when there is none
+}
+
+// hierarchy is one of version 1.
+type hierarchy struct {
+	Mount   string
+	Options string // which it is: "cpu", "cpu,cpuacct", "name=systemd"
 }
 
 // unified reports whether version 2 has the controllers.
@@ -26,10 +32,14 @@ func (c cgroups) unified() bool { return len(c.V1) == 0 && c.V2 != "" }
 
 // roots are the mount points in which a lab's groups can be.
 func (c cgroups) roots() []string {
-	if c.V2 == "" {
-		return c.V1
+	var roots []string
+	for _, h := range c.V1 {
+		roots = append(roots, h.Mount)
 	}
-	return append(slices.Clone(c.V1), c.V2)
+	if c.V2 != "" {
+		roots = append(roots, c.V2)
+	}
+	return roots
 }
 
 // parseCgroups reads the hierarchies from the text of /proc/PID/mountinfo.
@@ -39,19 +49,35 @@ func parseCgroups(mountinfo []byte) cgroups {
 	for lines.Scan() {
 		before, after, ok := strings.Cut(lines.Text(), " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
-		if !ok || len(left) < 6 || len(right) < 1 || left[3] != "/" {
+		if !ok || len(left) < 6 || len(right) < 3 || left[3] != "/" {
 			continue
 		}
 		switch right[0] {
 		case "cgroup":
-			if !slices.Contains(c.V1, left[4]) {
-				c.V1 = append(c.V1, left[4])
+			h := hierarchy{Mount: left[4], Options: hierarchyOptions(right[2])}
+			if !slices.ContainsFunc(c.V1, func(o hierarchy) bool { return o.Options == h.Options }) {
+				c.V1 = append(c.V1, h)
 			}
 		case "cgroup2":
 			c.V2 = left[4]
 		}
 	}
 	return c
+}
+
+// hierarchyOptions leaves of a mount's options those that say which hierarchy
+// it is.
+func hierarchyOptions(options string) string {
+	var keep []string
+	for _, o := range strings.Split(options, ",") {
+		key, _, _ := strings.Cut(o, "=")
+		switch key {
+		case "rw", "ro", "xattr", "noprefix", "clone_children", "release_agent", "cpuset_v2_mode", "favordynmods":
+		default:
+			keep = append(keep, o)
+		}
+	}
+	return strings.Join(keep, ",")
 }
 
 func detectCgroups() (cgroups, error) {
@@ -66,15 +92,14 @@ func detectCgroups() (cgroups, error) {
 	return c, nil
 }
 
-// makeGroup creates the group of a host in every hierarchy that needs one.
-// Beside version 1, the version 2 mount is left alone: systemd-nspawn looks
-// for its payload there by itself.
+// makeGroup creates the group of a host in every hierarchy that it will see:
+// version 2 is hidden from it where version 1 has the controllers.
 func (c cgroups) makeGroup(group string) error {
 	if c.unified() {
 		return c.makeUnified(group)
 	}
-	for _, root := range c.V1 {
-		dir := root
+	for _, h := range c.V1 {
+		dir := h.Mount
 		for _, part := range strings.Split(group, "/") {
 			parent := dir
 			dir = filepath.Join(dir, part)
@@ -131,10 +156,39 @@ func (c cgroups) makeUnified(group string) error {
 // hierarchy; what it forks starts there.
 func (c cgroups) enterThread(group string) error {
 	tid := []byte(strconv.Itoa(unix.Gettid()))
-	for _, root := range c.V1 {
-		path := filepath.Join(root, group, "tasks")
+	for _, h := range c.V1 {
+		path := filepath.Join(h.Mount, group, "tasks")
 		if err := os.WriteFile(path, tid, 0o644); err != nil {
 			return fmt.Errorf("entering cgroup %s: %w", filepath.Dir(path), err)
+		}
+	}
+	return nil
+}
+
+// ownRoot makes the version 1 groups that the calling thread is in the roots of
+// what it sees, in its namespaces and its mounts alike: systemd-nspawn takes
+// names from the one to the other. Where version 1 has the controllers, version
+// 2 is hidden: systemd-nspawn would put all hosts into one group there, and
+// their systemds would manage each other's units.
+func (c cgroups) ownRoot() error {
+	if c.unified() {
+		return nil // systemd-nspawn does it itself
+	}
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return fmt.Errorf("creating a cgroup namespace: %w", err)
+	}
+	if c.V2 != "" {
+		if err := unix.Unmount(c.V2, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("hiding %s: %w", c.V2, err)
+		}
+	}
+	for _, h := range c.V1 {
+		err := unix.Unmount(h.Mount, unix.MNT_DETACH)
+		if err == nil {
+			err = unix.Mount("cgroup", h.Mount, "cgroup", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, h.Options)
+		}
+		if err != nil {
+			return fmt.Errorf("mounting cgroup %s (%s) anew: %w", h.Mount, h.Options, err)
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ type seed struct {
 	Host       hostState
 	Users      []string // log in by key; those other than root with sudo
 	Subnet     subnet
-	CgroupV1   []string // mount points
+	CgroupV1   []hierarchy
 	HostKey    keyPair
 	Authorized string // the client's public key
 	Accounts   accounts
@@ -112,8 +112,8 @@ func (s seed) unit() string {
 	var b strings.Builder
 	b.WriteString("[Unit]\nDescription=Address and cgroups of a lab host\nDefaultDependencies=no\nBefore=sysinit.target network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n")
 	exec := func(argv ...string) { b.WriteString("ExecStart=" + strings.Join(argv, " ") + "\n") }
-	for _, mount := range s.CgroupV1 {
-		exec("mount", "-o", "remount,bind,rw", mount)
+	for _, h := range s.CgroupV1 {
+		exec("mount", "-o", "remount,bind,rw", h.Mount)
 	}
 	addr := fmt.Sprintf("%s/%d", s.Host.Address, s.Subnet.Prefix.Bits())
 	if s.Host.Address.Is6() {

@@ -83,6 +83,9 @@ func (c container) start() (*os.Process, error) {
 	if err := c.privateMounts(); err != nil {
 		return nil, err
 	}
+	if err := c.Groups.ownRoot(); err != nil {
+		return nil, err
+	}
 	if err := unix.Setns(int(netns.Fd()), unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("entering the lab's network namespace: %w", err)
 	}
@@ -96,8 +99,6 @@ func (c container) start() (*os.Process, error) {
 		}
 		defer dir.Close()
 		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
-	} else if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
-		return nil, fmt.Errorf("creating a cgroup namespace: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.Argv[0], err)
