@@ -59,6 +59,9 @@ type Cluster struct {
 	// EtcdMembers are the members known before this run, by name → peer URL;
 	// empty when the cluster is new.
 	EtcdMembers map[string]string
+	// ExtraImages are images that add-ons need on every Node before a registry
+	// can be reached.
+	ExtraImages []bundle.Ref
 }
 
 // Fact returns the facts of a host, or an error that says it did not answer.

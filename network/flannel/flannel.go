@@ -1,0 +1,141 @@
+package flannel
+
+import (
+	"fmt"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+	"provision/provision/resource/file"
+)
+
+const (
+	// Name is the plugin's name in the inventory.
+	Name = "flannel"
+	// Unit is its service.
+	Unit = "flanneld.service"
+
+	user        = "system:flannel"
+	configDir   = "/etc/flannel"
+	netConf     = configDir + "/net-conf.json"
+	cniConflist = component.CNIDir + "/10-flannel.conflist"
+)
+
+// New returns the component.
+func New() component.Component { return flannel{} }
+
+type flannel struct{}
+
+func (flannel) Name() string { return Name }
+
+func (flannel) Runs(cluster *component.Cluster, host inventory.Host) bool {
+	return cluster.Inventory.Network.Plugin.Name == Name && host.Joins()
+}
+
+func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, f.Name())
+	settings, diags := Decode(cluster.Inventory.Network.Plugin.Body)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	s.Dir(configDir, 0o755)
+	s.Binary("flanneld", Unit)
+	s.File(netConf, netConfig(cluster.Inventory.Network, settings), 0o644, Unit)
+	podCIDR, ok := cluster.PodCIDRs[host.Name]
+	if !ok {
+		s.Fail(fmt.Errorf("host %s has no pod CIDR", host.Name))
+	}
+	// Read by containerd at each pod and watched by it: nothing restarts.
+	list := conflist(cluster.Inventory, podCIDR, podMTU(s.Facts, host, settings))
+	s.Add(file.New(host.Name, cniConflist, list, 0o644).
+		After(component.DirAt(host.Name, component.CNIDir)))
+	needed := s.Client(Name, component.BalancerURL, cert.Spec{CommonName: user}, Unit)
+	needed = append(needed, component.NodeAt(host.Name))
+	objects, err := f.Objects(cluster)
+	if err != nil {
+		s.Fail(err)
+	}
+	for _, object := range objects {
+		needed = append(needed, object.Address())
+	}
+	s.Service(Unit, unitFile(host), needed...)
+	return s.Done()
+}
+
+func (f flannel) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	if cluster.Inventory.Network.Plugin.Name != Name {
+		return nil
+	}
+	return component.Refs(cluster, f, "flanneld")
+}
+
+func (flannel) Rollout() component.Rollout { return component.Parallel }
+
+func (flannel) Gate() component.Gate { return component.Gate{} }
+
+func unitFile(host inventory.Host) string {
+	flags := component.Flags{
+		"kube-subnet-mgr": "true",
+		"kubeconfig-file": component.ConfigDir + "/" + Name + ".conf",
+		"net-config-path": netConf,
+		"iface":           host.Address.String(),
+		"public-ip":       host.Address.String(),
+		"ip-masq":         "true",
+		"healthz-ip":      "127.0.0.1",
+		"healthz-port":    "10244",
+	}
+	return fmt.Sprintf(`[Unit]
+Description=flannel pod network
+Documentation=https://github.com/flannel-io/flannel
+After=network-online.target haproxy.service
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+Environment=%s
+ExecStart=%s
+Restart=always
+RestartSec=1
+TimeoutStartSec=120
+OOMScoreAdjust=-500
+
+[Install]
+WantedBy=multi-user.target
+`, component.Quote("NODE_NAME="+host.Name), flags.ExecStart(component.BinDir+"/flanneld"))
+}
+
+// Objects are what flanneld may do in the cluster.
+func (flannel) Objects(cluster *component.Cluster) ([]component.Object, error) {
+	if cluster.Inventory.Network.Plugin.Name != Name {
+		return nil, nil
+	}
+	return []component.Object{
+		{Name: "ClusterRole/provision:flannel", YAML: `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: provision:flannel
+rules:
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [nodes/status]
+  verbs: [patch]
+`},
+		{Name: "ClusterRoleBinding/provision:flannel", YAML: `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: provision:flannel
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: provision:flannel
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: User
+  name: ` + user + "\n"},
+	}, nil
+}

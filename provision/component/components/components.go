@@ -1,0 +1,31 @@
+package components
+
+import (
+	"provision/network/flannel"
+	"provision/provision/component"
+	"provision/provision/component/containerd"
+	"provision/provision/component/controlplane"
+	"provision/provision/component/etcd"
+	"provision/provision/component/kubelet"
+	"provision/provision/component/kubeproxy"
+	"provision/provision/component/loadbalancer"
+	"provision/provision/component/ossettings"
+	"provision/provision/component/timesync"
+	"provision/provision/component/trust"
+)
+
+// All returns every component, in the order in which people read a plan.
+func All() []component.Component {
+	return []component.Component{
+		ossettings.New(),
+		timesync.New(),
+		trust.New(),
+		containerd.New(),
+		etcd.New(),
+		controlplane.New(),
+		loadbalancer.New(),
+		kubelet.New(),
+		kubeproxy.New(),
+		flannel.New(),
+	}
+}

@@ -1,0 +1,2 @@
+// Package components is the list of components that run on hosts.
+package components

@@ -1,0 +1,129 @@
+package containerd
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+)
+
+const (
+	unitName = "containerd.service"
+	certsDir = "/etc/containerd/certs.d"
+)
+
+// New returns the component.
+func New() component.Component { return containerd{} }
+
+type containerd struct{}
+
+func (containerd) Name() string { return "containerd" }
+
+func (containerd) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+
+func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, c.Name())
+	s.Dir("/etc/containerd", 0o755)
+	s.Dir(certsDir, 0o755)
+	s.Dir(component.CNIBinDir, 0o755)
+	s.Dir(component.CNIDir, 0o755)
+	// A new shim or runc serves new pods; only the daemon is restarted, which
+	// leaves pods running.
+	s.Binary("containerd", unitName)
+	s.Binary("containerd-shim-runc-v2")
+	s.Binary("ctr")
+	s.Binary("runc")
+	for _, plugin := range plugins() {
+		s.BinaryAt("cni-"+plugin, component.CNIBinDir+"/"+plugin)
+	}
+	pause, err := pauseImage(cluster, s.Facts.Arch)
+	if err != nil {
+		s.Fail(err)
+	}
+	s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, unitName)
+	addMirrors(s)
+	running := s.Service(unitName, unitFile)
+	for _, ref := range images(cluster) {
+		s.Image(ref, running)
+	}
+	return s.Done()
+}
+
+func (c containerd) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	names := []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc", "image-pause"}
+	for _, plugin := range plugins() {
+		names = append(names, "cni-"+plugin)
+	}
+	refs := component.Refs(cluster, c, names...)
+	for _, ref := range refs {
+		if ref.Name != "image-pause" {
+			continue
+		}
+		for _, extra := range cluster.ExtraImages {
+			extra.Arch = ref.Arch
+			refs = append(refs, extra)
+		}
+	}
+	return refs
+}
+
+func (containerd) Rollout() component.Rollout { return component.Parallel }
+
+func (containerd) Gate() component.Gate { return component.Gate{} }
+
+func plugins() []string { return []string{"bridge", "host-local", "loopback", "portmap"} }
+
+func pauseImage(cluster *component.Cluster, arch string) (string, error) {
+	found, err := cluster.Artifact("image-pause", arch)
+	return found.Image, err
+}
+
+func images(cluster *component.Cluster) []bundle.Ref {
+	list := []bundle.Ref{{Name: "image-pause", Version: cluster.Inventory.Cluster.Versions.Pause}}
+	return append(list, cluster.ExtraImages...)
+}
+
+// addMirrors wants a hosts.toml for each registry with mirrors. containerd
+// reads them at each pull, so nothing restarts.
+func addMirrors(s *component.Set) {
+	mirrors := s.Cluster.Inventory.Kubernetes.RegistryMirrors
+	registries := make([]string, 0, len(mirrors))
+	for registry := range mirrors {
+		registries = append(registries, registry)
+	}
+	sort.Strings(registries)
+	for _, registry := range registries {
+		folder := certsDir + "/" + folderName(registry)
+		s.Dir(folder, 0o755)
+		s.File(folder+"/hosts.toml", hostsFile(registry, mirrors[registry]), 0o644)
+	}
+}
+
+func folderName(registry string) string {
+	if registry == "*" {
+		return "_default"
+	}
+	return registry
+}
+
+func hostsFile(registry string, mirrors []string) string {
+	var text strings.Builder
+	if registry != "*" {
+		upstream := registry
+		if upstream == "docker.io" {
+			upstream = "registry-1.docker.io"
+		}
+		fmt.Fprintf(&text, "server = %q\n", "https://"+upstream)
+	}
+	for _, mirror := range mirrors {
+		if !strings.Contains(mirror, "://") {
+			mirror = "https://" + mirror
+		}
+		fmt.Fprintf(&text, "\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", mirror)
+	}
+	return text.String()
+}

@@ -1,0 +1,71 @@
+package controlplane
+
+import (
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+)
+
+// The services.
+const (
+	APIServer         = "kube-apiserver.service"
+	ControllerManager = "kube-controller-manager.service"
+	Scheduler         = "kube-scheduler.service"
+)
+
+// New returns the component.
+func New() component.Component { return controlPlane{} }
+
+type controlPlane struct{}
+
+func (controlPlane) Name() string { return "controlplane" }
+
+func (controlPlane) Runs(_ *component.Cluster, host inventory.Host) bool {
+	return host.Has(inventory.RoleMaster)
+}
+
+func (c controlPlane) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	var all []resource.Resource
+	for _, part := range []func(*component.Set){apiServer, controllerManager, scheduler, tools} {
+		s := component.NewSet(cluster, host, c.Name())
+		part(s)
+		list, err := s.Done()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+func (c controlPlane) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	return component.Refs(cluster, c, "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+}
+
+func (controlPlane) Rollout() component.Rollout { return component.OneAtATime }
+
+func (controlPlane) Gate() component.Gate {
+	return component.Gate{URL: component.LocalAPIURL + "/readyz", CA: component.ClusterCA}
+}
+
+// tools is kubectl for who logs in on a master; it comes without credentials.
+func tools(s *component.Set) { s.Binary("kubectl") }
+
+func scheduler(s *component.Set) {
+	s.Binary("kube-scheduler", Scheduler)
+	// Its own API server: a scheduler may not be newer than the API it talks
+	// to, and while masters are upgraded they differ.
+	access := s.Client("scheduler", component.LocalAPIURL, cert.Spec{CommonName: "system:kube-scheduler"}, Scheduler)
+	config := component.ConfigDir + "/scheduler.conf"
+	flags := component.Flags{
+		"kubeconfig":                config,
+		"authentication-kubeconfig": config,
+		"authorization-kubeconfig":  config,
+		"bind-address":              "127.0.0.1",
+		"leader-elect":              "true",
+		"profiling":                 "false",
+	}.Merge(s.Cluster.Inventory.Kubernetes.SchedulerArgs)
+	s.Service(Scheduler, service("Kubernetes scheduler", "simple", flags.ExecStart(component.BinDir+"/kube-scheduler"), hardened), access...)
+}

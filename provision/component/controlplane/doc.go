@@ -1,0 +1,3 @@
+// Package controlplane runs kube-apiserver, kube-controller-manager and
+// kube-scheduler on every master, as systemd services.
+package controlplane

@@ -1,0 +1,43 @@
+package controlplane
+
+import (
+	"fmt"
+
+	"provision/provision/component"
+)
+
+const (
+	// AdminGroup is the group of the operators' certificates.
+	AdminGroup    = "provision:admins"
+	kubeletClient = "kube-apiserver-kubelet-client"
+)
+
+// Objects are the bindings that the control plane and its operators need.
+func (controlPlane) Objects(*component.Cluster) ([]component.Object, error) {
+	return []component.Object{
+		binding("provision:admins", "cluster-admin", "Group", AdminGroup),
+		binding("provision:apiserver-to-kubelet", "system:kubelet-api-admin", "User", kubeletClient),
+		// kubelets may have the client certificates signed that they rotate to.
+		binding("provision:kubelet-rotation", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+			"Group", "system:nodes"),
+	}, nil
+}
+
+func binding(name, role, kind, subject string) component.Object {
+	return component.Object{
+		Name: "ClusterRoleBinding/" + name,
+		YAML: fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: %s
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: %s
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: %s
+  name: %s
+`, name, role, kind, subject),
+	}
+}

@@ -1,0 +1,194 @@
+package etcd
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+	"provision/provision/resource/file"
+	"provision/provision/resource/identity"
+)
+
+const (
+	// Unit is etcd's service.
+	Unit = "etcd.service"
+	// PKIDir holds its certificates and keys.
+	PKIDir = "/etc/etcd/pki"
+
+	bootstrapFile = "/etc/etcd/bootstrap.env"
+	defaultData   = "/var/lib/etcd"
+)
+
+// New returns the component.
+func New() component.Component { return etcd{} }
+
+type etcd struct{}
+
+func (etcd) Name() string { return "etcd" }
+
+func (etcd) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Has(inventory.RoleEtcd) }
+
+func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, e.Name())
+	data := dataDir(cluster.Inventory)
+	s.Dir("/etc/etcd", 0o755)
+	s.Dir(PKIDir, 0o755)
+	s.Dir(data, 0o700)
+	s.Binary("etcd", Unit)
+	s.Binary("etcdctl")
+	s.Binary("etcdutl")
+	// The CA is read at start only, certificates at each handshake.
+	s.Add(identity.New(host.Name, PKIDir+"/ca.crt", system.EtcdCA, 0o644).Restarting(Unit))
+	addCerts(s)
+	// First-boot flags stand in a file of their own that is left alone once
+	// there is data, so that a member that comes or goes later changes nothing
+	// on the others.
+	first := file.Spec{
+		Content: bootstrap(cluster, host),
+		Attr:    system.Attr{Mode: 0o644},
+		Until:   path.Join(data, "member"),
+	}
+	s.Add(resource.New(host.Name, file.Kind, bootstrapFile, first))
+	s.Service(Unit, unitFile(cluster.Inventory, host), joining(cluster, host)...)
+	return s.Done()
+}
+
+func (e etcd) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	return component.Refs(cluster, e, "etcd", "etcdctl", "etcdutl")
+}
+
+func (etcd) Rollout() component.Rollout { return component.OneAtATime }
+
+func (etcd) Gate() component.Gate {
+	return component.Gate{URL: "http://127.0.0.1:2381/readyz"}
+}
+
+func dataDir(inv *inventory.Inventory) string {
+	if inv.Etcd.DataDir != "" {
+		return inv.Etcd.DataDir
+	}
+	return defaultData
+}
+
+func addCerts(s *component.Set) {
+	names := []string{s.Host.Name, "localhost"}
+	addresses := []string{s.Host.Address.String(), "127.0.0.1"}
+	add := func(name, user string, server, client bool) {
+		spec := cert.Spec{CA: component.CAEtcd, CommonName: user, Server: server, Client: client}
+		if server {
+			spec.DNSNames, spec.IPs = names, addresses
+		}
+		s.Cert(PKIDir+"/"+name, spec)
+	}
+	add("server", s.Host.Name, true, false)
+	add("peer", s.Host.Name, true, true)
+	add("client", "provision-etcd-client", false, true)
+}
+
+// bootstrap is what etcd reads only while it has no data.
+func bootstrap(cluster *component.Cluster, host inventory.Host) string {
+	members := map[string]string{}
+	state := "new"
+	if len(cluster.EtcdMembers) == 0 {
+		for _, h := range cluster.Inventory.With(inventory.RoleEtcd) {
+			members[h.Name] = peerURL(h)
+		}
+	} else {
+		state = "existing"
+		for name, url := range cluster.EtcdMembers {
+			members[name] = url
+		}
+		for _, h := range newcomers(cluster) {
+			members[h.Name] = peerURL(h)
+			if h.Name == host.Name {
+				break
+			}
+		}
+		members[host.Name] = peerURL(host)
+	}
+	list := make([]string, 0, len(members))
+	for name, url := range members {
+		list = append(list, name+"="+url)
+	}
+	sort.Strings(list)
+	return fmt.Sprintf("ETCD_INITIAL_CLUSTER=%s\nETCD_INITIAL_CLUSTER_STATE=%s\nETCD_INITIAL_CLUSTER_TOKEN=%s\n",
+		strings.Join(list, ","), state, token(cluster))
+}
+
+// token keeps members of different clusters apart even on the same addresses.
+func token(cluster *component.Cluster) string {
+	if cluster.Identity.UUID != "" {
+		return cluster.Identity.UUID
+	}
+	return cluster.Inventory.Cluster.Name
+}
+
+// newcomers are the hosts that become members one after the other in a
+// cluster that exists: each must name exactly those before it.
+func newcomers(cluster *component.Cluster) []inventory.Host {
+	var list []inventory.Host
+	for _, h := range cluster.Inventory.With(inventory.RoleEtcd) {
+		if _, member := cluster.EtcdMembers[h.Name]; !member {
+			list = append(list, h)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list
+}
+
+// joining is what a newcomer to an existing cluster waits for: its membership,
+// and the newcomer before it.
+func joining(cluster *component.Cluster, host inventory.Host) []resource.Address {
+	if len(cluster.EtcdMembers) == 0 {
+		return nil
+	}
+	previous := ""
+	for _, h := range newcomers(cluster) {
+		if h.Name != host.Name {
+			previous = h.Name
+			continue
+		}
+		needed := []resource.Address{component.MemberAt(host.Name)}
+		if previous != "" {
+			needed = append(needed, component.UnitAt(previous, Unit))
+		}
+		return needed
+	}
+	return nil
+}
+
+func peerURL(host inventory.Host) string {
+	return url(host.Address.String(), component.EtcdPeerPort)
+}
+
+// ClientURL is where a member serves clients.
+func ClientURL(host inventory.Host) string {
+	return url(host.Address.String(), component.EtcdClientPort)
+}
+
+func url(address string, port int) string {
+	return "https://" + hostPort(address, port)
+}
+
+func hostPort(address string, port int) string {
+	if strings.Contains(address, ":") {
+		address = "[" + address + "]"
+	}
+	return address + ":" + strconv.Itoa(port)
+}
+
+func milliseconds(d, fallback time.Duration) string {
+	if d <= 0 {
+		d = fallback
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10)
+}

@@ -1,0 +1,2 @@
+// Package kubelet runs kubelet on every host of the cluster.
+package kubelet

@@ -1,0 +1,103 @@
+package kubelet
+
+import (
+	"fmt"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/component/loadbalancer"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+)
+
+const (
+	// Unit is kubelet's service.
+	Unit = "kubelet.service"
+
+	stateDir   = "/var/lib/kubelet"
+	pkiDir     = stateDir + "/pki"
+	clientPair = pkiDir + "/kubelet-client-current.pem"
+	configFile = component.ConfigDir + "/kubelet.yaml"
+	kubeconfig = component.ConfigDir + "/kubelet.conf"
+	serverCert = component.PKIDir + "/kubelet-server"
+)
+
+// New returns the component.
+func New() component.Component { return kubelet{} }
+
+type kubelet struct{}
+
+func (kubelet) Name() string { return "kubelet" }
+
+func (kubelet) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+
+func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, k.Name())
+	s.Dir(stateDir, 0o750)
+	s.Dir(pkiDir, 0o750)
+	s.Binary("kubelet", Unit)
+	// The first client certificate is ours; kubelet rotates it by itself.
+	s.CertAt(clientPair, cert.Spec{
+		CA: component.CACluster, CommonName: "system:node:" + host.Name, Organizations: []string{"system:nodes"},
+		Client: true, Key: clientPair, Adopt: true,
+	})
+	s.Cert(serverCert, cert.Spec{
+		CA: component.CACluster, CommonName: "system:node:" + host.Name, Organizations: []string{"system:nodes"},
+		Server: true, DNSNames: []string{host.Name}, IPs: []string{host.Address.String(), "127.0.0.1"},
+	})
+	s.File(kubeconfig, component.Kubeconfig(component.BalancerURL, "kubelet", clientPair, clientPair), 0o600, Unit)
+	text, err := config(cluster.Inventory, host, s.Facts)
+	if err != nil {
+		s.Fail(err)
+	}
+	s.File(configFile, text, 0o644, Unit)
+	s.Service(Unit, unitFile(host),
+		component.CAAt(host.Name),
+		component.UnitAt(host.Name, "containerd.service"),
+		component.UnitAt(host.Name, loadbalancer.Unit),
+		// The Node exists with its pod CIDR, labels and taints before its
+		// kubelet could register one without.
+		component.NodeAt(host.Name))
+	return s.Done()
+}
+
+func (k kubelet) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	return component.Refs(cluster, k, "kubelet")
+}
+
+func (kubelet) Rollout() component.Rollout { return component.Parallel }
+
+func (kubelet) Gate() component.Gate { return component.Gate{} }
+
+func unitFile(host inventory.Host) string {
+	flags := component.Flags{
+		"config":            configFile,
+		"kubeconfig":        kubeconfig,
+		"cert-dir":          pkiDir,
+		"hostname-override": host.Name,
+		"node-ip":           host.Address.String(),
+		"root-dir":          stateDir,
+	}
+	return fmt.Sprintf(`[Unit]
+Description=Kubernetes node agent
+Documentation=https://kubernetes.io/docs
+After=network-online.target containerd.service haproxy.service
+Wants=network-online.target containerd.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart=%s
+Restart=always
+RestartSec=1
+# Pods and their mounts outlive a restart.
+KillMode=process
+OOMScoreAdjust=-999
+CPUAccounting=yes
+MemoryAccounting=yes
+
+[Install]
+WantedBy=multi-user.target
+`, flags.ExecStart(component.BinDir+"/kubelet"))
+}

@@ -1,0 +1,98 @@
+package kubeproxy
+
+import (
+	"fmt"
+	"strings"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+)
+
+const (
+	// Unit is kube-proxy's service.
+	Unit = "kube-proxy.service"
+
+	configFile = component.ConfigDir + "/kube-proxy.yaml"
+)
+
+// New returns the component.
+func New() component.Component { return proxy{} }
+
+type proxy struct{}
+
+func (proxy) Name() string { return "kube-proxy" }
+
+func (proxy) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+
+func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, p.Name())
+	s.Binary("kube-proxy", Unit)
+	s.File(configFile, config(cluster.Inventory, host), 0o644, Unit)
+	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: "system:kube-proxy"}, Unit)
+	// It asks for its own Node at start and would wait in growing steps.
+	needed = append(needed, component.NodeAt(host.Name))
+	s.Service(Unit, unitFile, needed...)
+	return s.Done()
+}
+
+func (p proxy) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	return component.Refs(cluster, p, "kube-proxy")
+}
+
+func (proxy) Rollout() component.Rollout { return component.Parallel }
+
+func (proxy) Gate() component.Gate { return component.Gate{} }
+
+func config(inv *inventory.Inventory, host inventory.Host) string {
+	mode := inv.Network.ProxyMode
+	if mode == "" {
+		mode = "nftables"
+	}
+	return fmt.Sprintf(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+clientConnection:
+  kubeconfig: %s/kube-proxy.conf
+hostnameOverride: %s
+mode: %s
+clusterCIDR: %s
+healthzBindAddress: 127.0.0.1:10256
+metricsBindAddress: 127.0.0.1:10249
+%s`, component.ConfigDir, host.Name, mode, inv.Network.Pods, conntrack(inv.Network))
+}
+
+// conntrack leaves out what the inventory leaves out: then kube-proxy's own
+// defaults hold.
+func conntrack(network inventory.Network) string {
+	var text strings.Builder
+	if value := network.ProxyConntrackMaxPerCore; value != nil {
+		fmt.Fprintf(&text, "  maxPerCore: %d\n", *value)
+	}
+	if value := network.ProxyConntrackMin; value != nil {
+		fmt.Fprintf(&text, "  min: %d\n", *value)
+	}
+	if text.Len() == 0 {
+		return ""
+	}
+	return "conntrack:\n" + text.String()
+}
+
+const unitFile = `[Unit]
+Description=Kubernetes service proxy
+Documentation=https://kubernetes.io/docs
+After=network-online.target haproxy.service
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/local/bin/kube-proxy --config=/etc/kubernetes/kube-proxy.yaml
+Restart=always
+RestartSec=1
+LimitNOFILE=1048576
+OOMScoreAdjust=-500
+
+[Install]
+WantedBy=multi-user.target
+`

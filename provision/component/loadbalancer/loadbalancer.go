@@ -1,0 +1,108 @@
+package loadbalancer
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/osfacts"
+	"provision/provision/resource"
+	"provision/provision/resource/file"
+)
+
+const (
+	// Unit is HAProxy's service.
+	Unit = "haproxy.service"
+
+	configFile = "/etc/haproxy/haproxy.cfg"
+)
+
+// New returns the component.
+func New() component.Component { return balancer{} }
+
+type balancer struct{}
+
+func (balancer) Name() string { return "loadbalancer" }
+
+func (balancer) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+
+func (b balancer) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, b.Name())
+	installed := s.Package(osfacts.For(s.Facts.OS).Packages.HAProxy, true)
+	// Its check reads the CA and needs the program. A reload keeps open
+	// connections; a restart would cut every watch on the host.
+	spec := file.Spec{
+		Content:  config(cluster.Inventory),
+		Attr:     system.Attr{Mode: 0o644},
+		Validate: []string{"/usr/sbin/haproxy", "-c", "-q", "-f", "{}"},
+	}
+	s.Add(resource.New(host.Name, file.Kind, configFile, spec).
+		After(installed, component.CAAt(host.Name)).Reloading(Unit))
+	s.Running(Unit)
+	return s.Done()
+}
+
+func (b balancer) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	return component.PackageRefs(cluster, b, "haproxy")
+}
+
+func (balancer) Rollout() component.Rollout { return component.Parallel }
+
+func (balancer) Gate() component.Gate { return component.Gate{} }
+
+func config(inv *inventory.Inventory) string {
+	var servers []string
+	for _, h := range inv.With(inventory.RoleMaster) {
+		servers = append(servers, fmt.Sprintf("  server %s %s", h.Name, endpoint(h)))
+	}
+	sort.Strings(servers)
+	return fmt.Sprintf(configText, component.BalancerPort, component.ClusterCA, strings.Join(servers, "\n"))
+}
+
+func endpoint(host inventory.Host) string {
+	address := host.Address.String()
+	if host.Address.Is6() {
+		address = "[" + address + "]"
+	}
+	return fmt.Sprintf("%s:%d", address, component.APIPort)
+}
+
+// Watches may be silent for long, exec sessions for hours, hence the long
+// timeouts; TCP keepalive finds peers that are gone. A master that is marked
+// down loses its connections at once, so that clients turn to another.
+const configText = `# Written by provision; changes are lost.
+global
+  log stdout format raw local0 notice
+  maxconn 20000
+  user haproxy
+  group haproxy
+
+defaults
+  mode tcp
+  log global
+  option clitcpka
+  option srvtcpka
+  option dontlognull
+  option redispatch 1
+  retries 3
+  timeout connect 3s
+  timeout queue 5s
+  timeout check 3s
+  timeout client 4h
+  timeout server 4h
+
+frontend kube-apiserver
+  bind 127.0.0.1:%d
+  default_backend kube-apiservers
+
+backend kube-apiservers
+  balance leastconn
+  option httpchk GET /readyz
+  http-check expect status 200
+  default-server check check-ssl check-sni kubernetes verify required verifyhost kubernetes ca-file %s inter 2s fastinter 500ms downinter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+%s
+`

@@ -1,0 +1,91 @@
+package ossettings
+
+import (
+	"net/netip"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/inventory"
+	"provision/provision/osfacts"
+	"provision/provision/resource"
+	"provision/provision/resource/file"
+	"provision/provision/resource/hosts"
+	"provision/provision/resource/swap"
+)
+
+const journal = `[Journal]
+Storage=persistent
+SystemMaxUse=1G
+SystemKeepFree=1G
+`
+
+// New returns the component.
+func New() component.Component { return settings{} }
+
+type settings struct{}
+
+func (settings) Name() string { return "os" }
+
+func (settings) Runs(_ *component.Cluster, host inventory.Host) bool {
+	return host.Joins() || host.Has(inventory.RoleEtcd)
+}
+
+func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, o.Name())
+	s.Add(hosts.New(host.Name, "hosts", hostLines(cluster.Inventory, host)...))
+	s.Dir("/etc/systemd/journald.conf.d", 0o755)
+	s.Add(file.New(host.Name, "/etc/systemd/journald.conf.d/90-provision.conf", journal, 0o644).
+		Restarting("systemd-journald.service"))
+	var needed []resource.Address
+	for _, name := range packages(cluster.Inventory, osfacts.For(s.Facts.OS).Packages) {
+		needed = append(needed, s.Package(name, false))
+	}
+	if !host.Joins() {
+		return s.Done()
+	}
+	if cluster.Inventory.OS.Swap != "ignore" {
+		s.Add(swap.Off(host.Name))
+	}
+	modules := addModules(s, needed)
+	addSysctls(s, modules)
+	return s.Done()
+}
+
+// hostLines are the host itself and the API's name: nothing that grows with
+// the number of hosts.
+func hostLines(inv *inventory.Inventory, host inventory.Host) []string {
+	lines := []string{host.Address.String() + " " + host.Name}
+	if name := inv.Cluster.APIAddress; name != "" && host.Joins() {
+		if _, err := netip.ParseAddr(name); err != nil {
+			lines = append(lines, "127.0.0.1 "+name)
+		}
+	}
+	return lines
+}
+
+func packages(inv *inventory.Inventory, names osfacts.Packages) []string {
+	var list []string
+	if inv.OS.ManageModules {
+		list = append(list, names.Kmod)
+	}
+	switch inv.Network.ProxyMode {
+	case "iptables":
+		list = append(list, names.IPTables)
+	case "ipvs":
+		list = append(list, names.IPTables, names.IPSet)
+	}
+	// flannel and the CNI plug-ins use nft whatever kube-proxy does.
+	return append(list, names.NFTables)
+}
+
+func (o settings) Artifacts(cluster *component.Cluster) []bundle.Ref {
+	var names osfacts.Packages
+	for _, known := range cluster.Facts {
+		names = osfacts.For(known.OS).Packages
+	}
+	return component.PackageRefs(cluster, o, packages(cluster.Inventory, names)...)
+}
+
+func (settings) Rollout() component.Rollout { return component.Parallel }
+
+func (settings) Gate() component.Gate { return component.Gate{} }

@@ -1,0 +1,134 @@
+package component
+
+import (
+	"path"
+
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/binary"
+	"provision/provision/resource/directory"
+	"provision/provision/resource/file"
+	"provision/provision/resource/unit"
+)
+
+// Set collects the resources of one component on one host. It keeps the first
+// error, so that a component reads as a list.
+type Set struct {
+	Cluster *Cluster
+	Host    inventory.Host
+	Facts   facts.Host
+
+	name string
+	list []resource.Resource
+	err  error
+}
+
+// NewSet starts a set; name is the component's.
+func NewSet(cluster *Cluster, host inventory.Host, name string) *Set {
+	known, err := cluster.Fact(host.Name)
+	return &Set{Cluster: cluster, Host: host, Facts: known, name: name, err: err}
+}
+
+// Add puts a resource into the set. What stands in a folder that the set (or
+// package trust or containerd) makes also requires the folder.
+func (s *Set) Add(r resource.Resource) resource.Address {
+	if folder, ok := s.folder(r.Address); ok {
+		r = r.After(folder)
+	}
+	r.Component = s.name
+	s.list = append(s.list, r)
+	return r.Address
+}
+
+// Try is Add for constructors that can fail.
+func (s *Set) Try(r resource.Resource, err error) resource.Address {
+	if err != nil {
+		s.Fail(err)
+		return r.Address
+	}
+	return s.Add(r)
+}
+
+// Fail keeps the first error.
+func (s *Set) Fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// Dir wants a folder of root's.
+func (s *Set) Dir(name string, mode uint32) resource.Address {
+	return s.Add(directory.New(s.Host.Name, name, mode))
+}
+
+// File wants a file of root's whose change restarts the given units.
+func (s *Set) File(name, content string, mode uint32, restarts ...string) resource.Address {
+	return s.Add(file.New(s.Host.Name, name, content, mode).Restarting(restarts...))
+}
+
+// Binary wants an artifact as /usr/local/bin/NAME; its change restarts units.
+func (s *Set) Binary(name string, restarts ...string) resource.Address {
+	return s.BinaryAt(name, BinDir+"/"+name, restarts...)
+}
+
+// BinaryAt is Binary for another path than the usual one.
+func (s *Set) BinaryAt(artifact, name string, restarts ...string) resource.Address {
+	if s.err != nil {
+		return resource.Address{}
+	}
+	found, err := s.Cluster.Artifact(artifact, s.Facts.Arch)
+	if err != nil {
+		s.Fail(err)
+		return resource.Address{}
+	}
+	return s.Add(binary.New(s.Host.Name, name, found.SHA256, found.Ref.Version).Restarting(restarts...))
+}
+
+// Service wants a unit file and the unit running. The unit requires all that is
+// in the set so far, and what else is given.
+func (s *Set) Service(name, content string, needed ...resource.Address) resource.Address {
+	s.Add(file.Unit(s.Host.Name, name, content).Restarting(name))
+	return s.Running(name, needed...)
+}
+
+// Running wants a unit running whose file comes from elsewhere.
+func (s *Set) Running(name string, needed ...resource.Address) resource.Address {
+	wanted := unit.Running(s.Host.Name, name)
+	for _, r := range s.list {
+		wanted = wanted.After(r.Address)
+	}
+	return s.Add(wanted.After(needed...))
+}
+
+// Addresses are those of all resources so far.
+func (s *Set) Addresses() []resource.Address {
+	addresses := make([]resource.Address, 0, len(s.list))
+	for _, r := range s.list {
+		addresses = append(addresses, r.Address)
+	}
+	return addresses
+}
+
+// Done returns the resources or the first error.
+func (s *Set) Done() ([]resource.Resource, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.list, nil
+}
+
+// folder finds the resource that makes the folder which an address stands in.
+func (s *Set) folder(address resource.Address) (resource.Address, bool) {
+	parent := resource.Address{Host: s.Host.Name, Kind: directory.Kind, Name: path.Dir(address.Name)}
+	if !path.IsAbs(address.Name) || parent.Name == address.Name {
+		return parent, false
+	}
+	for _, r := range s.list {
+		if r.Address == parent {
+			return parent, true
+		}
+	}
+	shared := parent.Name == ConfigDir || parent.Name == PKIDir
+	return parent, shared && s.Host.Joins() && address != parent
+}
