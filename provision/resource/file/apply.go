@@ -27,6 +27,9 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 	if err == nil && info.Type == "directory" {
 		return fmt.Errorf("cannot write %s: it is a directory; remove it or name another path", name)
 	}
+	if err == nil && info.Type == "file" && settled(sys.Files, want) {
+		return nil
+	}
 	if err := snapshot.EnsureParent(sys.Files, name); err != nil {
 		return fmt.Errorf("making the folder of %s: %w", name, err)
 	}

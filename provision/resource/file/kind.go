@@ -33,6 +33,8 @@ type State struct {
 	Candidate bool `json:"candidate,omitempty"`
 	// DaemonReload is the spec's: Restore must reload too.
 	DaemonReload bool `json:"daemon_reload,omitempty"`
+	// Settled is set when the spec's Until stands there.
+	Settled bool `json:"settled,omitempty"`
 }
 
 type kind struct{}
@@ -59,7 +61,7 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, want S
 	if err != nil {
 		return State{}, err
 	}
-	state := State{Snapshot: taken, DaemonReload: want.DaemonReload}
+	state := State{Snapshot: taken, DaemonReload: want.DaemonReload, Settled: settled(sys.Files, want)}
 	if taken.Type == "file" && taken.SHA256 != digest(want.Content) && !want.Secret && taken.Attr.Mode&0o004 != 0 {
 		state.Text = shownText(sys.Files, name)
 	}
@@ -75,6 +77,15 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, want S
 		state.NeedReload = status.NeedReload
 	}
 	return state, nil
+}
+
+// settled reports whether the file is no longer to be touched.
+func settled(files system.Files, want Spec) bool {
+	if want.Until == "" {
+		return false
+	}
+	_, err := files.Lstat(want.Until)
+	return err == nil
 }
 
 func shownText(files system.Files, name string) string {
@@ -106,6 +117,9 @@ func digest(content string) string {
 }
 
 func (kind) Diff(_ string, want Spec, have State) []resource.Change {
+	if have.Settled && have.Type == "file" {
+		return nil
+	}
 	changes := have.TypeChange("file")
 	changes = append(changes, contentChanges(want, have)...)
 	if have.Type == "file" {
