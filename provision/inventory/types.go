@@ -35,8 +35,12 @@ type Inventory struct {
 	Addons     []Addon
 	Hosts      []Host // sorted by name
 	// Digest is the sha256 of everything that was read, variables included,
-	// for saved plans. Keyed nowhere: it is never printed with a secret.
+	// for saved plans; sensitive variables are not in it, encrypted var-files
+	// are as they stand on disk. Keyed nowhere, so it must not tell secrets.
 	Digest string
+	// Sources holds what was read, by file name, for diagnostics of the bodies
+	// that other packages decode. Decrypted files are not in it.
+	Sources map[string][]byte
 }
 
 // Cluster is the cluster block.
@@ -99,9 +103,10 @@ type Network struct {
 
 // Plugin is the pod network; Body is decoded by the plugin's own package.
 type Plugin struct {
-	Name  string // flannel
-	Body  hcl.Body
+	Name  string   // flannel
+	Body  hcl.Body // nil when no plugin block is given
 	Range hcl.Range
+	Eval  *hcl.EvalContext // for Body's expressions; values may be marked sensitive
 }
 
 // Kubernetes holds settings of the control plane, kubelets and containerd.
@@ -161,6 +166,7 @@ type Addon struct {
 	Name  string
 	Body  hcl.Body
 	Range hcl.Range
+	Eval  *hcl.EvalContext // for Body's expressions; values may be marked sensitive
 }
 
 // Host is one machine.
@@ -173,10 +179,11 @@ type Host struct {
 	Labels  map[string]string
 	Taints  []Taint
 	// SSH overrides; zero values mean the inventory's ssh block.
-	User    string
-	Port    int
-	HostKey string // pin: "ssh-ed25519 AAAA…" or "SHA256:…"
-	Range   hcl.Range
+	User          string
+	Port          int
+	IdentityFiles []string
+	HostKey       string // pin: "ssh-ed25519 AAAA…" or "SHA256:…"
+	Range         hcl.Range
 }
 
 // Taint is a Node taint.

@@ -1,0 +1,166 @@
+package inventory
+
+import (
+	"math/big"
+	"slices"
+	"time"
+
+	"provision/provision/diag"
+)
+
+// bind turns evaluated nodes into the Inventory and checks them against each
+// other.
+func (l *loader) bind(root *node) *Inventory {
+	inv := &Inventory{
+		Cluster: l.bindCluster(root), SSH: bindSSH(root.only("ssh")), Network: bindNetwork(root.only("network")),
+		Kubernetes: bindKubernetes(root.only("kubernetes")), Etcd: bindEtcd(root.only("etcd")),
+		Time: Time{Manage: root.only("time").flag("manage"), Servers: root.only("time").list("servers")},
+		OS:   bindOS(root.only("os")),
+		PKI:  PKI{CALife: root.only("pki").duration("ca_life"), LeafLife: root.only("pki").duration("leaf_life")},
+	}
+	inv.Addons = l.bindAddons(root)
+	hosts := l.bindHosts(root)
+	for _, h := range hosts {
+		inv.Hosts = append(inv.Hosts, h.Host)
+	}
+	slices.SortFunc(inv.Hosts, compareHosts)
+	l.check(root, inv, hosts)
+	return inv
+}
+
+func (l *loader) bindCluster(root *node) Cluster {
+	n := root.only("cluster")
+	if n.body == nil {
+		l.report(diag.Errorf(n.at, "No cluster block", "An inventory needs a name for its cluster: cluster \"NAME\" { }."))
+	} else if !isLabel(n.label) || len(n.label) > 40 {
+		l.report(diag.Errorf(n.at, "Invalid cluster name", "%s is not a name of small letters, digits and '-', at most 40 long.", quote(n.label)))
+	}
+	v := n.only("versions")
+	return Cluster{
+		Name: n.label, Site: n.str("site"), Environment: n.str("environment"), APIAddress: n.str("api_address"), Range: n.at,
+		Versions: Versions{
+			Kubernetes: n.str("version"), Etcd: v.str("etcd"), Containerd: v.str("containerd"), Runc: v.str("runc"),
+			CNIPlugins: v.str("cni_plugins"), Flannel: v.str("flannel"), CoreDNS: v.str("coredns"), Pause: v.str("pause"),
+		},
+	}
+}
+
+func bindSSH(n *node) SSH {
+	s := SSH{
+		User: n.str("user"), Port: int(n.num("port")), IdentityFiles: n.list("identity_files"), KnownHosts: n.list("known_hosts"),
+		UseAgent: n.flag("use_agent"), UseConfig: n.flag("use_config"), PasswordEnv: n.str("password_env"),
+		SudoPasswordEnv: n.str("sudo_password_env"), Sudo: n.flag("sudo"),
+		ConnectTimeout: n.duration("connect_timeout"), Keepalive: n.duration("keepalive"), Parallel: int(n.num("parallel")),
+	}
+	if !n.has("sudo") {
+		s.Sudo = s.User != "root"
+	}
+	if s.SudoPasswordEnv == "" {
+		s.SudoPasswordEnv = s.PasswordEnv
+	}
+	for _, b := range n.blocks["bastion"] {
+		hop := Bastion{
+			Address: b.str("address"), Port: int(b.num("port")), User: b.str("user"),
+			IdentityFile: b.str("identity_file"), HostKey: b.str("host_key"),
+		}
+		if hop.User == "" {
+			hop.User = s.User
+		}
+		s.Bastions = append(s.Bastions, hop)
+	}
+	return s
+}
+
+func bindNetwork(n *node) Network {
+	net := Network{
+		DNSDomain: n.str("dns_domain"), ProxyMode: n.str("proxy_mode"), NodePrefix: int(n.num("node_prefix")),
+		ProxyConntrackMin: n.optional("proxy_conntrack_min"), ProxyConntrackMaxPerCore: n.optional("proxy_conntrack_max_per_core"),
+		Plugin: Plugin{Name: "flannel", Range: n.at, Eval: n.eval},
+	}
+	net.Pods, _ = parseCIDR(n.str("pods"))
+	net.Services, _ = parseCIDR(n.str("services"))
+	if !n.has("node_prefix") {
+		net.NodePrefix = 24
+		if net.Pods.Addr().Is6() {
+			net.NodePrefix = 64
+		}
+	}
+	if n.has("dns_address") {
+		net.DNSAddress, _ = parseAddress(n.str("dns_address"))
+	} else if net.Services.IsValid() {
+		net.DNSAddress, _ = nthAddress(net.Services, big.NewInt(10))
+	}
+	for _, p := range n.blocks["plugin"] {
+		net.Plugin = Plugin{Name: p.label, Body: p.body, Range: p.at, Eval: p.eval}
+	}
+	return net
+}
+
+func bindKubernetes(n *node) Kubernetes {
+	audit := n.only("audit_log")
+	k := Kubernetes{
+		APIServerArgs: n.dict("apiserver_args"), ControllerManagerArgs: n.dict("controller_manager_args"), SchedulerArgs: n.dict("scheduler_args"),
+		Kubelet: map[string]any{}, CgroupDriver: n.str("cgroup_driver"), RestrictOOMScoreAdj: n.flag("restrict_oom_score_adj"),
+		RegistryMirrors: map[string][]string{},
+		AuditLog: AuditLog{
+			MaxAgeDays: int(audit.num("max_age_days")), MaxBackups: int(audit.num("max_backups")), MaxSizeMB: int(audit.num("max_size_mb")),
+		},
+	}
+	if n.has("kubelet") {
+		if m, ok := goValue(n.attrs["kubelet"].v).(map[string]any); ok {
+			k.Kubelet = m
+		}
+	}
+	if n.has("registry_mirrors") {
+		for it := n.attrs["registry_mirrors"].v.ElementIterator(); it.Next(); {
+			registry, list := it.Element()
+			k.RegistryMirrors[registry.AsString()] = stringList(list)
+		}
+	}
+	return k
+}
+
+func bindEtcd(n *node) Etcd {
+	return Etcd{
+		DataDir: n.str("data_dir"), QuotaBytes: n.num("quota_bytes"), HeartbeatInterval: n.duration("heartbeat_interval"),
+		ElectionTimeout: n.duration("election_timeout"), Args: n.dict("args"),
+	}
+}
+
+func bindOS(n *node) OS {
+	return OS{
+		Sysctls: n.dict("sysctls"), Modules: n.list("modules"), Swap: n.str("swap"),
+		ManageModules: n.flag("manage_modules"), ManageSysctls: n.flag("manage_sysctls"),
+	}
+}
+
+// bindAddons leaves the bodies to the add-ons' own packages.
+func (l *loader) bindAddons(root *node) []Addon {
+	var out []Addon
+	for _, n := range root.blocks["addon"] {
+		if !isLabel(n.label) {
+			l.report(diag.Errorf(n.at, "Invalid add-on name", "%s is not the name of an add-on: small letters, digits and '-'.", quote(n.label)))
+			continue
+		}
+		if i := slices.IndexFunc(out, func(a Addon) bool { return a.Name == n.label }); i >= 0 {
+			l.report(diag.Errorf(n.at, "A second addon block of that name", "%s is given twice; merge the two.", quote(n.label)).And("the first is", out[i].Range))
+			continue
+		}
+		out = append(out, Addon{Name: n.label, Body: n.body, Eval: n.eval, Range: n.at})
+	}
+	slices.SortFunc(out, func(a, b Addon) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) })
+	return out
+}
+
+func (n *node) duration(name string) time.Duration {
+	d, _ := time.ParseDuration(n.str(name))
+	return d
+}
+
+func (n *node) optional(name string) *int {
+	if !n.has(name) {
+		return nil
+	}
+	i := int(n.num(name))
+	return &i
+}

@@ -1,0 +1,164 @@
+package inventory
+
+import (
+	"fmt"
+	"math/big"
+	"net/netip"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/gocty"
+)
+
+func strParam(name string) function.Parameter {
+	return function.Parameter{Name: name, Type: cty.String}
+}
+func numParam(name string) function.Parameter {
+	return function.Parameter{Name: name, Type: cty.Number}
+}
+
+func cidrHostFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{strParam("prefix"), numParam("hostnum")},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			p, err := parseCIDR(args[0].AsString())
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			n, accuracy := args[1].AsBigFloat().Int(nil)
+			if accuracy != big.Exact {
+				return cty.NilVal, function.NewArgErrorf(1, "must be a whole number")
+			}
+			a, err := nthAddress(p, n)
+			if err != nil {
+				return cty.NilVal, err
+			}
+			return cty.StringVal(a.String()), nil
+		},
+	})
+}
+
+func cidrNetmaskFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{strParam("prefix")},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			p, err := parseCIDR(args[0].AsString())
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			if !p.Addr().Is4() {
+				return cty.NilVal, function.NewArgErrorf(0, "IPv6 has no netmasks")
+			}
+			mask := uint32(0xffffffff << (32 - p.Bits()))
+			return cty.StringVal(netip.AddrFrom4([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)}).String()), nil
+		},
+	})
+}
+
+func cidrSubnetFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{strParam("prefix"), numParam("newbits"), numParam("netnum")},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			p, err := parseCIDR(args[0].AsString())
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			var bits int
+			if err := gocty.FromCtyValue(args[1], &bits); err != nil {
+				return cty.NilVal, function.NewArgError(1, err)
+			}
+			n, accuracy := args[2].AsBigFloat().Int(nil)
+			if accuracy != big.Exact {
+				return cty.NilVal, function.NewArgErrorf(2, "must be a whole number")
+			}
+			s, err := subnet(p, bits, n)
+			if err != nil {
+				return cty.NilVal, err
+			}
+			return cty.StringVal(s.String()), nil
+		},
+	})
+}
+
+func cidrSubnetsFunc() function.Function {
+	newbits := numParam("newbits")
+	return function.New(&function.Spec{
+		Params: []function.Parameter{strParam("prefix")}, VarParam: &newbits,
+		Type: function.StaticReturnType(cty.List(cty.String)),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			p, err := parseCIDR(args[0].AsString())
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			out := []cty.Value{}
+			next := new(big.Int)
+			for i, a := range args[1:] {
+				var bits int
+				if err := gocty.FromCtyValue(a, &bits); err != nil {
+					return cty.NilVal, function.NewArgError(i+1, err)
+				}
+				s, err := nextSubnet(p, bits, next)
+				if err != nil {
+					return cty.NilVal, function.NewArgError(i+1, err)
+				}
+				out = append(out, cty.StringVal(s.String()))
+			}
+			if len(out) == 0 {
+				return cty.ListValEmpty(cty.String), nil
+			}
+			return cty.ListVal(out), nil
+		},
+	})
+}
+
+// nextSubnet takes the first free subnet at or after the offset, and moves
+// the offset behind it.
+func nextSubnet(p netip.Prefix, bits int, offset *big.Int) (netip.Prefix, error) {
+	if bits < 0 || p.Bits()+bits > p.Addr().BitLen() {
+		return netip.Prefix{}, fmt.Errorf("%s cannot be extended by %d bits", p, bits)
+	}
+	shift := uint(p.Addr().BitLen() - p.Bits() - bits)
+	size := new(big.Int).Lsh(big.NewInt(1), shift)
+	n := new(big.Int).Add(offset, new(big.Int).Sub(size, big.NewInt(1)))
+	n.Rsh(n, shift)
+	s, err := subnet(p, bits, n)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	offset.Lsh(n.Add(n, big.NewInt(1)), shift)
+	return s, nil
+}
+
+func subnet(p netip.Prefix, bits int, n *big.Int) (netip.Prefix, error) {
+	length := p.Bits() + bits
+	if bits < 0 || length > p.Addr().BitLen() {
+		return netip.Prefix{}, fmt.Errorf("%s cannot be extended by %d bits", p, bits)
+	}
+	if n.Sign() < 0 || n.BitLen() > bits {
+		return netip.Prefix{}, fmt.Errorf("%s has no subnet number %s of length /%d", p, n, length)
+	}
+	offset := new(big.Int).Lsh(n, uint(p.Addr().BitLen()-length))
+	a, err := nthAddress(p, offset)
+	return netip.PrefixFrom(a, length), err
+}
+
+// nthAddress returns an address of the prefix; negative numbers count from
+// its end.
+func nthAddress(p netip.Prefix, n *big.Int) (netip.Addr, error) {
+	size := new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
+	k := new(big.Int).Set(n)
+	if k.Sign() < 0 {
+		k.Add(k, size)
+	}
+	if k.Sign() < 0 || k.Cmp(size) >= 0 {
+		return netip.Addr{}, fmt.Errorf("%s has no address number %s", p, n)
+	}
+	raw := p.Addr().AsSlice()
+	k.Add(k, new(big.Int).SetBytes(raw))
+	k.FillBytes(raw)
+	a, _ := netip.AddrFromSlice(raw)
+	return a, nil
+}

@@ -1,0 +1,212 @@
+package inventory
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"provision/provision/diag"
+)
+
+// evaluate fills in the attributes of a node and of those in it.
+func (l *loader) evaluate(n *node) {
+	n.attrs = map[string]value{}
+	for _, spec := range n.spec.Attrs {
+		a, written := (*hclsyntax.Attribute)(nil), false
+		if n.body != nil {
+			a, written = n.body.Attributes[spec.Name]
+		}
+		switch {
+		case written:
+			if v, ok := l.attribute(spec, a.Expr, n.eval); ok {
+				n.attrs[spec.Name] = value{v: v, at: a.Expr.Range(), set: true}
+				continue
+			}
+			if spec.Default == "" {
+				continue
+			}
+		case spec.Required && n.body != nil:
+			l.report(diag.Errorf(n.at, "Missing attribute", "A %s block needs %s: %s", n.spec.Name, spec.Name, spec.Doc))
+			continue
+		}
+		if spec.Default != "" {
+			n.attrs[spec.Name] = value{v: l.fallback(spec), at: n.at}
+		}
+	}
+	for _, spec := range n.spec.Blocks {
+		if len(n.blocks[spec.Name]) == 0 && !spec.Many && !spec.Open {
+			if n.blocks == nil {
+				n.blocks = map[string][]*node{}
+			}
+			n.blocks[spec.Name] = []*node{n.only(spec.Name)}
+		}
+		for _, child := range n.blocks[spec.Name] {
+			if !spec.Open {
+				l.evaluate(child)
+			}
+		}
+	}
+}
+
+// attribute evaluates one expression and checks it against its kind. A null
+// counts as not written.
+func (l *loader) attribute(spec attrSpec, expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, bool) {
+	v, ok := l.value(expr, ctx)
+	if !ok || v.IsNull() && !v.IsMarked() {
+		return cty.NilVal, false
+	}
+	at := expr.Range()
+	if v.ContainsMarked() {
+		l.report(diag.Errorf(at, "Sensitive value not allowed here",
+			"The value of %s is shown in plans or ends up in files and command lines that others can read, so it cannot come from a sensitive variable.", spec.Name))
+		return cty.NilVal, false
+	}
+	return l.conform(spec, v, at)
+}
+
+func (l *loader) conform(spec attrSpec, v cty.Value, at hcl.Range) (cty.Value, bool) {
+	if spec.Kind.Type != cty.DynamicPseudoType {
+		converted, err := convert.Convert(v, spec.Kind.Type)
+		if err != nil {
+			l.report(diag.Errorf(at, "Wrong type", "%s must be a %s: %s.", spec.Name, spec.Kind.Name, err))
+			return cty.NilVal, false
+		}
+		v = converted
+	}
+	if !v.IsWhollyKnown() {
+		if !l.meter.reported.Load() {
+			l.report(diag.Errorf(at, "Unknown value", "The value of %s cannot be worked out here.", spec.Name))
+		}
+		return cty.NilVal, false
+	}
+	if _, huge := weigh(v); huge {
+		l.report(diag.Errorf(at, "Number out of bounds", "%s holds a number that is too large to be of use.", spec.Name))
+		return cty.NilVal, false
+	}
+	if spec.Kind.Check != nil {
+		if err := spec.Kind.Check(v); err != nil {
+			l.report(diag.Errorf(at, fmt.Sprintf("Invalid %s", spec.Name), "%s.", sentence(err)))
+			return cty.NilVal, false
+		}
+	}
+	return v, true
+}
+
+// fallback evaluates a default of the schema; a test evaluates all of them.
+func (l *loader) fallback(spec attrSpec) cty.Value {
+	expr, diags := hclsyntax.ParseExpression([]byte(spec.Default), "default", hcl.InitialPos)
+	if diags.HasErrors() {
+		return cty.NilVal
+	}
+	v, _ := expr.Value(nil)
+	if spec.Kind.Type == cty.DynamicPseudoType {
+		return v
+	}
+	v, _ = convert.Convert(v, spec.Kind.Type)
+	return v
+}
+
+// value evaluates an expression and reports problems, without the details
+// where a sensitive value takes part: the library's messages quote values.
+func (l *loader) value(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, bool) {
+	v, diags := expr.Value(ctx)
+	list := diag.FromHCL(diags)
+	if len(list) > 0 && l.secretive(expr, ctx) {
+		for i := range list {
+			list[i].Detail = "The details are left out because a sensitive value takes part."
+		}
+	}
+	l.report(list...)
+	return v, !diags.HasErrors()
+}
+
+// secretive reports whether the expression can see a sensitive value.
+func (l *loader) secretive(expr hcl.Expression, ctx *hcl.EvalContext) bool {
+	for _, t := range expr.Variables() {
+		if v, diags := t.TraverseAbs(ctx); diags.HasErrors() || v.ContainsMarked() {
+			if diags.HasErrors() {
+				continue
+			}
+			return true
+		}
+	}
+	return callsSensitive(expr)
+}
+
+// callsSensitive reports whether the expression calls sensitive() itself.
+func callsSensitive(expr hcl.Expression) bool {
+	e, ok := expr.(hclsyntax.Node)
+	if !ok {
+		return false
+	}
+	found := false
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		if m, ok := n.(*metered); ok {
+			n = m.Expression
+		}
+		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "sensitive" {
+			found = true
+		}
+		return nil
+	})
+	return found
+}
+
+// Getters: a value that failed its check is absent, and reads as zero.
+
+func (n *node) has(name string) bool { return n.attrs[name].v != cty.NilVal }
+
+func (n *node) str(name string) string {
+	if !n.has(name) {
+		return ""
+	}
+	return n.attrs[name].v.AsString()
+}
+
+func (n *node) flag(name string) bool { return n.has(name) && n.attrs[name].v.True() }
+
+func (n *node) num(name string) int64 {
+	if !n.has(name) {
+		return 0
+	}
+	i, _ := n.attrs[name].v.AsBigFloat().Int64()
+	return i
+}
+
+func (n *node) list(name string) []string {
+	if !n.has(name) {
+		return nil
+	}
+	return stringList(n.attrs[name].v)
+}
+
+func stringList(v cty.Value) []string {
+	out := make([]string, 0, v.LengthInt())
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		out = append(out, e.AsString())
+	}
+	return out
+}
+
+func (n *node) dict(name string) map[string]string {
+	out := map[string]string{}
+	if n.has(name) {
+		for it := n.attrs[name].v.ElementIterator(); it.Next(); {
+			k, e := it.Element()
+			out[k.AsString()] = e.AsString()
+		}
+	}
+	return out
+}
+
+// where returns the place of an attribute, or of its block.
+func (n *node) where(name string) hcl.Range {
+	if a, ok := n.attrs[name]; ok {
+		return a.at
+	}
+	return n.at
+}

@@ -1,0 +1,123 @@
+package inventory
+
+// attrSpec describes one attribute, once: the decoder, its messages and
+// docs/inventory.md all come from it.
+type attrSpec struct {
+	Name     string
+	Kind     kind
+	Required bool
+	Default  string // an HCL expression; "" leaves the zero value
+	Shown    string // what the reference says instead of Default
+	Doc      string
+}
+
+// blockSpec describes one block.
+type blockSpec struct {
+	Name  string
+	Label string // what the label is, "" for none
+	Doc   string
+	Many  bool // may be given more than once
+	Open  bool // attributes we don't know belong to somebody else's package
+	// Example of an open block, for the reference.
+	Attrs  []attrSpec
+	Blocks []*blockSpec
+	// OneOf lists the labels that exist; nil accepts any.
+	OneOf []string
+}
+
+func (b *blockSpec) attr(name string) (attrSpec, bool) {
+	for _, a := range b.Attrs {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return attrSpec{}, false
+}
+
+func (b *blockSpec) block(name string) *blockSpec {
+	for _, c := range b.Blocks {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// rootSpec is the whole language.
+func rootSpec() *blockSpec {
+	return &blockSpec{Blocks: []*blockSpec{
+		clusterSpec(), sshSpec(), networkSpec(), hostSpec(), kubernetesSpec(), etcdSpec(),
+		timeSpec(), osSpec(), pkiSpec(), addonSpec(), variableSpec(), localsSpec(),
+	}}
+}
+
+func clusterSpec() *blockSpec {
+	return &blockSpec{
+		Name: "cluster", Label: "name",
+		Doc: "The cluster: its name and what is installed. Required.",
+		Attrs: []attrSpec{
+			{Name: "version", Kind: versionKind(), Default: `"1.37.1"`, Doc: "Kubernetes version, without a leading `v`."},
+			{Name: "site", Kind: stringKind(), Doc: "Where the cluster stands; shown in plans."},
+			{Name: "environment", Kind: stringKind(), Doc: "What the cluster is for. `prod` asks for the cluster's name to be typed at consent."},
+			{Name: "api_address", Kind: endpointKind(), Doc: "Address or DNS name under which clients outside reach the API; it is put into the API's certificate."},
+		},
+		Blocks: []*blockSpec{{
+			Name: "versions", Doc: "Versions of everything else. The defaults are tested together.",
+			Attrs: []attrSpec{
+				{Name: "etcd", Kind: versionKind(), Default: `"3.7.3"`, Doc: "etcd, etcdctl and etcdutl."},
+				{Name: "containerd", Kind: versionKind(), Default: `"2.2.1"`, Doc: "containerd, its runc shim and ctr."},
+				{Name: "runc", Kind: versionKind(), Default: `"1.5.2"`, Doc: "runc."},
+				{Name: "cni_plugins", Kind: versionKind(), Default: `"1.9.1"`, Doc: "CNI plugins bridge, host-local, loopback and portmap."},
+				{Name: "flannel", Kind: versionKind(), Default: `"0.28.10"`, Doc: "flanneld."},
+				{Name: "coredns", Kind: versionKind(), Default: `"1.14.0"`, Doc: "CoreDNS image."},
+				{Name: "pause", Kind: versionKind(), Default: `"3.10.2"`, Doc: "Sandbox image."},
+			},
+		}},
+	}
+}
+
+func hostSpec() *blockSpec {
+	return &blockSpec{
+		Name: "host", Label: "name or range", Many: true,
+		Doc: "One host, or many: `\"node-[01-40]\"` with `address = \"10.0.1.[11-50]\"` are forty. Ranges of name and address expand pairwise and must be equally long; `[1-3,7]` lists.",
+		Attrs: []attrSpec{
+			{Name: "address", Kind: stringKind(), Required: true, Doc: "IP address, or a range of them."},
+			{Name: "roles", Kind: rolesKind(), Required: true, Doc: "What the host does: `etcd`, `master`, `node`, `registry`, `storage`, `gateway`; or `outside` alone for a host that only gets routes. Roles combine; a master that is not also a node is tainted."},
+			{Name: "rack", Kind: labelValueKind(), Doc: "Becomes the label `topology.provision/rack`."},
+			{Name: "zone", Kind: labelValueKind(), Doc: "Becomes the label `topology.kubernetes.io/zone`."},
+			{Name: "labels", Kind: labelsKind(), Doc: "Labels of the Node."},
+			{Name: "taints", Kind: taintsKind(), Doc: "Taints of the Node, each `key=value:Effect` or `key:Effect`."},
+			{Name: "user", Kind: userKind(), Shown: "`ssh.user`", Doc: "Login user of this host."},
+			{Name: "port", Kind: portKind(), Shown: "`ssh.port`", Doc: "SSH port of this host."},
+			{Name: "identity_files", Kind: stringsKind(), Shown: "`ssh.identity_files`", Doc: "Private keys for this host."},
+			{Name: "host_key", Kind: hostKeyKind(), Doc: "Pin: `ssh-ed25519 AAAA…` or `SHA256:…`. For a block that names one host."},
+		},
+	}
+}
+
+func addonSpec() *blockSpec {
+	return &blockSpec{
+		Name: "addon", Label: "name", Many: true, Open: true,
+		Doc: "Something that runs in the cluster. Its attributes belong to the add-on. `coredns` is installed without being named.",
+	}
+}
+
+func variableSpec() *blockSpec {
+	return &blockSpec{
+		Name: "variable", Label: "name", Many: true,
+		Doc: "A value given from outside, used as `var.NAME`: by `-var NAME=VALUE`, `-var-file`, `PROVISION_VAR_NAME`, or its default, in this order of precedence.",
+		Attrs: []attrSpec{
+			{Name: "type", Kind: typeKind(), Shown: "`string`, or the default's type", Doc: "Type, such as `string`, `number`, `list(string)`."},
+			{Name: "default", Kind: anyKind(), Shown: "none: a value must be given", Doc: "Value when none is given."},
+			{Name: "description", Kind: stringKind(), Doc: "For the reader."},
+			{Name: "sensitive", Kind: boolKind(), Default: "false", Doc: "Never shown, and refused where it would be printed."},
+		},
+	}
+}
+
+func localsSpec() *blockSpec {
+	return &blockSpec{
+		Name: "locals", Many: true, Open: true,
+		Doc: "Named expressions, used as `local.NAME`. They may refer to variables and to each other.",
+	}
+}
