@@ -1,0 +1,117 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"provision/provision/cluster"
+)
+
+// MemberStatus is a member's health, for people and JSON.
+type MemberStatus struct {
+	cluster.Member
+	Endpoint string `json:"endpoint,omitempty"`
+	Healthy  bool   `json:"healthy"`
+	Reason   string `json:"reason,omitempty"` // why it is not healthy
+	Leader   bool   `json:"leader,omitempty"`
+	Version  string `json:"version,omitempty"`
+	DBSize   int64  `json:"db_size,omitempty"`
+	Index    uint64 `json:"index,omitempty"` // applied raft index
+}
+
+// Status asks every member for its own view, all at once. It fails only when
+// no quorum answers; a single member that is down is in the result.
+func (c *Client) Status(ctx context.Context) ([]MemberStatus, error) {
+	members, err := c.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing etcd members: %w", err)
+	}
+	statuses := make([]MemberStatus, len(members))
+	var group sync.WaitGroup
+	for i, member := range members {
+		group.Go(func() { statuses[i] = c.ask(ctx, member) })
+	}
+	group.Wait()
+	return statuses, nil
+}
+
+func (c *Client) ask(ctx context.Context, member cluster.Member) MemberStatus {
+	status := MemberStatus{Member: member, Endpoint: c.endpoint(member)}
+	if status.Endpoint == "" {
+		status.Reason = "it has not started yet"
+		return status
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	answer, err := c.client.Status(ctx, status.Endpoint)
+	if err != nil {
+		status.Reason = err.Error()
+		return status
+	}
+	status.Leader = answer.Leader == answer.Header.MemberId
+	status.Version, status.DBSize, status.Index = answer.Version, answer.DbSize, answer.RaftAppliedIndex
+	switch {
+	case answer.Leader == 0:
+		status.Reason = "it sees no leader"
+	case len(answer.Errors) > 0:
+		status.Reason = fmt.Sprint(answer.Errors)
+	default:
+		status.Healthy = true
+	}
+	return status
+}
+
+// endpoint prefers a URL that we were given: members also announce loopback.
+func (c *Client) endpoint(member cluster.Member) string {
+	for _, url := range member.ClientURLs {
+		for _, given := range c.options.Endpoints {
+			if url == given {
+				return url
+			}
+		}
+	}
+	if len(member.ClientURLs) > 0 {
+		return member.ClientURLs[0]
+	}
+	return ""
+}
+
+// MoveLeader makes another healthy voter the leader, if the named member is it.
+func (c *Client) MoveLeader(ctx context.Context, name string) error {
+	statuses, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	var leader, heir *MemberStatus
+	for i := range statuses {
+		status := &statuses[i]
+		switch {
+		case status.Leader && status.Name == name:
+			leader = status
+		case status.Healthy && !status.Learner && (heir == nil || status.Index > heir.Index):
+			heir = status
+		}
+	}
+	if leader == nil {
+		return nil
+	}
+	if heir == nil {
+		return fmt.Errorf("cannot move etcd's leader away from %s: no other voter is healthy", name)
+	}
+	// Only the leader itself takes this request.
+	config := c.config
+	config.Endpoints = []string{leader.Endpoint}
+	direct, err := clientv3.New(config)
+	if err != nil {
+		return fmt.Errorf("preparing the etcd client: %w", err)
+	}
+	defer direct.Close()
+	if _, err := direct.MoveLeader(ctx, heir.ID); err != nil {
+		return fmt.Errorf("moving etcd's leader from %s to %s: %w", name, heir.Name, err)
+	}
+	return nil
+}
