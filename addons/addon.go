@@ -22,8 +22,8 @@ type Addon interface {
 	// Default reports whether it is installed without a block of its own.
 	Default() bool
 	// Decode reads the block; hcl.EmptyBody() when there is none. Every
-	// problem is reported at once.
-	Decode(body hcl.Body) (Config, hcl.Diagnostics)
+	// problem is reported at once. eval holds the inventory's variables.
+	Decode(body hcl.Body, eval *hcl.EvalContext) (Config, hcl.Diagnostics)
 	// Releases are the charts to install, in order; none when the settings
 	// switch the add-on off. Pure.
 	Releases(cluster *component.Cluster, config Config) ([]release.Release, error)

@@ -57,9 +57,9 @@ type block struct {
 }
 
 // Decode implements addons.Addon.
-func (Addon) Decode(body hcl.Body) (addons.Config, hcl.Diagnostics) {
+func (Addon) Decode(body hcl.Body, eval *hcl.EvalContext) (addons.Config, hcl.Diagnostics) {
 	var given block
-	diagnostics := gohcl.DecodeBody(body, nil, &given)
+	diagnostics := gohcl.DecodeBody(body, eval, &given)
 	config := Config{Enabled: true, Upstream: given.Upstream, CacheSeconds: 30}
 	if given.Enabled != nil {
 		config.Enabled = *given.Enabled
@@ -110,13 +110,17 @@ func (Addon) Releases(cluster *component.Cluster, config addons.Config) ([]relea
 	if !settings.Enabled {
 		return nil, nil
 	}
-	chart, err := fs.Sub(embedded, "chart")
+	folder, err := fs.Sub(embedded, "chart")
 	if err != nil {
 		return nil, fmt.Errorf("opening the chart of coredns: %w", err)
 	}
+	chart, err := release.Files(folder)
+	if err != nil {
+		return nil, err
+	}
 	version := cluster.Inventory.Cluster.Versions.CoreDNS
 	return []release.Release{{
-		Name: Name, Namespace: "kube-system", Chart: chart,
+		Name: Name, Namespace: "kube-system", CreateNamespace: true, Chart: chart,
 		Values: values(cluster, settings, version),
 		Images: addons.Images(cluster, "image-coredns", version),
 	}}, nil

@@ -6,38 +6,37 @@ import (
 	"time"
 
 	"provision/provision/bundle"
-	"provision/provision/resource"
-	kind "provision/provision/resource/release"
 )
 
 // Release is a Helm release of an add-on.
 type Release struct {
-	Name      string
-	Namespace string
-	// Chart is the chart's folder: Chart.yaml is at its root.
-	Chart  fs.FS
-	Values map[string]any
+	Addon           string // filled in by addons.Wanted
+	Name            string
+	Namespace       string
+	CreateNamespace bool
+	Chart           map[string]string // files by path; see Files
+	Values          map[string]any
 	// Images are the artifacts that hosts must hold before pods start.
 	Images []bundle.Ref
 	// Timeout bounds the wait for it to be ready; zero for the kind's default.
 	Timeout time.Duration
+	// Requires names the releases that must be ready before this one.
+	Requires []string
 }
 
-// Resource is the wanted resource of the release: cluster/release["NAME"].
-func (r Release) Resource() (resource.Resource, error) {
+// Files reads a chart's folder, usually embedded: Chart.yaml is at its root.
+func Files(chart fs.FS) (map[string]string, error) {
 	files := map[string]string{}
-	err := fs.WalkDir(r.Chart, ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(chart, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := fs.ReadFile(r.Chart, path)
+		content, err := fs.ReadFile(chart, path)
 		files[path] = string(content)
 		return err
 	})
 	if err != nil {
-		return resource.Resource{}, fmt.Errorf("reading the chart of release %s: %w", r.Name, err)
+		return nil, fmt.Errorf("reading the chart: %w", err)
 	}
-	return resource.New(resource.ClusterHost, kind.Name, r.Name, kind.Spec{
-		Namespace: r.Namespace, CreateNamespace: true, Chart: files, Values: r.Values, Timeout: r.Timeout,
-	}), nil
+	return files, nil
 }

@@ -113,8 +113,6 @@ func (c *Client) resource(ref cluster.Ref) (dynamic.ResourceInterface, error) {
 	if name, namespaced, known := builtin(gvk); known {
 		return c.scoped(gv.WithResource(name), namespaced, ref)
 	}
-	c.mapping.Lock()
-	defer c.mapping.Unlock()
 	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {
 		return nil, err

@@ -38,12 +38,12 @@ type Releases struct {
 
 var _ cluster.Releases = (*Releases)(nil)
 
-// New returns Helm on a cluster. Helm's own log goes to log; nil drops it.
-func New(client *kube.Client, log slog.Handler) *Releases {
-	if log == nil {
-		log = slog.DiscardHandler
-	}
-	return &Releases{client: client, log: log}
+// New returns Helm on a cluster. Helm's own log is dropped; see Logging.
+func New(client *kube.Client) *Releases { return &Releases{client: client, log: slog.DiscardHandler} }
+
+// Logging returns a copy that writes Helm's own log to the handler.
+func (r *Releases) Logging(log slog.Handler) *Releases {
+	return &Releases{client: r.client, log: log}
 }
 
 // History implements cluster.Releases. It reads the metadata of the secrets in
