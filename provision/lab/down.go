@@ -31,7 +31,7 @@ func DownIn(ctx context.Context, stateDir, name string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	unlock, err := lock(dir)
+	unlock, err := lock(dir, refuseLock)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,9 @@ func clean(ctx context.Context, stateDir, name string) error {
 		return err
 	}
 	if err := removeNetns(id); err != nil {
+		return err
+	}
+	if err := leaveMachine(id); err != nil {
 		return err
 	}
 	dir := filepath.Join(stateDir, name)

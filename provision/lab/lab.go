@@ -122,20 +122,26 @@ func ListIn(stateDir string) ([]string, error) {
 	return names, nil
 }
 
-// lock keeps two processes from making and removing the same lab at once. It
-// is on the folder itself, so nothing is left when the folder goes.
-func lock(dir string) (unlock func(), err error) {
+// How lock treats a lock that is held.
+const (
+	waitForLock = unix.LOCK_EX
+	refuseLock  = unix.LOCK_EX | unix.LOCK_NB
+)
+
+// lock keeps two processes from changing the same folder at once. It is on the
+// folder itself, so nothing is left when the folder goes.
+func lock(dir string, how int) (unlock func(), err error) {
 	for {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("creating the lab's folder: %w", err)
+			return nil, fmt.Errorf("creating %s: %w", dir, err)
 		}
 		f, err := os.Open(dir)
 		if err != nil {
-			return nil, fmt.Errorf("opening the lab's folder: %w", err)
+			return nil, fmt.Errorf("opening %s: %w", dir, err)
 		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err := unix.Flock(int(f.Fd()), how); err != nil {
 			f.Close()
-			return nil, fmt.Errorf("cannot lock the lab in %s: another provision is working on it; wait for it to end", dir)
+			return nil, fmt.Errorf("cannot lock %s: another provision is working on it (%w); wait for it to end", dir, err)
 		}
 		held, err1 := f.Stat()
 		there, err2 := os.Stat(dir)

@@ -12,50 +12,71 @@ import (
 	"time"
 )
 
-// start boots one host and waits until its systemd says that it is up and its
-// sshd says hello.
-func (l *Lab) start(ctx context.Context, h hostState) error {
+// PowerCut ends a host as a pulled plug does: its init is killed, and all that
+// it ran with it. What the kernel had in its page cache still reaches the disk.
+func (l *Lab) PowerCut(ctx context.Context, host string) error {
+	h, err := l.host(host)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, downTimeout)
+	defer cancel()
+	if pid, err := initOf(h.Process); err == nil {
+		if err := kill(ctx, pid); err != nil {
+			return fmt.Errorf("cutting the power of host %s: %w", host, err)
+		}
+	}
 	groups, err := detectCgroups()
 	if err != nil {
 		return err
 	}
-	group := l.group(h.Name)
-	if err := groups.makeGroup(group); err != nil {
-		return err
+	// The groups go too: a machine that boots has none of its former life.
+	if err := killGroup(ctx, groups, l.group(host)); err != nil {
+		return fmt.Errorf("cutting the power of host %s: %w", host, err)
 	}
-	ready, err := listenReady(filepath.Join(l.hostDir(h.Name), "notify"))
+	return nil
+}
+
+// PowerOn boots a host that is off and waits until it answers.
+func (l *Lab) PowerOn(ctx context.Context, host string) error {
+	h, err := l.host(host)
 	if err != nil {
 		return err
 	}
-	defer ready.Close()
-	var devices []string
-	for _, d := range []string{"/dev/kmsg", "/dev/fuse"} {
-		if _, err := os.Stat(d); err == nil {
-			devices = append(devices, d)
-		}
+	if h.Process.alive() {
+		return nil
 	}
-	n := nspawn{Root: privateRoot, Machine: h.Machine, Hostname: h.Name, Bridge: bridgeName(l.state.ID),
-		DataDir: filepath.Join(privateHost, "data"), Devices: devices}
-	p, err := spawn(container{Netns: l.Netns(), Groups: groups, Group: group, Lower: l.state.Rootfs,
-		HostDir: l.hostDir(h.Name), Console: l.console(h.Name), Argv: n.argv(), Env: []string{
-			"PATH=" + os.Getenv("PATH"), "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1",
-			"NOTIFY_SOCKET=" + filepath.Join(privateHost, "notify")}})
+	if err := l.PowerCut(ctx, host); err != nil { // what a halted host left
+		return err
+	}
+	return l.startAll(ctx, func(string) {}, []hostState{h})
+}
+
+// start boots one host and waits until its systemd says that it is up and its
+// sshd says hello.
+func (l *Lab) start(ctx context.Context, h hostState) error {
+	d, err := driverOf(h.Kind)
 	if err != nil {
 		return err
 	}
-	st, err := readStat(p.Pid)
+	b, err := d.start(l, h)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	st, err := readStat(b.process.Pid)
 	if err != nil {
 		return fmt.Errorf("reading the process of the host: %w", err)
 	}
 	err = l.update(func(s *state) {
 		if hs, err := s.host(h.Name); err == nil {
-			hs.Process = process{PID: p.Pid, Start: st.Start}
+			hs.Process = process{PID: st.PID, Start: st.Start}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if err := awaitReady(ctx, ready, p); err != nil {
+	if err := b.ready(ctx); err != nil {
 		return err
 	}
 	return l.awaitBanner(ctx, h)
@@ -63,40 +84,20 @@ func (l *Lab) start(ctx context.Context, h hostState) error {
 
 func (l *Lab) group(host string) string { return filepath.Join(cgroupName(l.state.ID), host) }
 
-// listenReady opens the socket on which systemd-nspawn passes the boot's end on.
-func listenReady(path string) (*net.UnixConn, error) {
-	if err := os.RemoveAll(path); err != nil {
-		return nil, fmt.Errorf("removing an old notification socket: %w", err)
-	}
-	// A folder below /proc/self/fd keeps the address within its 108 bytes.
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("opening the host's folder: %w", err)
-	}
-	defer dir.Close()
-	short := fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: short, Net: "unixgram"})
-	if err != nil {
-		return nil, fmt.Errorf("listening for the end of the boot: %w", err)
-	}
-	return conn, nil
-}
-
 // awaitReady waits for READY=1, the end of the process, or the deadline.
 func awaitReady(ctx context.Context, conn *net.UnixConn, p *os.Process) error {
-	type exit struct{ state *os.ProcessState }
-	exited := make(chan exit, 1)
-	go func() { // ends with the host; it reaps it when we live that long
-		st, _ := p.Wait()
-		exited <- exit{st}
+	exited := make(chan string, 1)
+	go func() { // ends with the host; reaps it when we live that long
+		st, err := p.Wait()
+		exited <- fmt.Sprint(st, " ", err)
 	}()
 	ready := make(chan error, 1)
-	go func() { ready <- readReady(conn) }()
+	go func() { ready <- readReady(conn) }() // ends when the caller closes conn
 	select {
 	case err := <-ready:
 		return err
-	case e := <-exited:
-		return fmt.Errorf("cannot boot: systemd-nspawn ended with %v", e.state)
+	case how := <-exited:
+		return fmt.Errorf("cannot boot: systemd-nspawn ended (%s)", how)
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for systemd to finish booting: %w", ctx.Err())
 	}
@@ -132,8 +133,11 @@ func (l *Lab) awaitBanner(ctx context.Context, h hostState) error {
 		return fmt.Errorf("reading sshd's greeting: %w", err)
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "SSH-2.0-") {
-		return fmt.Errorf("reading sshd's greeting: got %q: %w", line, errors.Join(err, errors.New("that is no SSH server")))
+	if err == nil && !strings.HasPrefix(line, "SSH-2.0-") {
+		err = errors.New("that is no SSH server")
+	}
+	if err != nil {
+		return fmt.Errorf("reading sshd's greeting (got %q): %w", line, err)
 	}
 	return nil
 }

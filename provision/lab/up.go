@@ -35,7 +35,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	dir := filepath.Join(o.StateDir, o.Name)
-	unlock, err := lock(dir)
+	unlock, err := lock(dir, refuseLock)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,8 @@ func (o *Options) complete() error {
 	if o.Kind == "" {
 		o.Kind = Container
 	}
-	if o.Kind != Container {
-		return fmt.Errorf("cannot boot lab hosts of kind %q: only %q exists so far", o.Kind, Container)
+	if _, err := driverOf(o.Kind); err != nil {
+		return err
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -174,6 +174,9 @@ func (l *Lab) boot(ctx context.Context, o Options, keys []keyPair) error {
 		if err := l.makeHost(h, s); err != nil {
 			return err
 		}
+	}
+	if err := joinMachine(l.state.ID); err != nil {
+		return err
 	}
 	if err := makeNetns(l.state.ID, l.state.Subnets); err != nil {
 		return err

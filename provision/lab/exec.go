@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// Command is a command to run as root inside a host, without SSH: for tests
+// that look at a host from beside what they test. It takes the host's
+// namespaces but not its cgroups.
+func (l *Lab) Command(ctx context.Context, host string, argv ...string) (*exec.Cmd, error) {
+	h, err := l.host(host)
+	if err != nil {
+		return nil, err
+	}
+	pid, err := initOf(h.Process)
+	if err != nil {
+		return nil, fmt.Errorf("cannot run %s on %s: %w", argv[0], host, err)
+	}
+	args := append([]string{"--target", strconv.Itoa(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+		"--root", "--wd=/", "--"}, argv...)
+	cmd := exec.CommandContext(ctx, "nsenter", args...)
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	return cmd, nil
+}
+
+// Exec runs a command as Command does and returns its output, without the
+// newline at the end.
+func (l *Lab) Exec(ctx context.Context, host string, argv ...string) (string, error) {
+	cmd, err := l.Command(ctx, host, argv...)
+	if err != nil {
+		return "", err
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("running %s on %s: %w: %s", strings.Join(argv, " "), host, err, tail(stderr.Bytes(), 5))
+	}
+	return strings.TrimSuffix(stdout.String(), "\n"), nil
+}

@@ -1,0 +1,178 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// machineDir is the same for all labs of the machine, whatever their state
+// folder, and goes with a reboot as the settings themselves do.
+const machineDir = "/run/provision-lab"
+
+// machineRecord is what hosts share with the machine and could change: it is
+// taken before the first lab and put back after the last.
+type machineRecord struct {
+	Labs    []string          `json:"labs"` // ids
+	Sysctls map[string]string `json:"sysctls"`
+	Swaps   []swap            `json:"swaps"`
+}
+
+type swap struct {
+	Path     string `json:"path"`
+	Priority int    `json:"priority"`
+}
+
+// sysctlTrees hold settings of the whole machine; net is per host.
+var sysctlTrees = [...]string{"vm", "kernel", "fs"}
+
+// volatileSysctls change by themselves, or act when they are touched.
+var volatileSysctls = [...]string{"kernel/ns_last_pid", "kernel/random", "kernel/hostname", "kernel/domainname",
+	"fs/binfmt_misc", "vm/stat_refresh", "vm/compact_memory", "vm/drop_caches"}
+
+// readSysctls reads every setting below root that can be both read and written.
+func readSysctls(root string) map[string]string {
+	found := map[string]string{}
+	for _, tree := range sysctlTrees {
+		_ = filepath.WalkDir(filepath.Join(root, tree), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return nil // gone, or not ours to see: not ours to put back either
+			}
+			name, _ := filepath.Rel(root, path)
+			if slices.Contains(volatileSysctls[:], name) {
+				if d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			if info, err := d.Info(); err != nil || d.IsDir() || info.Mode().Perm()&0o600 != 0o600 {
+				return nil
+			}
+			if data, err := os.ReadFile(path); err == nil {
+				found[name] = string(data)
+			}
+			return nil
+		})
+	}
+	return found
+}
+
+// restoreSysctls writes back what differs.
+func restoreSysctls(root string, recorded map[string]string) error {
+	now := readSysctls(root)
+	var errs []error
+	for name, value := range recorded {
+		if have, ok := now[name]; !ok || have == value {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(root, name), []byte(value), 0o644); err != nil {
+			errs = append(errs, fmt.Errorf("putting sysctl %s back to %q: %w", strings.ReplaceAll(name, "/", "."), strings.TrimSpace(value), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// parseSwaps reads /proc/swaps: path, type, size, used, priority.
+func parseSwaps(data string) []swap {
+	var swaps []swap
+	for line := range strings.Lines(data) {
+		f := strings.Fields(line)
+		if len(f) != 5 || !strings.HasPrefix(f[0], "/") {
+			continue
+		}
+		s := swap{Path: strings.ReplaceAll(f[0], `\040`, " ")}
+		if _, err := fmt.Sscan(f[4], &s.Priority); err == nil {
+			swaps = append(swaps, s)
+		}
+	}
+	return swaps
+}
+
+func readSwaps() []swap {
+	data, err := os.ReadFile("/proc/swaps")
+	if err != nil {
+		return nil // a kernel without swap
+	}
+	return parseSwaps(string(data))
+}
+
+func restoreSwaps(recorded []swap) error {
+	var errs []error
+	now := readSwaps()
+	for _, s := range recorded {
+		if slices.ContainsFunc(now, func(o swap) bool { return o.Path == s.Path }) {
+			continue
+		}
+		out, err := exec.Command("swapon", "--priority", strconv.Itoa(s.Priority), s.Path).CombinedOutput()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("turning swap %s on again: %w: %s", s.Path, err, tail(out, 3)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// joinMachine counts the lab in, and records the machine's settings when it is
+// the first.
+func joinMachine(id string) error {
+	return editMachine(func(m *machineRecord) error {
+		if len(m.Labs) == 0 {
+			m.Sysctls, m.Swaps = readSysctls("/proc/sys"), readSwaps()
+		}
+		if !slices.Contains(m.Labs, id) {
+			m.Labs = append(m.Labs, id)
+		}
+		return nil
+	})
+}
+
+// leaveMachine counts the lab out, and puts the machine's settings back when
+// it was the last.
+func leaveMachine(id string) error {
+	if _, err := os.Stat(machineDir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return editMachine(func(m *machineRecord) error {
+		had := slices.Contains(m.Labs, id)
+		m.Labs = slices.DeleteFunc(m.Labs, func(l string) bool { return l == id })
+		if !had || len(m.Labs) > 0 {
+			return nil
+		}
+		return errors.Join(restoreSysctls("/proc/sys", m.Sysctls), restoreSwaps(m.Swaps))
+	})
+}
+
+// editMachine changes the record under a lock; an empty one is removed.
+func editMachine(change func(*machineRecord) error) error {
+	unlock, err := lock(machineDir, waitForLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	path := filepath.Join(machineDir, "machine.json")
+	var m machineRecord
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the machine's settings in %s: %w", path, err)
+	}
+	if err := change(&m); err != nil {
+		return err
+	}
+	if len(m.Labs) == 0 {
+		return os.RemoveAll(machineDir)
+	}
+	data, err = json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding the machine's settings: %w", err)
+	}
+	return writeFileAtomic(path, data, 0o600)
+}
