@@ -16,7 +16,7 @@ func Compiler(arch string) (string, error) {
 	triple := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[arch]
 	names := []string{triple + "-gcc"}
 	if arch == runtime.GOARCH {
-		names = append(names, "gcc")
+		names = []string{"gcc", triple + "-gcc"}
 	}
 	for _, n := range names {
 		if _, err := exec.LookPath(n); err == nil {

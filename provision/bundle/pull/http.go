@@ -62,6 +62,10 @@ func (p *puller) get(ctx context.Context, address string) (*http.Response, error
 		p.hosts.mark(u.Host, err.Error())
 		return nil, pass("%s does not answer: %s", u.Host, err)
 	}
+	if u.Scheme == "https" && resp.Request.URL.Scheme != "https" {
+		resp.Body.Close()
+		return nil, fmt.Errorf("cannot use %s: it redirects to plain HTTP", address)
+	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
 		if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusProxyAuthRequired {

@@ -128,16 +128,7 @@ func (p *puller) obtain(ctx context.Context, ref bundle.Ref) error {
 		return nil
 	}
 	rec, err := p.fromSources(ctx, ref)
-	if err == nil {
-		err = p.store.Put(rec)
-	}
-	if err != nil {
-		err = fmt.Errorf("obtaining %s: %w", ref, err)
-		p.emit(ref, Failed, func(e *Event) { e.Err, e.Text = err, err.Error() })
-		return err
-	}
-	p.emit(ref, Stored, func(e *Event) { e.Source, e.Done, e.Total = rec.Provenance.Source, rec.Size(), rec.Size() })
-	return nil
+	return p.finish(rec, ref, err)
 }
 
 func (p *puller) reuse(ref bundle.Ref) bool {
