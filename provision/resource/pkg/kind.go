@@ -1,0 +1,150 @@
+package pkg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"provision/provision/internal/system"
+	"provision/provision/resource"
+)
+
+// State is what dpkg says of the package and its closure.
+type State struct {
+	// Installed has the version of each package that is there and configured.
+	Installed map[string]string `json:"installed,omitempty"`
+	// Broken are those that a killed run left half installed.
+	Broken []string `json:"broken,omitempty"`
+	// Blocked is set when a killed run left our policy-rc.d, which keeps
+	// services of all packages from starting.
+	Blocked bool `json:"blocked,omitempty"`
+	// Closure are the packages of the spec: Restore needs them.
+	Closure []string `json:"closure,omitempty"`
+}
+
+type kind struct{}
+
+// Of is the kind for the catalogue.
+func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, Spec, State](kind{}) }
+
+func (kind) Name() string { return Kind }
+
+func (kind) Check(name string, want Spec) error {
+	valid := regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+	if !valid.MatchString(name) {
+		return fmt.Errorf("%q is not a name of a package", name)
+	}
+	holds := len(want.Debs) == 0
+	for _, deb := range want.Debs {
+		if !valid.MatchString(deb.Package) || deb.Version == "" {
+			return fmt.Errorf("file %s: package %q, version %q", deb.File, deb.Package, deb.Version)
+		}
+		if ok, _ := regexp.MatchString("^[0-9a-f]{64}$", deb.SHA256); !ok {
+			return fmt.Errorf("file %s: %q is not a sha256", deb.File, deb.SHA256)
+		}
+		holds = holds || deb.Package == name
+	}
+	if !holds {
+		return errors.New("no file holds the package itself")
+	}
+	return nil
+}
+
+func closure(name string, want Spec) []string {
+	names := map[string]bool{name: true}
+	for _, deb := range want.Debs {
+		names[deb.Package] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func (kind) Observe(ctx context.Context, sys *system.System, name string, want Spec) (State, error) {
+	return observe(ctx, sys, closure(name, want))
+}
+
+func observe(ctx context.Context, sys *system.System, names []string) (State, error) {
+	state := State{Closure: names, Installed: map[string]string{}}
+	argv := append([]string{"dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${db:Status-Abbrev}\n"}, names...)
+	result, err := sys.Runner.Run(ctx, system.Command{Argv: argv})
+	if err != nil && result.Code != 1 { // 1: it does not know some of them
+		return State{}, fmt.Errorf("asking dpkg: %w", err)
+	}
+	for _, entry := range parseQuery(string(result.Stdout)) {
+		switch {
+		case entry.installed():
+			state.Installed[entry.Package] = entry.Version
+		case entry.broken():
+			state.Broken = append(state.Broken, entry.Package)
+		}
+	}
+	state.Blocked, err = blocked(sys)
+	return state, err
+}
+
+// status is a line of dpkg-query.
+type status struct {
+	Package, Version string
+	Want, Is         byte // as in the first columns of dpkg --list
+	Error            byte
+}
+
+// parseQuery reads name, version and status of each line. Lines of anything
+// else (a locale's message) are passed over.
+func parseQuery(output string) []status {
+	var found []status
+	for line := range strings.Lines(output) {
+		fields := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if len(fields) != 3 || fields[0] == "" || len(fields[2]) < 2 {
+			continue
+		}
+		entry := status{Package: fields[0], Version: fields[1], Want: fields[2][0], Is: fields[2][1], Error: ' '}
+		if len(fields[2]) > 2 {
+			entry.Error = fields[2][2]
+		}
+		found = append(found, entry)
+	}
+	return found
+}
+
+// installed includes packages that wait for triggers of others.
+func (s status) installed() bool {
+	return strings.IndexByte("itW", s.Is) >= 0 && s.Error != 'R' && s.Version != ""
+}
+
+func (s status) broken() bool { return s.Error == 'R' || strings.IndexByte("HUF", s.Is) >= 0 }
+
+func (kind) Diff(name string, want Spec, have State) []resource.Change {
+	var changes []resource.Change
+	if len(have.Broken) > 0 {
+		changes = append(changes, resource.Change{Field: "state", Old: "half installed: " + strings.Join(have.Broken, ", "), New: "configured"})
+	}
+	if len(want.Debs) == 0 {
+		if _, ok := have.Installed[name]; !ok {
+			changes = append(changes, resource.Change{Field: "package", New: "from the host's repositories", Create: len(changes) == 0})
+		}
+	}
+	for _, deb := range missing(want, have) {
+		old := have.Installed[deb.Package]
+		changes = append(changes, resource.Change{Field: deb.Package, Old: old, New: deb.Version, Create: deb.Package == name && old == ""})
+	}
+	if have.Blocked {
+		changes = append(changes, resource.Change{Field: "leftover", Old: "policy-rc.d of an interrupted installation"})
+	}
+	return changes
+}
+
+// missing are the files whose package is not there, or is older.
+func missing(want Spec, have State) []Deb {
+	var debs []Deb
+	for _, deb := range want.Debs {
+		version, ok := have.Installed[deb.Package]
+		if !ok || compare(version, deb.Version) < 0 {
+			debs = append(debs, deb)
+		}
+	}
+	return debs
+}
