@@ -25,6 +25,7 @@ const (
 	MethodRoster   = "roster"   // facts.Roster → Empty
 	MethodCommit   = "commit"   // Empty → Empty: compacts the ledger, drops unused blobs
 	MethodJournal  = "journal"  // JournalParams → JournalResult: last log lines of a unit
+	MethodProbe    = "probe"    // ProbeParams → ProbeResult: waits until a URL of the host answers 200
 )
 
 // MethodAskSign is answered by the operator: system.SignRequest → SignResult.
@@ -72,9 +73,13 @@ type PlanItem struct {
 type LockParams struct {
 	Holder string `json:"holder"` // user@machine pid, for people
 	Epoch  uint64 `json:"epoch"`
+	// UUID, when set, is the cluster that is meant: a host of another one
+	// refuses (CodeForeign).
+	UUID string `json:"uuid,omitempty"`
 }
 
-// LockResult says who has it.
+// LockResult says who has it. Not granted and without holder: nobody has it,
+// but Epoch was too low; ask again with more than the one returned.
 type LockResult struct {
 	Granted bool      `json:"granted"`
 	Holder  string    `json:"holder"`
@@ -93,7 +98,11 @@ type ApplyParams struct {
 
 // ApplyResult is a finished change.
 type ApplyResult struct {
+	// Changed is set when the resource differed.
 	Changed bool `json:"changed"`
+	// Acted is what was done to the unit because of an open record: restart,
+	// reload or nothing.
+	Acted string `json:"acted,omitempty"`
 }
 
 // RemoveParams restores what stood before a ledger entry, and forgets it.
@@ -140,6 +149,20 @@ type JournalResult struct {
 	Lines []string `json:"lines"`
 }
 
+// ProbeParams name a URL of the host itself (http or https, on loopback or on
+// one of its addresses) that must answer 200.
+type ProbeParams struct {
+	URL    string        `json:"url"`
+	CA     string        `json:"ca,omitempty"` // file on the host that verifies the server
+	Within time.Duration `json:"within"`       // 0: one attempt
+}
+
+// ProbeResult is how the last attempt ended. A deadline that passes is an error
+// of code CodeFailed with that in its detail.
+type ProbeResult struct {
+	Took time.Duration `json:"took"`
+}
+
 // StreamHeader is the first line of every stream but the control stream.
 type StreamHeader struct {
 	Type    string `json:"type"`              // "dial"
@@ -151,23 +174,27 @@ type StreamReply struct {
 	Error *Error `json:"error,omitempty"`
 }
 
-// BlobHeader starts each blob on the standard input of "provision-agent blobs",
-// one JSON line, followed by Size-Offset bytes of content (zstd frames of it
-// when Zstd, preceded by their length in the header). The agent answers one
-// JSON line BlobReply per blob.
+// BlobHello is the nonce of the hello line that "provision-agent blobs" prints.
+const BlobHello = "blobs"
+
+// BlobHeader starts each blob on the standard input of "provision-agent blobs":
+// one JSON line, followed by Size-Offset bytes of content. With Zstd the content
+// comes in frames instead, each preceded by its length (4 bytes, big endian),
+// and a length of 0 ends them. The agent answers one JSON line BlobReply per
+// blob, in the order sent.
 type BlobHeader struct {
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
 	Offset int64  `json:"offset"`
 	Zstd   bool   `json:"zstd,omitempty"`
-	// Length is the number of bytes that follow.
-	Length int64 `json:"length"`
 }
 
 // BlobReply says how a blob arrived.
 type BlobReply struct {
 	SHA256 string `json:"sha256"`
-	Error  *Error `json:"error,omitempty"`
+	// Have is how much of it the host has after an error: where to resume.
+	Have  int64  `json:"have,omitempty"`
+	Error *Error `json:"error,omitempty"`
 }
 
 // Code classifies errors, so that callers need not read texts.

@@ -1,0 +1,181 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/yamux"
+
+	"provision/provision/agent/api"
+	"provision/provision/internal/system"
+	"provision/provision/internal/wire"
+)
+
+// helloTime bounds how long a host may take to start the agent.
+const helloTime = 30 * time.Second
+
+// Process is a started "provision-agent serve NONCE" or "provision-agent
+// blobs", wherever it runs. Wait returns when it has ended; Kill ends the
+// channel it runs on.
+type Process struct {
+	Stdin  io.WriteCloser
+	Stdout io.Reader
+	Wait   func() error
+	Kill   func() error
+	// Host names the host in errors.
+	Host string
+}
+
+// Options of a session.
+type Options struct {
+	// OnSign answers the agent's requests for certificates, through the agent
+	// of a host that holds the CA's key.
+	OnSign func(ctx context.Context, request system.SignRequest) ([]byte, error)
+	// HelloTime bounds the start of the agent; 0: 30 s.
+	HelloTime time.Duration
+}
+
+// Session is a conversation with one agent.
+type Session struct {
+	process Process
+	mux     *yamux.Session
+	conn    *wire.Conn
+	done    chan struct{}
+	closing sync.Once
+	waited  error // valid after done
+}
+
+// Start waits for the agent's hello and opens the session. The session outlives
+// ctx, which bounds the start only.
+func Start(ctx context.Context, process Process, nonce string, options Options) (*Session, error) {
+	if options.HelloTime == 0 {
+		options.HelloTime = helloTime
+	}
+	reader := bufio.NewReader(process.Stdout)
+	if err := await(ctx, process, reader, nonce, options.HelloTime); err != nil {
+		return nil, err
+	}
+	mux, err := wire.Operator(&pipe{Reader: reader, process: process})
+	if err != nil {
+		process.end()
+		return nil, fmt.Errorf("%s: starting streams: %w", process.Host, err)
+	}
+	control, err := mux.Open()
+	if err != nil {
+		_ = mux.Close()
+		process.end()
+		return nil, fmt.Errorf("%s: opening control stream: %w", process.Host, err)
+	}
+	s := &Session{process: process, mux: mux, done: make(chan struct{})}
+	s.conn = wire.NewConn(context.WithoutCancel(ctx), control, options.handle)
+	go s.watch()
+	return s, nil
+}
+
+// await ends the process when no hello comes in time.
+func await(ctx context.Context, process Process, reader *bufio.Reader, nonce string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { result <- wire.AwaitHello(reader, nonce) }()
+	select {
+	case err := <-result:
+		if err == nil {
+			return nil
+		}
+		if ended := process.end(); ended != nil {
+			err = fmt.Errorf("%w (%w)", err, ended)
+		}
+		return fmt.Errorf("%s: %w", process.Host, err)
+	case <-ctx.Done():
+		process.end()
+		return fmt.Errorf("%s: starting the agent: %w", process.Host, context.Cause(ctx))
+	}
+}
+
+func (p Process) end() error {
+	_ = p.Stdin.Close()
+	if p.Kill != nil {
+		_ = p.Kill()
+	}
+	if p.Wait != nil {
+		return p.Wait()
+	}
+	return nil
+}
+
+func (o Options) handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
+	if method != api.MethodAskSign || o.OnSign == nil {
+		return nil, &api.Error{Code: api.CodeBadRequest, Message: fmt.Sprintf("unknown method %q", method)}
+	}
+	var request system.SignRequest
+	if err := json.Unmarshal(params, &request); err != nil {
+		return nil, &api.Error{Code: api.CodeBadRequest, Message: "reading request: " + err.Error()}
+	}
+	cert, err := o.OnSign(ctx, request)
+	return api.SignResult{Certificate: cert}, err
+}
+
+// watch owns the session's end.
+func (s *Session) watch() {
+	select {
+	case <-s.conn.Done():
+	case <-s.mux.CloseChan():
+	}
+	_ = s.mux.Close()
+	_ = s.conn.Close()
+	s.waited = s.process.end()
+	close(s.done)
+}
+
+// Host is the host's name.
+func (s *Session) Host() string { return s.process.Host }
+
+// Done is closed when the session has ended, for whatever reason.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err says why a session ended that Close did not end; nil while it lives.
+func (s *Session) Err() error {
+	select {
+	case <-s.done:
+	default:
+		return nil
+	}
+	if err := errors.Join(s.conn.Err(), s.waited); err != nil {
+		return fmt.Errorf("%s: session ended: %w", s.process.Host, err)
+	}
+	return nil
+}
+
+// Close ends the session and waits for the agent's end. The agent stops what
+// it is doing and lets its lock go.
+func (s *Session) Close() error {
+	s.closing.Do(func() { _ = s.mux.Close() })
+	<-s.done
+	return nil
+}
+
+// pipe joins the process's ends.
+type pipe struct {
+	io.Reader
+	process Process
+}
+
+func (p *pipe) Write(b []byte) (int, error) { return p.process.Stdin.Write(b) }
+
+// Close ends the agent's input, which ends the agent, and unblocks our reads.
+func (p *pipe) Close() error {
+	err := p.process.Stdin.Close()
+	if closer, ok := p.process.Stdout.(io.Closer); ok {
+		_ = closer.Close()
+	} else if p.process.Kill != nil {
+		_ = p.process.Kill()
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package client
+
+import (
+	"context"
+	"fmt"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+)
+
+// call adds the host to errors.
+func call[R any](ctx context.Context, s *Session, method string, params any) (R, error) {
+	var result R
+	if err := s.conn.Call(ctx, method, params, &result); err != nil {
+		return result, fmt.Errorf("%s: %w", s.process.Host, err)
+	}
+	return result, nil
+}
+
+// Facts asks what the host is.
+func (s *Session) Facts(ctx context.Context) (facts.Host, error) {
+	return call[facts.Host](ctx, s, api.MethodFacts, api.FactsParams{})
+}
+
+// Plan asks what differs.
+func (s *Session) Plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error) {
+	return call[api.PlanResult](ctx, s, api.MethodPlan, params)
+}
+
+// Lock asks for the host's lock, which the session then holds until it ends.
+func (s *Session) Lock(ctx context.Context, params api.LockParams) (api.LockResult, error) {
+	return call[api.LockResult](ctx, s, api.MethodLock, params)
+}
+
+// Apply makes one resource so.
+func (s *Session) Apply(ctx context.Context, params api.ApplyParams) (api.ApplyResult, error) {
+	return call[api.ApplyResult](ctx, s, api.MethodApply, params)
+}
+
+// Remove puts back what stood before a resource was first applied.
+func (s *Session) Remove(ctx context.Context, params api.RemoveParams) (api.ApplyResult, error) {
+	return call[api.ApplyResult](ctx, s, api.MethodRemove, params)
+}
+
+// Identity does one act of the birth or the copy of an identity.
+func (s *Session) Identity(ctx context.Context, params api.IdentityParams) (api.IdentityResult, error) {
+	return call[api.IdentityResult](ctx, s, api.MethodIdentity, params)
+}
+
+// Sign asks for a certificate of a CA whose key is on this host.
+func (s *Session) Sign(ctx context.Context, request system.SignRequest) ([]byte, error) {
+	result, err := call[api.SignResult](ctx, s, api.MethodSign, request)
+	return result.Certificate, err
+}
+
+// Roster writes who belongs to the cluster.
+func (s *Session) Roster(ctx context.Context, roster facts.Roster) error {
+	_, err := call[api.Empty](ctx, s, api.MethodRoster, roster)
+	return err
+}
+
+// Commit ends an apply on the host.
+func (s *Session) Commit(ctx context.Context) error {
+	_, err := call[api.Empty](ctx, s, api.MethodCommit, api.Empty{})
+	return err
+}
+
+// Journal asks for the last lines of a unit's log.
+func (s *Session) Journal(ctx context.Context, unit string, lines int) ([]string, error) {
+	result, err := call[api.JournalResult](ctx, s, api.MethodJournal, api.JournalParams{Unit: unit, Lines: lines})
+	return result.Lines, err
+}
+
+// Probe waits until a URL of the host answers 200.
+func (s *Session) Probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error) {
+	return call[api.ProbeResult](ctx, s, api.MethodProbe, params)
+}

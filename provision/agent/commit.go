@@ -1,0 +1,91 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/internal/system"
+)
+
+// agentGrace protects agents that another operator has just uploaded.
+const agentGrace = time.Hour
+
+// commit ends an apply: records that are closed go, the ledger is compacted,
+// and files that nothing refers to are removed.
+func (s *session) commit(ctx context.Context, _ api.Empty) (api.Empty, error) {
+	held, err := s.own()
+	if err != nil {
+		return api.Empty{}, err
+	}
+	state := held.State()
+	open, err := s.pending(ctx, state.Restarts)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	for unit := range state.Restarts {
+		if _, still := open[unit]; !still {
+			if err := held.Clear(unit); err != nil {
+				return api.Empty{}, err
+			}
+		}
+	}
+	if err := held.Compact(); err != nil {
+		return api.Empty{}, err
+	}
+	used := map[string]bool{}
+	for _, entry := range state.Entries {
+		for _, digest := range entry.Blobs {
+			used[digest] = true
+		}
+	}
+	return api.Empty{}, errors.Join(
+		s.sweep(system.BlobDir, func(name string) bool { return used[name] }, 0),
+		s.sweep(system.AgentDir, func(name string) bool { return name == s.options.Self }, agentGrace),
+		s.sys.Save())
+}
+
+// sweep removes the content-addressed files of a folder that are not kept.
+// Unfinished uploads (.part) stay: they will be resumed.
+func (s *session) sweep(dir string, keep func(name string) bool, grace time.Duration) error {
+	entries, err := s.sys.Files.ReadDir(dir)
+	if err != nil {
+		return nil // nothing was ever put there
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !sha256Name.MatchString(name) || keep(name) {
+			continue
+		}
+		info, err := s.sys.Files.Lstat(dir + "/" + name)
+		if err != nil || s.sys.Now().Sub(info.MTime) < grace {
+			continue
+		}
+		if err := s.sys.Files.Remove(dir + "/" + name); err != nil {
+			return fmt.Errorf("removing unused files: %w", err)
+		}
+	}
+	return nil
+}
+
+// journal returns the last lines of a unit's log.
+func (s *session) journal(ctx context.Context, params api.JournalParams) (api.JournalResult, error) {
+	if params.Unit == "" || strings.HasPrefix(params.Unit, "-") || params.Lines <= 0 || params.Lines > 10000 {
+		return api.JournalResult{}, badRequest("a unit and a number of lines (1 to 10000) are needed")
+	}
+	result, err := s.sys.Runner.Run(ctx, system.Command{Argv: []string{
+		"journalctl", "--no-pager", "--quiet", "--output=short-iso", "--unit=" + params.Unit, "--lines=" + strconv.Itoa(params.Lines),
+	}})
+	if err != nil {
+		return api.JournalResult{}, fmt.Errorf("reading log of %s: %w", params.Unit, err)
+	}
+	text := strings.TrimRight(string(result.Stdout), "\n")
+	if text == "" {
+		return api.JournalResult{}, nil
+	}
+	return api.JournalResult{Lines: strings.Split(text, "\n")}, nil
+}

@@ -1,0 +1,58 @@
+package agent
+
+import (
+	"context"
+	"regexp"
+	"runtime"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+)
+
+var sha256Name = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// facts tells what the operator must know before it can wish. Everything is a
+// plain read: nothing is run.
+func (s *session) facts(context.Context, api.FactsParams) (facts.Host, error) {
+	state, err := s.state()
+	if err != nil {
+		return facts.Host{}, err
+	}
+	files := s.sys.Files
+	host := facts.Host{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Clock: s.sys.Now().UTC(), Owned: state.Owned()}
+	host.OS = osRelease(files)
+	host.Hostname = text(files, "/proc/sys/kernel/hostname")
+	host.Kernel = text(files, "/proc/sys/kernel/osrelease")
+	host.BootID = text(files, "/proc/sys/kernel/random/boot_id")
+	host.MachineID = text(files, "/etc/machine-id")
+	host.Init = text(files, "/proc/1/comm")
+	host.Lab = text(files, system.LabMarker)
+	host.MemoryKiB = memory(files)
+	host.Cgroup = cgroup(files)
+	host.Systemd = systemdVersion(files)
+	host.Container = container(files)
+	host.Resolver = resolver(files)
+	host.Rebooting = rebooting(files)
+	host.Capability = capability(files)
+	host.Blobs = s.blobs()
+	if host.Addresses, err = s.options.Addresses(); err != nil {
+		return host, err
+	}
+	return host, nil
+}
+
+// blobs are the verified ones.
+func (s *session) blobs() []string {
+	entries, err := s.sys.Files.ReadDir(system.BlobDir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, entry := range entries {
+		if sha256Name.MatchString(entry.Name()) {
+			out = append(out, entry.Name())
+		}
+	}
+	return out
+}

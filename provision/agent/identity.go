@@ -1,0 +1,236 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/internal/ledger"
+	"provision/provision/internal/system"
+)
+
+// pendingDir holds items of an identity between its two phases.
+const pendingDir = system.IdentityDir + "/pending"
+
+// identity is one act of the birth or the copy of a cluster's identity. The
+// files come first, the record that names them second; commit is one record,
+// after which the files are moved into place, now or by the next session.
+func (s *session) identity(_ context.Context, params api.IdentityParams) (api.IdentityResult, error) {
+	if params.Act == "export" {
+		return s.export(params)
+	}
+	held, err := s.writer(params.Epoch)
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	if params.UUID == "" {
+		return api.IdentityResult{}, badRequest("an identity needs a UUID")
+	}
+	s.birth.Lock()
+	defer s.birth.Unlock()
+	state := held.State()
+	if err := sameCluster(state, params.UUID); err != nil {
+		return api.IdentityResult{}, err
+	}
+	switch params.Act {
+	case "create":
+		return s.create(held, state, params)
+	case "put":
+		return s.put(held, state, params)
+	case "commit":
+		return s.commitIdentity(held, state, params)
+	case "discard":
+		return api.IdentityResult{}, s.discard(held, state)
+	}
+	return api.IdentityResult{}, badRequest("unknown act %q", params.Act)
+}
+
+// base is the identity that an act adds to: what is pending under this UUID, or
+// else what is committed, or a new one. Pending items of another UUID go: their
+// birth was given up.
+func (s *session) base(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (facts.Identity, error) {
+	if state.Pending != nil && state.Pending.UUID == params.UUID {
+		return copyOf(*state.Pending), nil
+	}
+	if err := s.discard(held, state); err != nil {
+		return facts.Identity{}, err
+	}
+	if state.Identity != nil {
+		return copyOf(*state.Identity), nil
+	}
+	return facts.Identity{UUID: params.UUID, Cluster: params.Cluster, CAs: map[string]string{}}, nil
+}
+
+func copyOf(identity facts.Identity) facts.Identity {
+	identity.CAs = maps.Clone(identity.CAs)
+	if identity.CAs == nil {
+		identity.CAs = map[string]string{}
+	}
+	identity.Holds = slices.Clone(identity.Holds)
+	return identity
+}
+
+// create makes the private items asked for, and their public halves, pending.
+// What is there already under this UUID is kept: a second create is the first.
+func (s *session) create(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	identity, err := s.base(held, state, params)
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	for _, item := range params.Items {
+		if slices.Contains(identity.Holds, item) {
+			continue
+		}
+		made, err := s.make(item, params, &identity)
+		if err != nil {
+			return api.IdentityResult{}, err
+		}
+		if err := s.store(made); err != nil {
+			return api.IdentityResult{}, err
+		}
+		identity.Holds = append(identity.Holds, item)
+	}
+	slices.Sort(identity.Holds)
+	if err := held.SetIdentity(state.Identity, &identity); err != nil {
+		return api.IdentityResult{}, err
+	}
+	s.sys.Point("identity created")
+	return api.IdentityResult{Identity: &identity}, nil
+}
+
+// put takes an identity, and items of it, from another host.
+func (s *session) put(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	if params.Identity == nil || params.Identity.UUID != params.UUID {
+		return api.IdentityResult{}, badRequest("put needs the identity of the UUID")
+	}
+	identity, err := s.base(held, state, params)
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	if err := merge(&identity, *params.Identity); err != nil {
+		return api.IdentityResult{}, err
+	}
+	items, err := checkMaterial(identity, params.Material)
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	if err := s.unheld(state.Identity, items); err != nil {
+		return api.IdentityResult{}, err
+	}
+	maps.Copy(items, publicItems(identity))
+	if err := s.store(items); err != nil {
+		return api.IdentityResult{}, err
+	}
+	for item := range params.Material {
+		if isPrivate(item) && !slices.Contains(identity.Holds, item) {
+			identity.Holds = append(identity.Holds, item)
+		}
+	}
+	slices.Sort(identity.Holds)
+	if err := held.SetIdentity(state.Identity, &identity); err != nil {
+		return api.IdentityResult{}, err
+	}
+	s.sys.Point("identity put")
+	return api.IdentityResult{Identity: &identity}, nil
+}
+
+// merge adds what another host knows. What both know must be the same.
+func merge(into *facts.Identity, from facts.Identity) error {
+	for name, cert := range from.CAs {
+		if have, ok := into.CAs[name]; ok && have != cert {
+			return &api.Error{Code: api.CodeForeign, Message: fmt.Sprintf(
+				"the host knows another CA %q for cluster %s; discard the pending identity, or compare the hosts' ledgers", name, into.UUID)}
+		}
+		into.CAs[name] = cert
+	}
+	if into.ServiceAccountKey != "" && from.ServiceAccountKey != "" && into.ServiceAccountKey != from.ServiceAccountKey {
+		return &api.Error{Code: api.CodeForeign, Message: "the host knows another service account key for cluster " + into.UUID}
+	}
+	if from.ServiceAccountKey != "" {
+		into.ServiceAccountKey = from.ServiceAccountKey
+	}
+	if from.EtcdClusterID != "" {
+		into.EtcdClusterID = from.EtcdClusterID
+	}
+	if from.Cluster != "" {
+		into.Cluster = from.Cluster
+	}
+	return nil
+}
+
+// store writes pending items.
+func (s *session) store(items map[string][]byte) error {
+	for _, dir := range []string{system.IdentityDir, pendingDir} {
+		if err := s.sys.Files.Mkdir(dir, system.Attr{Mode: 0o700}); err != nil {
+			return fmt.Errorf("storing identity: %w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(items)) {
+		err := s.sys.Files.WriteFile(pendingDir+"/"+name, bytes.NewReader(items[name]), system.Attr{Mode: 0o600})
+		if err != nil {
+			return fmt.Errorf("storing identity: %w", err)
+		}
+		s.sys.Point("identity item")
+	}
+	return nil
+}
+
+func (s *session) commitIdentity(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	if state.Pending == nil || state.Pending.UUID != params.UUID {
+		if state.Identity == nil {
+			return api.IdentityResult{}, badRequest("nothing is pending for cluster %s", params.UUID)
+		}
+		return api.IdentityResult{Identity: state.Identity}, s.settle(state)
+	}
+	if err := held.SetIdentity(state.Pending, nil); err != nil {
+		return api.IdentityResult{}, err
+	}
+	s.sys.Point("identity committed")
+	return api.IdentityResult{Identity: state.Pending}, s.settle(held.State())
+}
+
+// settle moves the items of a committed identity into place. With nothing
+// pending, only items that the identity names are moved: a put never makes
+// another content of such an item pending, so they are what was committed.
+func (s *session) settle(state ledger.State) error {
+	if state.Pending != nil {
+		return nil
+	}
+	if state.Identity != nil {
+		for _, item := range itemsOf(*state.Identity) {
+			from := pendingDir + "/" + item
+			if _, err := s.sys.Files.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err := s.sys.Files.Rename(from, system.IdentityDir+"/"+item); err != nil {
+				return fmt.Errorf("settling identity: %w", err)
+			}
+			s.sys.Point("identity moved")
+		}
+	}
+	if err := s.sys.Files.RemoveAll(pendingDir); err != nil {
+		return fmt.Errorf("settling identity: %w", err)
+	}
+	return nil
+}
+
+// discard gives up what is pending: the record first, so that a commit can no
+// longer follow.
+func (s *session) discard(held *ledger.Ledger, state ledger.State) error {
+	if state.Pending != nil {
+		if err := held.SetIdentity(state.Identity, nil); err != nil {
+			return err
+		}
+		s.sys.Point("identity discarded")
+	}
+	if err := s.sys.Files.RemoveAll(pendingDir); err != nil {
+		return fmt.Errorf("discarding identity: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package agent
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+	"provision/provision/pki"
+)
+
+// caKeys are the private items that are keys of authorities, by CA name.
+func caKeys() map[string]string {
+	return map[string]string{pki.ClusterCA: system.ClusterKey, pki.EtcdCA: system.EtcdKey, pki.FrontProxyCA: system.FrontProxyKey}
+}
+
+// caCerts are their certificates.
+func caCerts() map[string]string {
+	return map[string]string{pki.ClusterCA: system.ClusterCA, pki.EtcdCA: system.EtcdCA, pki.FrontProxyCA: system.FrontProxyCA}
+}
+
+func caOfKey(item string) (string, bool) {
+	for name, key := range caKeys() {
+		if key == item {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func isPrivate(item string) bool {
+	_, ca := caOfKey(item)
+	return ca || item == system.ServiceKey || item == system.Encryption
+}
+
+// publicItems are the files that the identity itself is enough for.
+func publicItems(identity facts.Identity) map[string][]byte {
+	items := map[string][]byte{}
+	for name, cert := range identity.CAs {
+		if item, ok := caCerts()[name]; ok {
+			items[item] = []byte(cert)
+		}
+	}
+	if identity.ServiceAccountKey != "" {
+		items[system.ServicePub] = []byte(identity.ServiceAccountKey)
+	}
+	return items
+}
+
+// itemsOf are all files of an identity on this host.
+func itemsOf(identity facts.Identity) []string {
+	return append(slices.Sorted(maps.Keys(publicItems(identity))), identity.Holds...)
+}
+
+// make creates one private item and its public half, and notes the latter in
+// the identity.
+func (s *session) make(item string, params api.IdentityParams, identity *facts.Identity) (map[string][]byte, error) {
+	env := pki.Env{Now: s.sys.Now()}
+	if name, ok := caOfKey(item); ok {
+		if _, known := identity.CAs[name]; known {
+			return nil, badRequest("CA %q of cluster %s exists on another host; put its key instead", name, params.UUID)
+		}
+		ca, err := pki.NewCA(env, strings.TrimSpace(params.Cluster+" "+name), params.CALife)
+		if err != nil {
+			return nil, err
+		}
+		key, err := ca.Key.PEM()
+		if err != nil {
+			return nil, err
+		}
+		identity.CAs[name] = string(ca.CertPEM())
+		return map[string][]byte{item: key, caCerts()[name]: ca.CertPEM()}, nil
+	}
+	switch item {
+	case system.ServiceKey:
+		return makeServiceKey(env, params, identity)
+	case system.Encryption:
+		content, err := encryptionConfig()
+		return map[string][]byte{item: content}, err
+	}
+	return nil, badRequest("%q is not a private item of an identity", item)
+}
+
+func makeServiceKey(env pki.Env, params api.IdentityParams, identity *facts.Identity) (map[string][]byte, error) {
+	if identity.ServiceAccountKey != "" {
+		return nil, badRequest("the service account key of cluster %s exists on another host; put it instead", params.UUID)
+	}
+	key, err := pki.NewKey(env)
+	if err != nil {
+		return nil, err
+	}
+	private, err := key.PEM()
+	if err != nil {
+		return nil, err
+	}
+	public, err := key.PublicPEM()
+	if err != nil {
+		return nil, err
+	}
+	identity.ServiceAccountKey = string(public)
+	return map[string][]byte{system.ServiceKey: private, system.ServicePub: public}, nil
+}
+
+// encryptionConfig encrypts Secrets at rest; identity last reads what was
+// written before.
+func encryptionConfig() ([]byte, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("making encryption key: %w", err)
+	}
+	return []byte(`apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+  - resources: ["secrets"]
+    providers:
+      - secretbox:
+          keys:
+            - name: key1
+              secret: ` + base64.StdEncoding.EncodeToString(key) + `
+      - identity: {}
+`), nil
+}
+
+// checkMaterial refuses items that do not belong to the identity: a key without
+// its certificate would only show when something no longer starts.
+func checkMaterial(identity facts.Identity, material map[string][]byte) (map[string][]byte, error) {
+	items := map[string][]byte{}
+	for item, content := range material {
+		if !isPrivate(item) {
+			continue // public ones are written from the identity
+		}
+		if name, ok := caOfKey(item); ok {
+			if _, err := pki.ParseCA([]byte(identity.CAs[name]), content); err != nil {
+				return nil, badRequest("item %s: %v", item, err)
+			}
+		}
+		if item == system.ServiceKey {
+			if err := checkServiceKey(identity, content); err != nil {
+				return nil, badRequest("item %s: %v", item, err)
+			}
+		}
+		if item == system.Encryption && !bytes.Contains(content, []byte("EncryptionConfiguration")) {
+			return nil, badRequest("item %s is not an EncryptionConfiguration", item)
+		}
+		items[item] = content
+	}
+	return items, nil
+}
+
+func checkServiceKey(identity facts.Identity, content []byte) error {
+	key, err := pki.ParseKey(content)
+	if err != nil {
+		return err
+	}
+	public, err := key.PublicPEM()
+	if err != nil {
+		return err
+	}
+	if string(public) != identity.ServiceAccountKey {
+		return fmt.Errorf("the key does not belong to the identity's public one")
+	}
+	return nil
+}
+
+// unheld drops the items that a committed identity holds. They must be the
+// same: replacing them is a rotation, which is another verb.
+func (s *session) unheld(committed *facts.Identity, items map[string][]byte) error {
+	if committed == nil {
+		return nil
+	}
+	for item, content := range items {
+		if !slices.Contains(committed.Holds, item) {
+			continue
+		}
+		have, err := s.sys.Files.ReadFile(system.IdentityDir + "/" + item)
+		if err != nil {
+			return fmt.Errorf("reading identity: %w", err)
+		}
+		if !bytes.Equal(have, content) {
+			return &api.Error{Code: api.CodeForeign, Message: "the host holds another " + item + " for this cluster"}
+		}
+		delete(items, item)
+	}
+	return nil
+}
+
+// export reads private items, pending ones first, for other hosts of the
+// cluster.
+func (s *session) export(params api.IdentityParams) (api.IdentityResult, error) {
+	state, err := s.state()
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	identity, dirs := state.Identity, []string{system.IdentityDir, pendingDir}
+	if state.Pending != nil && (identity == nil || state.Pending.UUID == params.UUID) {
+		identity, dirs = state.Pending, []string{pendingDir, system.IdentityDir}
+	}
+	if identity == nil || identity.UUID != params.UUID {
+		return api.IdentityResult{}, badRequest("the host holds no identity of cluster %s", params.UUID)
+	}
+	result := api.IdentityResult{Identity: identity, Material: map[string][]byte{}}
+	for _, item := range params.Items {
+		if !slices.Contains(identity.Holds, item) {
+			return api.IdentityResult{}, badRequest("the host does not hold %s", item)
+		}
+		if result.Material[item], err = s.readItem(item, dirs...); err != nil {
+			return api.IdentityResult{}, err
+		}
+	}
+	return result, nil
+}
+
+func (s *session) readItem(item string, dirs ...string) (content []byte, err error) {
+	for _, dir := range dirs {
+		if content, err = s.sys.Files.ReadFile(dir + "/" + item); err == nil {
+			return content, nil
+		}
+	}
+	return nil, fmt.Errorf("reading identity: %w", err)
+}

@@ -1,0 +1,142 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/internal/ledger"
+)
+
+// lock takes the host for this session. It ends with the session.
+func (s *session) lock(ctx context.Context, params api.LockParams) (api.LockResult, error) {
+	s.locking.Lock()
+	defer s.locking.Unlock()
+	if params.Epoch == 0 {
+		return api.LockResult{}, badRequest("epoch 0 cannot lock")
+	}
+	state, err := s.state()
+	if err != nil {
+		return api.LockResult{}, err
+	}
+	if err := sameCluster(state, params.UUID); err != nil {
+		return api.LockResult{}, err
+	}
+	holder := ledger.Holder{Name: params.Holder, Since: s.sys.Now().UTC(), Epoch: params.Epoch}
+	held, err := s.take(holder)
+	var other *ledger.HeldError
+	var stale *ledger.StaleError
+	switch {
+	case errors.As(err, &other):
+		h := other.Holder
+		return api.LockResult{Holder: h.Name, Since: h.Since, Epoch: max(h.Epoch, state.Epoch)}, nil
+	case errors.As(err, &stale):
+		return api.LockResult{Epoch: stale.Epoch}, nil
+	case err != nil:
+		return api.LockResult{}, err
+	}
+	if err := s.start(ctx, held, params.Epoch); err != nil {
+		return api.LockResult{}, err
+	}
+	return api.LockResult{Granted: true, Holder: holder.Name, Since: holder.Since, Epoch: params.Epoch}, nil
+}
+
+// take opens the ledger, or raises the epoch of one that this session has.
+func (s *session) take(holder ledger.Holder) (*ledger.Ledger, error) {
+	s.mu.Lock()
+	held, epoch := s.held, s.epoch
+	s.mu.Unlock()
+	switch {
+	case held == nil:
+		return ledger.Open(s.dir, holder)
+	case epoch == holder.Epoch:
+		return held, nil
+	default:
+		return held, held.Raise(holder)
+	}
+}
+
+// start readies a locked host: nothing of an older session runs any more, and
+// an identity that was committed is in its place.
+func (s *session) start(ctx context.Context, held *ledger.Ledger, epoch uint64) error {
+	s.mu.Lock()
+	first := s.held == nil
+	s.mu.Unlock()
+	if first {
+		if s.options.Scope != nil {
+			if err := s.options.Scope.Enter(ctx, epoch); err != nil {
+				return errors.Join(err, held.Close())
+			}
+		}
+		if err := s.settle(held.State()); err != nil {
+			return errors.Join(err, held.Close())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held, s.epoch = held, epoch
+	return nil
+}
+
+// writer returns the ledger if this session may write under the epoch.
+func (s *session) writer(epoch uint64) (*ledger.Ledger, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.held == nil:
+		return nil, &api.Error{Code: api.CodeLocked, Message: "the host is not locked by this session"}
+	case epoch != s.epoch:
+		return nil, &api.Error{Code: api.CodeStale, Message: fmt.Sprintf("epoch %d is not the one that holds the lock (%d)", epoch, s.epoch)}
+	}
+	return s.held, nil
+}
+
+// own is writer for calls that carry no epoch: the session's own counts.
+func (s *session) own() (*ledger.Ledger, error) {
+	s.mu.Lock()
+	epoch := s.epoch
+	s.mu.Unlock()
+	return s.writer(epoch)
+}
+
+// state is what the ledger says, locked or not.
+func (s *session) state() (ledger.State, error) {
+	s.mu.Lock()
+	held := s.held
+	s.mu.Unlock()
+	if held != nil {
+		return held.State(), nil
+	}
+	return ledger.Read(s.dir)
+}
+
+func (s *session) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == nil {
+		return nil
+	}
+	held := s.held
+	s.held = nil
+	return held.Close()
+}
+
+func sameCluster(state ledger.State, uuid string) error {
+	for _, identity := range []*facts.Identity{state.Identity} {
+		if identity != nil && uuid != "" && identity.UUID != uuid {
+			return &api.Error{Code: api.CodeForeign, Message: fmt.Sprintf(
+				"the host belongs to cluster %s (%s); remove it from there first", identity.Cluster, identity.UUID)}
+		}
+	}
+	return nil
+}
+
+func (s *session) roster(_ context.Context, roster facts.Roster) (api.Empty, error) {
+	held, err := s.own()
+	if err != nil {
+		return api.Empty{}, err
+	}
+	return api.Empty{}, held.SetRoster(roster)
+}

@@ -1,0 +1,154 @@
+package agent
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+)
+
+// text is a file's content without surrounding space; "" when it cannot be read.
+func text(files system.Files, path string) string {
+	raw, err := files.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+func osRelease(files system.Files) facts.OS {
+	content := text(files, "/etc/os-release")
+	if content == "" {
+		content = text(files, "/usr/lib/os-release")
+	}
+	values := assignments(content)
+	return facts.OS{ID: values["ID"], Version: values["VERSION_ID"], Codename: values["VERSION_CODENAME"], Name: values["PRETTY_NAME"]}
+}
+
+// assignments reads the KEY=value lines of os-release(5).
+func assignments(content string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(content) {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok || strings.HasPrefix(key, "#") {
+			continue
+		}
+		if plain, err := strconv.Unquote(value); err == nil {
+			value = plain
+		}
+		out[key] = strings.Trim(value, `'"`)
+	}
+	return out
+}
+
+// field is the first word after "KEY:" in files like /proc/meminfo.
+func field(content, key string) string {
+	for line := range strings.Lines(content) {
+		if rest, ok := strings.CutPrefix(line, key+":"); ok {
+			if words := strings.Fields(rest); len(words) > 0 {
+				return words[0]
+			}
+		}
+	}
+	return ""
+}
+
+func memory(files system.Files) int64 {
+	kib, _ := strconv.ParseInt(field(text(files, "/proc/meminfo"), "MemTotal"), 10, 64)
+	return kib
+}
+
+func capability(files system.Files) uint64 {
+	set, _ := strconv.ParseUint(field(text(files, "/proc/self/status"), "CapBnd"), 16, 64)
+	return set
+}
+
+// cgroup is 2 only where the unified hierarchy is all there is.
+func cgroup(files system.Files) int {
+	if _, err := files.Lstat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		return 2
+	}
+	return 1
+}
+
+var systemdLibrary = regexp.MustCompile(`^libsystemd-(?:shared|core)-(\d+)`)
+
+// systemdVersion is read off the library's name: asking systemd means running it.
+func systemdVersion(files system.Files) int {
+	for _, dir := range []string{"/usr/lib/systemd", "/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd"} {
+		entries, err := files.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, entry := range entries {
+			if m := systemdLibrary.FindStringSubmatch(entry.Name()); m != nil {
+				version, _ := strconv.Atoi(m[1])
+				return version
+			}
+		}
+	}
+	return 0
+}
+
+func container(files system.Files) string {
+	if name := text(files, "/run/systemd/container"); name != "" {
+		return name
+	}
+	raw, err := files.ReadFile("/proc/1/environ")
+	if err != nil {
+		return ""
+	}
+	for variable := range strings.SplitSeq(string(raw), "\x00") {
+		if name, ok := strings.CutPrefix(variable, "container="); ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// resolver is the file that names real servers: pods cannot use a stub that
+// listens on the host's loopback.
+func resolver(files system.Files) string {
+	const usual, behind = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"
+	if !strings.Contains(text(files, usual), "127.0.0.53") {
+		return usual
+	}
+	if text(files, behind) != "" {
+		return behind
+	}
+	return usual
+}
+
+// rebooting reports a shutdown under way.
+func rebooting(files system.Files) bool {
+	for _, name := range []string{"/run/nologin", "/run/systemd/shutdown/scheduled"} {
+		if _, err := files.Lstat(name); err == nil && (path.Base(name) == "scheduled" || strings.Contains(text(files, name), "down")) {
+			return true
+		}
+	}
+	return false
+}
+
+// kernelAddresses asks the kernel (netlink) for all addresses.
+func kernelAddresses() ([]facts.Address, error) {
+	links, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("reading interfaces: %w", err)
+	}
+	var out []facts.Address
+	for _, link := range links {
+		addresses, err := link.Addrs()
+		if err != nil {
+			continue // it went away
+		}
+		for _, address := range addresses {
+			out = append(out, facts.Address{Interface: link.Name, CIDR: address.String(), MTU: link.MTU})
+		}
+	}
+	return out, nil
+}

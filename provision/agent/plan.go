@@ -1,0 +1,162 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/internal/ledger"
+	"provision/provision/internal/system"
+	"provision/provision/internal/wire"
+)
+
+// observers bounds how many resources are looked at at once: they wait for
+// disk and D-Bus more than they compute.
+const observers = 8
+
+// seen is one resource after it was observed.
+type seen struct {
+	item api.PlanItem
+	have json.RawMessage
+}
+
+// plan looks at everything that is wanted and at everything that is owned, and
+// writes nothing.
+func (s *session) plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error) {
+	state, err := s.state()
+	if err != nil {
+		return api.PlanResult{}, err
+	}
+	all := make([]seen, len(params.Resources))
+	group := new(errgroup.Group)
+	group.SetLimit(observers)
+	for i := range params.Resources {
+		group.Go(func() error {
+			all[i] = s.look(ctx, params, i)
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return api.PlanResult{}, fmt.Errorf("observing: %w", err)
+	}
+	result := api.PlanResult{Removed: removed(state, params)}
+	if result.Restarts, err = s.pending(ctx, state.Restarts); err != nil {
+		return result, err
+	}
+	if result.Running, err = s.running(ctx, params, result.Removed); err != nil {
+		return result, err
+	}
+	if result.Digest, err = digest(all, result); err != nil {
+		return result, err
+	}
+	for i, one := range all {
+		if one.item.Changes == nil && one.item.Error == nil {
+			continue
+		}
+		result.Items = append(result.Items, one.item)
+		s.missing(&result, params.Resources[i].Blobs)
+	}
+	return result, nil
+}
+
+func (s *session) look(ctx context.Context, params api.PlanParams, i int) seen {
+	want := params.Resources[i]
+	out := seen{item: api.PlanItem{ID: want.Address.ID()}}
+	kind, err := s.kind(want.Address.Kind)
+	if err == nil {
+		out.item.Irreversible = kind.Irreversible()
+		out.item.Changes, out.have, err = s.observe(ctx, kind, want)
+	}
+	if err != nil {
+		out.item.Error = wire.ToError(failed(want.Address, err))
+	}
+	return out
+}
+
+// removed are the entries that nobody wants, last applied first.
+func removed(state ledger.State, params api.PlanParams) []facts.Resource {
+	wanted := map[string]bool{}
+	for _, r := range params.Resources {
+		wanted[r.Address.ID()] = true
+	}
+	var out []facts.Resource
+	for _, entry := range slices.Backward(state.Entries) {
+		if !wanted[entry.ID] {
+			out = append(out, entry.Fact())
+		}
+	}
+	return out
+}
+
+// running are the active units that the plan may act on, sorted.
+func (s *session) running(ctx context.Context, params api.PlanParams, gone []facts.Resource) ([]string, error) {
+	units := map[string]bool{}
+	for _, r := range params.Resources {
+		if r.Address.Kind == unitKind {
+			units[r.Address.Name] = true
+		}
+		for _, t := range r.Triggers {
+			units[t.Unit] = true
+		}
+	}
+	for _, r := range gone {
+		for unit := range r.Triggers {
+			units[unit] = true
+		}
+	}
+	var out []string
+	for _, unit := range slices.Sorted(maps.Keys(units)) {
+		status, err := s.sys.Units.Status(ctx, unit)
+		if err != nil {
+			return nil, fmt.Errorf("looking at unit %s: %w", unit, err)
+		}
+		if running(status) {
+			out = append(out, unit)
+		}
+	}
+	return out, nil
+}
+
+// missing adds the blobs of a change that the host lacks, with what it has.
+func (s *session) missing(result *api.PlanResult, digests []string) {
+	for _, digest := range digests {
+		path := system.BlobDir + "/" + digest
+		if _, err := s.sys.Files.Lstat(path); err == nil {
+			continue
+		}
+		if result.Missing == nil {
+			result.Missing = map[string]int64{}
+		}
+		result.Missing[digest] = 0
+		if part, err := s.sys.Files.Lstat(path + ".part"); err == nil {
+			result.Missing[digest] = part.Size
+		}
+	}
+}
+
+// digest covers what was observed and what the ledger says of it, whatever the
+// order in which it was asked.
+func digest(all []seen, result api.PlanResult) (string, error) {
+	states := map[string]any{}
+	for _, one := range all {
+		if one.item.Error != nil {
+			states[one.item.ID] = one.item.Error.Message
+			continue
+		}
+		states[one.item.ID] = one.have
+	}
+	raw, err := json.Marshal(map[string]any{"states": states, "removed": result.Removed, "restarts": result.Restarts})
+	if err != nil {
+		return "", fmt.Errorf("hashing what was observed: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,40 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"provision/provision/agent/api"
+	"provision/provision/internal/system"
+	"provision/provision/pki"
+)
+
+// sign issues a certificate with a CA whose key is on this host.
+func (s *session) sign(_ context.Context, request system.SignRequest) (api.SignResult, error) {
+	item, ok := caKeys()[request.CA]
+	if !ok {
+		return api.SignResult{}, badRequest("unknown CA %q", request.CA)
+	}
+	state, err := s.state()
+	if err != nil {
+		return api.SignResult{}, err
+	}
+	if state.Identity == nil || !slices.Contains(state.Identity.Holds, item) {
+		return api.SignResult{}, badRequest("the host does not hold the key of CA %q", request.CA)
+	}
+	key, err := s.readItem(item, system.IdentityDir, pendingDir)
+	if err != nil {
+		return api.SignResult{}, err
+	}
+	ca, err := pki.ParseCA([]byte(state.Identity.CAs[request.CA]), key)
+	if err != nil {
+		return api.SignResult{}, fmt.Errorf("reading CA %s: %w", request.CA, err)
+	}
+	leaf := pki.Leaf{Server: request.Server, Client: request.Client, Life: request.Life}
+	cert, err := ca.Sign(pki.Env{Now: s.sys.Now()}, request.CSR, leaf)
+	if err != nil {
+		return api.SignResult{}, badRequest("%v", err)
+	}
+	return api.SignResult{Certificate: cert}, nil
+}
