@@ -152,6 +152,20 @@ func conflist(inv *inventory.Inventory, podCIDR netip.Prefix, mtu int) string {
 	})
 }
 
+const linkFile = `[Match]
+OriginalName=cni0 flannel.*
+
+[Link]
+MACAddressPolicy=none
+`
+
+const networkFile = `[Match]
+Name=cni0 flannel.*
+
+[Link]
+Unmanaged=yes
+`
+
 func indented(value any) string {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

@@ -5,10 +5,14 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/ossettings"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 	"provision/provision/resource/file"
+	"provision/provision/resource/kmod"
+	"provision/provision/resource/pkg"
+	"provision/provision/resource/sysctl"
 )
 
 const (
@@ -43,6 +47,11 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	s.Dir(configDir, 0o755)
 	s.Binary("flanneld", Unit)
 	s.File(netConf, netConfig(cluster.Inventory.Network, settings), 0o644, Unit)
+	// Where udev or networkd run they would give our interfaces other MAC
+	// addresses and take their routes away.
+	s.Dir("/etc/systemd/network", 0o755)
+	s.File("/etc/systemd/network/10-provision-pods.link", linkFile, 0o644)
+	s.File("/etc/systemd/network/10-provision-pods.network", networkFile, 0o644)
 	podCIDR, ok := cluster.PodCIDRs[host.Name]
 	if !ok {
 		s.Fail(fmt.Errorf("host %s has no pod CIDR", host.Name))
@@ -53,6 +62,7 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		After(component.DirAt(host.Name, component.CNIDir)))
 	needed := s.Client(Name, component.BalancerURL, cert.Spec{CommonName: user}, Unit)
 	needed = append(needed, component.NodeAt(host.Name))
+	needed = append(needed, ossettings.Needed(s, pkg.Kind, kmod.Kind, sysctl.Kind)...)
 	objects, err := f.Objects(cluster)
 	if err != nil {
 		s.Fail(err)

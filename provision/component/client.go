@@ -30,6 +30,10 @@ func (s *Set) CertAt(path string, spec cert.Spec, restarts ...string) resource.A
 		life = 365 * 24 * time.Hour
 	}
 	spec.Life, spec.RenewBefore = life, life/3
+	if spec.Adopt {
+		// Who rotates it does so before; this is for when that failed.
+		spec.RenewBefore = life / 20
+	}
 	spec.Owner = system.Attr{Mode: 0o600}
 	return s.Add(cert.New(s.Host.Name, path, spec).Restarting(restarts...))
 }

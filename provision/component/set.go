@@ -94,11 +94,15 @@ func (s *Set) Service(name, content string, needed ...resource.Address) resource
 
 // Running wants a unit running whose file comes from elsewhere.
 func (s *Set) Running(name string, needed ...resource.Address) resource.Address {
+	seen := map[resource.Address]bool{}
 	wanted := unit.Running(s.Host.Name, name)
-	for _, r := range s.list {
-		wanted = wanted.After(r.Address)
+	for _, address := range append(s.Addresses(), needed...) {
+		if !seen[address] {
+			seen[address] = true
+			wanted = wanted.After(address)
+		}
 	}
-	return s.Add(wanted.After(needed...))
+	return s.Add(wanted)
 }
 
 // Addresses are those of all resources so far.

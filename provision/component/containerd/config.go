@@ -52,6 +52,7 @@ const unitFile = `[Unit]
 Description=containerd container runtime
 Documentation=https://containerd.io
 After=network.target local-fs.target dbus.service
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart=/usr/local/bin/containerd --config /etc/containerd/config.toml

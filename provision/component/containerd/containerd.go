@@ -7,12 +7,17 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/ossettings"
 	"provision/provision/inventory"
 	"provision/provision/resource"
+	"provision/provision/resource/image"
+	"provision/provision/resource/kmod"
 )
 
 const (
-	unitName = "containerd.service"
+	// Unit is containerd's service.
+	Unit = "containerd.service"
+
 	certsDir = "/etc/containerd/certs.d"
 )
 
@@ -33,7 +38,7 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	s.Dir(component.CNIDir, 0o755)
 	// A new shim or runc serves new pods; only the daemon is restarted, which
 	// leaves pods running.
-	s.Binary("containerd", unitName)
+	s.Binary("containerd", Unit)
 	s.Binary("containerd-shim-runc-v2")
 	s.Binary("ctr")
 	s.Binary("runc")
@@ -44,9 +49,9 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	if err != nil {
 		s.Fail(err)
 	}
-	s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, unitName)
+	s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit)
 	addMirrors(s)
-	running := s.Service(unitName, unitFile)
+	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
 	for _, ref := range images(cluster) {
 		s.Image(ref, running)
 	}
@@ -76,6 +81,19 @@ func (containerd) Rollout() component.Rollout { return component.Parallel }
 func (containerd) Gate() component.Gate { return component.Gate{} }
 
 func plugins() []string { return []string{"bridge", "host-local", "loopback", "portmap"} }
+
+// Ready is what a Node waits for: the daemon and the image that every pod
+// starts with, which kubelet would otherwise try to pull.
+func Ready(s *component.Set) []resource.Address {
+	pause, err := pauseImage(s.Cluster, s.Facts.Arch)
+	if err != nil {
+		s.Fail(err)
+	}
+	return []resource.Address{
+		component.UnitAt(s.Host.Name, Unit),
+		{Host: s.Host.Name, Kind: image.Kind, Name: pause},
+	}
+}
 
 func pauseImage(cluster *component.Cluster, arch string) (string, error) {
 	found, err := cluster.Artifact("image-pause", arch)

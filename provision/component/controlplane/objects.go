@@ -15,12 +15,18 @@ const (
 // Objects are the bindings that the control plane and its operators need.
 func (controlPlane) Objects(*component.Cluster) ([]component.Object, error) {
 	return []component.Object{
-		binding("provision:admins", "cluster-admin", "Group", AdminGroup),
+		AdminBinding(),
 		binding("provision:apiserver-to-kubelet", "system:kubelet-api-admin", "User", kubeletClient),
 		// kubelets may have the client certificates signed that they rotate to.
 		binding("provision:kubelet-rotation", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
 			"Group", "system:nodes"),
 	}, nil
+}
+
+// AdminBinding lets the operators' group administer the cluster. It is the one
+// object that must be there before operators can create any other.
+func AdminBinding() component.Object {
+	return binding("provision:admins", "cluster-admin", "Group", AdminGroup)
 }
 
 func binding(name, role, kind, subject string) component.Object {

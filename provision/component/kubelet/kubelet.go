@@ -5,10 +5,15 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/containerd"
 	"provision/provision/component/loadbalancer"
+	"provision/provision/component/ossettings"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
+	"provision/provision/resource/kmod"
+	"provision/provision/resource/swap"
+	"provision/provision/resource/sysctl"
 )
 
 const (
@@ -41,7 +46,7 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	s.CertAt(clientPair, cert.Spec{
 		CA: component.CACluster, CommonName: "system:node:" + host.Name, Organizations: []string{"system:nodes"},
 		Client: true, Key: clientPair, Adopt: true,
-	})
+	}, Unit)
 	s.Cert(serverCert, cert.Spec{
 		CA: component.CACluster, CommonName: "system:node:" + host.Name, Organizations: []string{"system:nodes"},
 		Server: true, DNSNames: []string{host.Name}, IPs: []string{host.Address.String(), "127.0.0.1"},
@@ -52,13 +57,11 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		s.Fail(err)
 	}
 	s.File(configFile, text, 0o644, Unit)
-	s.Service(Unit, unitFile(host),
-		component.CAAt(host.Name),
-		component.UnitAt(host.Name, "containerd.service"),
-		component.UnitAt(host.Name, loadbalancer.Unit),
-		// The Node exists with its pod CIDR, labels and taints before its
-		// kubelet could register one without.
-		component.NodeAt(host.Name))
+	needed := append(containerd.Ready(s), ossettings.Needed(s, swap.Kind, kmod.Kind, sysctl.Kind)...)
+	needed = append(needed, component.CAAt(host.Name), component.UnitAt(host.Name, loadbalancer.Unit))
+	// The Node exists with its pod CIDR, labels and taints before its kubelet
+	// could register one without.
+	s.Service(Unit, unitFile(host), append(needed, component.NodeAt(host.Name))...)
 	return s.Done()
 }
 

@@ -6,9 +6,13 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/ossettings"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
+	"provision/provision/resource/kmod"
+	"provision/provision/resource/pkg"
+	"provision/provision/resource/sysctl"
 )
 
 const (
@@ -34,6 +38,7 @@ func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: "system:kube-proxy"}, Unit)
 	// It asks for its own Node at start and would wait in growing steps.
 	needed = append(needed, component.NodeAt(host.Name))
+	needed = append(needed, ossettings.Needed(s, pkg.Kind, kmod.Kind, sysctl.Kind)...)
 	s.Service(Unit, unitFile, needed...)
 	return s.Done()
 }

@@ -2,6 +2,7 @@ package ossettings
 
 import (
 	"net/netip"
+	"slices"
 
 	"provision/provision/bundle"
 	"provision/provision/component"
@@ -51,16 +52,32 @@ func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]re
 	return s.Done()
 }
 
-// hostLines are the host itself and the API's name: nothing that grows with
-// the number of hosts.
+// hostLines are the host itself and, where it serves the API, the API's name:
+// nothing that grows with the number of hosts.
 func hostLines(inv *inventory.Inventory, host inventory.Host) []string {
 	lines := []string{host.Address.String() + " " + host.Name}
-	if name := inv.Cluster.APIAddress; name != "" && host.Joins() {
+	if name := inv.Cluster.APIAddress; name != "" && host.Has(inventory.RoleMaster) {
 		if _, err := netip.ParseAddr(name); err != nil {
-			lines = append(lines, "127.0.0.1 "+name)
+			lines = append(lines, host.Address.String()+" "+name)
 		}
 	}
 	return lines
+}
+
+// Needed are the addresses of a host's OS settings of the given kinds, for
+// programs that must not start before them.
+func Needed(s *component.Set, kinds ...string) []resource.Address {
+	list, err := settings{}.Desired(s.Cluster, s.Host)
+	if err != nil {
+		s.Fail(err)
+	}
+	var found []resource.Address
+	for _, r := range list {
+		if slices.Contains(kinds, r.Address.Kind) {
+			found = append(found, r.Address)
+		}
+	}
+	return found
 }
 
 func packages(inv *inventory.Inventory, names osfacts.Packages) []string {
@@ -83,7 +100,10 @@ func (o settings) Artifacts(cluster *component.Cluster) []bundle.Ref {
 	for _, known := range cluster.Facts {
 		names = osfacts.For(known.OS).Packages
 	}
-	return component.PackageRefs(cluster, o, packages(cluster.Inventory, names)...)
+	wanted := slices.DeleteFunc(packages(cluster.Inventory, names), func(name string) bool {
+		return name == names.IPSet // only in repositories
+	})
+	return component.PackageRefs(cluster, o, wanted...)
 }
 
 func (settings) Rollout() component.Rollout { return component.Parallel }

@@ -26,8 +26,7 @@ func (c chrony) Desired(cluster *component.Cluster, host inventory.Host) ([]reso
 	s := component.NewSet(cluster, host, c.Name())
 	known := osfacts.For(s.Facts.OS)
 	installed := s.Package(known.Packages.Chrony, true)
-	// Its own configuration would fight with ours only until the file is
-	// there, so the package starts nothing.
+	// The package starts nothing: it would ask its own servers first.
 	s.Add(file.New(host.Name, known.ChronyConfig, config(cluster.Inventory.Time.Servers), 0o644).
 		After(installed).Restarting(known.ChronyUnit))
 	s.Running(known.ChronyUnit)
@@ -45,6 +44,9 @@ func (chrony) Gate() component.Gate { return component.Gate{} }
 func config(servers []string) string {
 	var text strings.Builder
 	text.WriteString("# Written by provision; change the inventory's time block instead.\n")
+	if len(servers) == 0 {
+		text.WriteString("pool pool.ntp.org iburst\n")
+	}
 	for _, server := range servers {
 		text.WriteString("server " + server + " iburst\n")
 	}
