@@ -23,6 +23,7 @@ func (l *login) methods(ctx context.Context) []gossh.AuthMethod {
 	methods = append(methods, gossh.PasswordCallback(func() (string, error) {
 		sent = true
 		secret, err := l.password(ctx)
+		l.askErr = err
 		return secret.Reveal(), err
 	}))
 	return append(methods, gossh.KeyboardInteractive(
@@ -31,6 +32,7 @@ func (l *login) methods(ctx context.Context) []gossh.AuthMethod {
 			for i, question := range questions {
 				secret, err := l.answer(ctx, instruction, question, echos[i], &sent)
 				if err != nil {
+					l.askErr = err
 					return nil, err
 				}
 				answers[i] = secret.Reveal()

@@ -18,7 +18,7 @@ func (l *login) dialError(ctx context.Context, err error) error {
 	var refused *gossh.OpenChannelError
 	switch {
 	case ctx.Err() != nil:
-		return t.fail(ErrUnreachable, "given up while connecting", "", context.Cause(ctx))
+		return t.givenUp(ctx)
 	case errors.As(err, &refused) && refused.Reason == gossh.Prohibited:
 		return t.fail(ErrUnreachable, "the bastion forbids forwarding",
 			"set AllowTcpForwarding yes in its sshd_config", err)
@@ -41,13 +41,15 @@ func (l *login) classify(ctx context.Context, err error) error {
 	case l.keyErr != nil:
 		return l.hostKeyError()
 	case ctx.Err() != nil:
-		return t.fail(ErrUnreachable, "given up while connecting", "", context.Cause(ctx))
+		return t.givenUp(ctx)
 	case l.timedOut.Load():
 		return t.fail(ErrUnreachable, fmt.Sprintf("login not finished within %s", t.ConnectTimeout),
 			"check that the host is not overloaded", err)
 	case errors.As(err, &none) && strings.Contains(none.What, "host key"):
 		l.keyErr = &hostkey.ChangedError{Want: l.wanted()}
 		return l.hostKeyError()
+	case l.askErr != nil:
+		return t.fail(ErrAuthFailed, l.authDetail()+": "+l.askErr.Error(), l.authRemedy(), err)
 	case authRefused(err):
 		return t.fail(ErrAuthFailed, l.authDetail(), l.authRemedy(), err)
 	}

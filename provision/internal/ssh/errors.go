@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -57,6 +58,12 @@ func (t Target) fail(kind error, detail, remedy string, cause error) *Error {
 		name = t.Address
 	}
 	return &Error{Host: name, Address: t.Endpoint(), Kind: kind, Detail: detail, Remedy: remedy, Cause: cause}
+}
+
+// givenUp is a connection that the caller no longer waits for.
+func (t Target) givenUp(ctx context.Context) *Error {
+	cause := context.Cause(ctx)
+	return t.fail(ErrUnreachable, fmt.Sprintf("given up while connecting: %v", cause), "", cause)
 }
 
 // ExitError is a command that ran and failed.

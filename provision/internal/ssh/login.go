@@ -39,7 +39,7 @@ func (p *Pool) establish(ctx context.Context, t Target) (*Conn, error) {
 	case p.logins <- struct{}{}:
 		defer func() { <-p.logins }()
 	case <-ctx.Done():
-		return nil, t.fail(ErrUnreachable, "given up while connecting", "", context.Cause(ctx))
+		return nil, t.givenUp(ctx)
 	}
 	for attempt := 1; ; attempt++ {
 		l := &login{pool: p, target: t, checker: checker}
@@ -87,6 +87,7 @@ type login struct {
 	checker *hostkey.Checker
 	offered []string // credentials, for messages
 
+	askErr   error           // why there was no answer to a question
 	keyErr   error           // the host key's verdict
 	seen     gossh.PublicKey // the host's key
 	dropped  bool            // the server hung up before showing its key

@@ -110,7 +110,7 @@ func (p *Pool) Connect(ctx context.Context, t Target) (*Conn, error) {
 	case <-e.ready:
 		return e.conn, e.err
 	case <-ctx.Done():
-		return nil, t.fail(ErrUnreachable, "given up while connecting", "", context.Cause(ctx))
+		return nil, t.givenUp(ctx)
 	}
 }
 

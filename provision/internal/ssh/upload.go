@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 
 	"provision/provision/internal/ssh/shell"
 )
@@ -21,8 +22,9 @@ func (c *Conn) Upload(ctx context.Context, r io.Reader, size int64, path string,
 	}
 	argv := shell.Upload(nonce+markEnd, path, size, "", fmt.Sprintf("%04o", mode.Perm()), false, nil)
 	sum := sha256.New()
+	source := &exactly{r: r, n: size}
 	content := io.MultiReader(
-		io.TeeReader(&exactly{r, size}, sum),
+		io.TeeReader(source, sum),
 		&late{func() string { return hex.EncodeToString(sum.Sum(nil)) + "\n" }, nil},
 	)
 	p, said, err := c.launch(ctx, argv, nonce, content)
@@ -31,6 +33,10 @@ func (c *Conn) Upload(ctx context.Context, r io.Reader, size int64, path string,
 	}
 	defer p.Kill()
 	if said.word == shell.Failed {
+		if err := source.failed(); err != nil {
+			p.Kill()
+			return fmt.Errorf("uploading %s: %w", path, err)
+		}
 		return c.uploadError(path, said, p)
 	}
 	if err := p.Wait(); err != nil {
@@ -62,6 +68,15 @@ func (l *late) Read(b []byte) (int, error) {
 type exactly struct {
 	r io.Reader
 	n int64
+
+	mu  sync.Mutex
+	err error
+}
+
+func (e *exactly) failed() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
 }
 
 // Read implements io.Reader.
@@ -73,6 +88,11 @@ func (e *exactly) Read(b []byte) (int, error) {
 	e.n -= int64(n)
 	if err == io.EOF && e.n > 0 {
 		err = io.ErrUnexpectedEOF
+	}
+	if err != nil && err != io.EOF {
+		e.mu.Lock()
+		e.err = err
+		e.mu.Unlock()
 	}
 	return n, err
 }

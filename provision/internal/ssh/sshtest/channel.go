@@ -25,9 +25,11 @@ func (s *Server) channel(ctx context.Context, wg *sync.WaitGroup, user string, c
 			_ = ch.Reject(gossh.Prohibited, "open failed") // what sshd says beyond MaxSessions
 			return
 		}
+		// Before the client learns of the end, or its next session is one too many.
+		over := sync.OnceFunc(func() { sessions.Add(-1); s.open.Add(-1) })
 		wg.Go(func() {
-			defer sessions.Add(-1)
-			s.session(ctx, user, ch)
+			defer over()
+			s.session(ctx, user, ch, over)
 		})
 	case "direct-tcpip":
 		wg.Go(func() { s.forward(ctx, ch) })
@@ -36,18 +38,17 @@ func (s *Server) channel(ctx context.Context, wg *sync.WaitGroup, user string, c
 	}
 }
 
-func (s *Server) session(ctx context.Context, user string, ch gossh.NewChannel) {
+func (s *Server) session(ctx context.Context, user string, ch gossh.NewChannel, over func()) {
+	open := s.open.Add(1)
+	for most := s.most.Load(); open > most && !s.most.CompareAndSwap(most, open); most = s.most.Load() {
+	}
 	channel, reqs, err := ch.Accept()
 	if err != nil {
 		return
 	}
-	open := s.open.Add(1)
-	for most := s.most.Load(); open > most && !s.most.CompareAndSwap(most, open); most = s.most.Load() {
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer channel.Close()
-	defer s.open.Add(-1)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for req := range reqs {
@@ -63,17 +64,18 @@ func (s *Server) session(ctx context.Context, user string, ch gossh.NewChannel) 
 		}
 		_ = req.Reply(true, nil)
 		s.execs.Add(1)
-		wg.Go(func() { s.exec(ctx, user, payload.Command, channel) })
+		wg.Go(func() { s.exec(ctx, user, payload.Command, channel, over) })
 	}
 	cancel()
 }
 
-func (s *Server) exec(ctx context.Context, user, command string, channel gossh.Channel) {
+func (s *Server) exec(ctx context.Context, user, command string, channel gossh.Channel, over func()) {
 	argv, _ := shell.Split(command)
 	code := s.Exec(ctx, Exec{
 		User: user, Command: command, Argv: argv,
 		Stdin: channel, Stdout: channel, Stderr: channel.Stderr(),
 	})
+	over()
 	_ = channel.CloseWrite()
 	_, _ = channel.SendRequest("exit-status", false, gossh.Marshal(struct{ Code uint32 }{uint32(code)}))
 	_ = channel.Close()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -50,7 +51,7 @@ func (h *half) write(b []byte) (int, error) {
 			h.cond.Wait()
 		}
 		if h.closed {
-			return written, io.ErrClosedPipe
+			return written, syscall.EPIPE
 		}
 		n := min(len(b)-written, pipeSize-len(h.data))
 		h.data = append(h.data, b[written:written+n]...)
