@@ -46,15 +46,13 @@ func (g *Graph) Get(a resource.Address) (resource.Resource, bool) {
 	return r, ok
 }
 
-// OnHost returns the resources of a host, in order.
-func (g *Graph) OnHost(host string) []resource.Resource {
-	var list []resource.Resource
+// ByHost returns the resources of each host, in order.
+func (g *Graph) ByHost() map[string][]resource.Resource {
+	hosts := map[string][]resource.Resource{}
 	for _, r := range g.Resources {
-		if r.Address.Host == host {
-			list = append(list, r)
-		}
+		hosts[r.Address.Host] = append(hosts[r.Address.Host], r)
 	}
-	return list
+	return hosts
 }
 
 // Input is what Build needs.

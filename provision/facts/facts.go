@@ -101,4 +101,6 @@ type RosterHost struct {
 	Jump    string   `json:"jump,omitempty"`
 	HostKey string   `json:"host_key"`
 	Roles   []string `json:"roles"`
+	// PodCIDR is what the Node was given; it never moves.
+	PodCIDR string `json:"pod_cidr,omitempty"`
 }

@@ -337,9 +337,10 @@ func (b *builder) finish() *Plan {
 		s.Requires = through.steps(a, wants)
 		p.Steps = append(p.Steps, *s)
 	}
+	wanted := b.in.Graph.ByHost()
 	for _, name := range b.hostNames() {
 		seen := b.in.Hosts[name]
-		h := Host{Name: name, Digest: seen.Result.Digest, New: seen.New, Wanted: len(b.in.Graph.OnHost(name))}
+		h := Host{Name: name, Digest: seen.Result.Digest, New: seen.New, Wanted: len(wanted[name])}
 		if seen.Err != nil {
 			h.Error = seen.Err.Error()
 		}

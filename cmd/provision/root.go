@@ -1,0 +1,96 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// streams are the program's input and outputs.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	terminal bool // out is a terminal that shows live progress
+	ask      bool // in is a terminal that can be asked
+	width    int
+	env      func(string) (string, bool)
+}
+
+func system() streams {
+	s := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, width: 80}
+	s.terminal = term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("TERM") != "dumb"
+	s.ask = term.IsTerminal(int(os.Stdin.Fd()))
+	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		s.width = width
+	}
+	return s
+}
+
+// labOfCluster is the value of --lab without a name.
+const labOfCluster = "@cluster"
+
+// global are the flags that every verb has.
+type global struct {
+	streams
+	inventory []string
+	vars      []string
+	varFiles  []string
+	lab       string
+	json      bool
+	noColor   bool
+	verbose   bool
+}
+
+func (g *global) color() bool {
+	_, off := g.env("NO_COLOR")
+	return g.terminal && !g.noColor && !off
+}
+
+const rootLong = `provision turns plain Linux hosts that answer SSH into a highly available
+Kubernetes cluster, from one HCL inventory, and keeps it that way.
+
+There is no state file and no server: what is true is read from the hosts each
+time. Any run can be interrupted and run again.
+
+Try an inventory on this machine first:
+  provision lab up inventories/lab.hcl
+  provision --lab apply inventories/lab.hcl
+
+Exit codes: 0 all is well; 1 an error, told on standard error; 2 the plan has
+changes (only with plan --detailed-exitcode); 130 interrupted.`
+
+func newRoot(s streams) *cobra.Command {
+	g := &global{streams: s}
+	root := &cobra.Command{
+		Use:           "provision",
+		Short:         "Turn bare-metal racks into Kubernetes data centers",
+		Long:          rootLong,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	flags := root.PersistentFlags()
+	flags.StringArrayVarP(&g.inventory, "inventory", "i", nil, "inventory `FILE` or folder (default $PROVISION_INVENTORY, else the *.hcl of the current folder)")
+	flags.StringArrayVar(&g.vars, "var", nil, "set a variable of the inventory, `NAME=VALUE`")
+	flags.StringArrayVar(&g.varFiles, "var-file", nil, "read variables from `FILE` (plain, or encrypted with age or sops)")
+	flags.StringVar(&g.lab, "lab", "", "act on the lab (of the cluster's name, or --lab=`NAME`), never on the real hosts")
+	flags.Lookup("lab").NoOptDefVal = labOfCluster
+	flags.BoolVar(&g.json, "json", false, "write JSON")
+	flags.BoolVar(&g.noColor, "no-color", false, "write without colours")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "tell more")
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		if value, set := s.env("PROVISION_LAB"); set && value != "" && value != "0" && g.lab == "" {
+			g.lab = labOfCluster
+			if value != "1" {
+				g.lab = value
+			}
+		}
+	}
+	root.AddCommand(verbs(g)...)
+	return root
+}

@@ -1,0 +1,59 @@
+package provision
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"provision/provision/agent/api"
+	"provision/provision/bundle"
+	"provision/provision/facts"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+)
+
+// Agent is the session with one host's agent.
+type Agent interface {
+	Facts(ctx context.Context) (facts.Host, error)
+	Plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error)
+	Lock(ctx context.Context, params api.LockParams) (api.LockResult, error)
+	Apply(ctx context.Context, params api.ApplyParams) (api.ApplyResult, error)
+	Remove(ctx context.Context, params api.RemoveParams) (api.ApplyResult, error)
+	Identity(ctx context.Context, params api.IdentityParams) (api.IdentityResult, error)
+	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
+	Roster(ctx context.Context, roster facts.Roster) error
+	Commit(ctx context.Context) error
+	// Dial connects to an address as seen from the host.
+	Dial(ctx context.Context, address string) (net.Conn, error)
+	// SendBlobs sends blobs in the given order; arrived is called after each.
+	SendBlobs(ctx context.Context, blobs []Blob, arrived func(sha256 string), sent func(bytes int64)) error
+	Close() error
+}
+
+// Blob is content for a host. Open starts at an offset, to resume.
+type Blob struct {
+	SHA256 string
+	Size   int64
+	Have   int64 // bytes the host has of it
+	Open   func(offset int64) (io.ReadCloser, error)
+}
+
+// Connector starts agents.
+type Connector interface {
+	// Connect reaches a host and starts its agent. sign is called when the
+	// agent asks for a certificate.
+	Connect(ctx context.Context, host inventory.Host, sign SignFunc) (Agent, error)
+	Close() error
+}
+
+// SignFunc has a certificate request signed by a host that holds the CA's key.
+type SignFunc func(ctx context.Context, request system.SignRequest) ([]byte, error)
+
+// Store is where artifacts come from.
+type Store interface {
+	bundle.Resolver
+	// OpenAt opens a verified blob at an offset.
+	OpenAt(sha256 string, offset int64) (io.ReadCloser, error)
+	// Size is that of a blob in bytes.
+	Size(sha256 string) (int64, error)
+}

@@ -1,0 +1,220 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/engine"
+	"provision/provision/event"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+)
+
+// perHost bounds the steps under way at once on a host.
+const perHost = 16
+
+// grace is how long steps under way may go on after an interrupt.
+const grace = 20 * time.Second
+
+// Plan says what an apply would do. It changes nothing on any host but puts
+// the agent there.
+func (o *Operator) Plan(ctx context.Context) (*plan.Plan, error) {
+	s, err := o.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.plan(s), nil
+}
+
+func (o *Operator) plan(s *survey) *plan.Plan {
+	in := plan.Input{
+		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.Inventory.Digest,
+		Now: o.Now(), Graph: s.graph, Hosts: s.hosts, Objects: s.objects, Warnings: s.warn,
+	}
+	if o.decision.Identity != nil {
+		in.UUID = o.decision.Identity.UUID
+	}
+	in.Warnings = append(in.Warnings, o.leavers()...)
+	return plan.Build(in)
+}
+
+// leavers are hosts that the roster knows and the inventory does not.
+func (o *Operator) leavers() []string {
+	gone := map[string]bool{}
+	for _, m := range o.fleet.members {
+		if m.facts.Owned.Roster == nil {
+			continue
+		}
+		for _, h := range m.facts.Owned.Roster.Hosts {
+			if _, listed := o.Inventory.Host(h.Name); !listed {
+				gone[h.Name] = true
+			}
+		}
+	}
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		warnings = append(warnings, fmt.Sprintf("host %s belongs to the cluster but is not in the inventory; it is left as it is", name))
+	}
+	return warnings
+}
+
+// Approve is asked before anything changes; false ends the run.
+type Approve func(p *plan.Plan) (bool, error)
+
+// ErrDeclined is returned when Approve said no.
+var ErrDeclined = errors.New("nothing was changed: the plan was not approved")
+
+// Outcome is how an apply ended.
+type Outcome struct {
+	Plan   *plan.Plan
+	Result engine.Result
+}
+
+// Apply locks the hosts, plans, asks, and does it. What approve sees is exactly
+// what is done: the locks are held meanwhile.
+func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error) {
+	s, err := o.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := o.plan(s)
+	if p.Empty() {
+		return &Outcome{Plan: p}, o.incomplete()
+	}
+	epoch, err := o.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p, s, err = o.again(ctx, p, s); err != nil {
+		return nil, err
+	}
+	if ok, err := approve(p); err != nil || !ok {
+		return nil, errors.Join(err, ErrDeclined)
+	}
+	outcome := &Outcome{Plan: p}
+	outcome.Result = o.run(ctx, s, p, epoch)
+	if err := ctx.Err(); err != nil {
+		return outcome, err
+	}
+	return outcome, errors.Join(outcome.Result.Err(), o.incomplete())
+}
+
+// again compares once more under the locks when the first look was without.
+// Hosts rarely move in these milliseconds; when they did, the plan is new.
+func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey) (*plan.Plan, *survey, error) {
+	o.compare(ctx, s)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	p := o.plan(s)
+	if p.Hash() != before.Hash() {
+		o.emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; the plan was made anew"})
+	}
+	return p, s, nil
+}
+
+func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint64) engine.Result {
+	o.emit(event.Event{Type: event.PhaseStarted, Text: fmt.Sprintf("Applying %d steps", len(p.Steps))})
+	if err := o.writeRoster(ctx, s); err != nil {
+		o.emit(event.Event{Type: event.Warning, Text: err.Error()})
+	}
+	transfers := o.startUploads(ctx, s, p)
+	defer transfers.close()
+	work := &steps{o: o, survey: s, epoch: epoch, uploads: transfers, nodes: o.awaited(s, p)}
+	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
+	if ctx.Err() == nil {
+		o.commit(ctx)
+	}
+	return result
+}
+
+// awaited are the hosts on which something changes and whose Nodes must be
+// Ready afterwards.
+func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
+	changed := map[string]bool{}
+	for _, step := range p.Steps {
+		changed[step.Address.Host] = true
+	}
+	var names []string
+	for _, h := range o.fleet.answered(o.Inventory) {
+		if h.Joins() && changed[h.Name] {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// commit lets the agents compact their ledgers and drop what is not used.
+func (o *Operator) commit(ctx context.Context) {
+	errs := each(o.fleet.names(), func(name string) error { return o.fleet.members[name].agent.Commit(ctx) })
+	for name, err := range errs {
+		o.emit(event.Event{Type: event.Warning, Host: name, Text: "tidying up after the run: " + err.Error()})
+	}
+}
+
+// incomplete is the error of a run in which hosts took no part.
+func (o *Operator) incomplete() error {
+	if len(o.fleet.failed) == 0 {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(o.fleet.failed))
+	list := make([]error, 0, len(names)+1)
+	for _, name := range names {
+		list = append(list, fmt.Errorf("host %s took no part: %w", name, o.fleet.failed[name]))
+	}
+	return errors.Join(list...)
+}
+
+// writeRoster tells masters and etcd hosts who belongs to the cluster, before
+// anything else, so that pod ranges never move even when the run is killed.
+// Hosts that left the inventory stay on it until they are removed.
+func (o *Operator) writeRoster(ctx context.Context, s *survey) error {
+	roster := facts.Roster{Written: o.Now().UTC()}
+	for _, m := range o.fleet.members {
+		if m.facts.Owned.Roster == nil {
+			continue
+		}
+		for _, h := range m.facts.Owned.Roster.Hosts {
+			if _, listed := o.Inventory.Host(h.Name); !listed && !onRoster(roster, h.Name) {
+				roster.Hosts = append(roster.Hosts, h)
+			}
+		}
+	}
+	for _, h := range o.Inventory.Hosts {
+		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h))
+	}
+	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
+	var keepers []string
+	for _, name := range o.fleet.names() {
+		if keeper(o.fleet.members[name].host) {
+			keepers = append(keepers, name)
+		}
+	}
+	return o.acts(keepers, func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
+}
+
+func (o *Operator) rosterHost(s *survey, h inventory.Host) facts.RosterHost {
+	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
+	for _, role := range h.Roles {
+		entry.Roles = append(entry.Roles, string(role))
+	}
+	if prefix, ok := s.cluster.PodCIDRs[h.Name]; ok {
+		entry.PodCIDR = prefix.String()
+	}
+	return entry
+}
+
+func onRoster(roster facts.Roster, name string) bool {
+	return slices.ContainsFunc(roster.Hosts, func(h facts.RosterHost) bool { return h.Name == name })
+}
+
+// keeper reports whether the host keeps identity and roster.
+func keeper(h inventory.Host) bool {
+	return h.Has(inventory.RoleMaster) || h.Has(inventory.RoleEtcd)
+}

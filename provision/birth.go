@@ -1,0 +1,165 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/identity"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+)
+
+// birth creates the identity of a new cluster in two phases: pending on every
+// host that answered, then committed everywhere. Killed in between, the next
+// run either finds a commit and completes it, or starts over: nothing used it.
+func (o *Operator) birth(ctx context.Context, epoch uint64) error {
+	id, err := uuid()
+	if err != nil {
+		return err
+	}
+	base := api.IdentityParams{Epoch: epoch, UUID: id, Cluster: o.Inventory.Cluster.Name, CALife: o.Inventory.PKI.CALife}
+	if err := o.acts(o.fleet.names(), func(name string) error {
+		if !slices.Contains(o.decision.Discard, name) {
+			return nil
+		}
+		discard := base
+		discard.Act = "discard"
+		_, err := o.fleet.members[name].agent.Identity(ctx, discard)
+		return err
+	}); err != nil {
+		return err
+	}
+	made, material, err := o.create(ctx, base)
+	if err != nil {
+		return err
+	}
+	names := o.fleet.names()
+	if err := o.acts(names, func(name string) error {
+		return o.put(ctx, name, base, made, material)
+	}); err != nil {
+		return err
+	}
+	if err := o.acts(names, func(name string) error {
+		commit := base
+		commit.Act = "commit"
+		_, err := o.fleet.members[name].agent.Identity(ctx, commit)
+		return err
+	}); err != nil {
+		return err
+	}
+	o.adopt(made)
+	return nil
+}
+
+// create has the keys made on hosts that will keep them: etcd's CA on an etcd
+// host, the rest on a master. They pass through this process's memory only.
+func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.Identity, map[string][]byte, error) {
+	made := &facts.Identity{UUID: base.UUID, Cluster: base.Cluster, CAs: map[string]string{}}
+	material := map[string][]byte{}
+	parts := []struct {
+		role  inventory.Role
+		items []string
+	}{
+		{inventory.RoleMaster, []string{system.ClusterCA, system.ClusterKey, system.FrontProxyCA, system.FrontProxyKey,
+			system.ServiceKey, system.ServicePub, system.Encryption}},
+		{inventory.RoleEtcd, []string{system.EtcdCA, system.EtcdKey}},
+	}
+	for _, part := range parts {
+		params := base
+		params.Act, params.Items = "create", part.items
+		result, err := o.fleet.members[o.Inventory.With(part.role)[0].Name].agent.Identity(ctx, params)
+		if err != nil {
+			return nil, nil, fmt.Errorf("creating the cluster's keys: %w", err)
+		}
+		maps.Copy(material, result.Material)
+		if result.Identity != nil {
+			maps.Copy(made.CAs, result.Identity.CAs)
+			if result.Identity.ServiceAccountKey != "" {
+				made.ServiceAccountKey = result.Identity.ServiceAccountKey
+			}
+		}
+	}
+	return made, material, nil
+}
+
+// put sends a host the items that its roles give it, and no others.
+func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams, made *facts.Identity, material map[string][]byte) error {
+	m := o.fleet.members[name]
+	params := base
+	params.Act, params.Identity = "put", made
+	params.Material = map[string][]byte{}
+	for _, item := range identity.Items(m.host) {
+		content, ok := material[item]
+		if !ok {
+			return fmt.Errorf("giving %s its part of the cluster's identity: nobody has %s", name, item)
+		}
+		params.Material[item] = content
+	}
+	_, err := m.agent.Identity(ctx, params)
+	return err
+}
+
+// join gives a host the identity of an existing cluster: what it lacks is
+// copied from hosts that have it.
+func (o *Operator) join(ctx context.Context, name string, epoch uint64) error {
+	id := o.decision.Identity
+	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife}
+	material := map[string][]byte{}
+	for _, item := range identity.Items(o.fleet.members[name].host) {
+		content, err := o.export(ctx, base, item)
+		if err != nil {
+			return err
+		}
+		material[item] = content
+	}
+	if err := o.put(ctx, name, base, id, material); err != nil {
+		return err
+	}
+	commit := base
+	commit.Act = "commit"
+	_, err := o.fleet.members[name].agent.Identity(ctx, commit)
+	return err
+}
+
+func (o *Operator) export(ctx context.Context, base api.IdentityParams, item string) ([]byte, error) {
+	params := base
+	params.Act, params.Items = "export", []string{item}
+	var last error
+	for _, holder := range o.holders(item) {
+		m := o.fleet.members[holder]
+		if m == nil {
+			continue
+		}
+		result, err := m.agent.Identity(ctx, params)
+		if err == nil {
+			return result.Material[item], nil
+		}
+		last = err
+	}
+	return nil, fmt.Errorf("copying %s of the cluster's identity: no host that has it answered: %w", item, errors.Join(last))
+}
+
+// adopt makes the new identity the one that the rest of the run works with.
+func (o *Operator) adopt(made *facts.Identity) {
+	o.decision.Identity = made
+	for _, name := range o.fleet.names() {
+		for _, item := range identity.Items(o.fleet.members[name].host) {
+			o.decision.Holders[item] = append(o.decision.Holders[item], name)
+		}
+	}
+}
+
+// acts runs do for all hosts at once and joins what failed.
+func (o *Operator) acts(names []string, do func(name string) error) error {
+	errs := each(names, do)
+	var list []error
+	for _, name := range slices.Sorted(maps.Keys(errs)) {
+		list = append(list, fmt.Errorf("host %s: %w", name, errs[name]))
+	}
+	return errors.Join(list...)
+}

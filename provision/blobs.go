@@ -1,0 +1,124 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"provision/provision/event"
+	"provision/provision/plan"
+)
+
+// uploads sends each host the blobs that its steps need, in the order of the
+// steps, so that the first unit starts while the last blob is still on its way.
+type uploads struct {
+	mu     sync.Mutex
+	hosts  map[string]*upload
+	cancel context.CancelFunc
+	all    sync.WaitGroup
+}
+
+type upload struct {
+	arrived map[string]chan struct{}
+	ended   chan struct{}
+	err     error
+}
+
+// startUploads begins at once; wait and close belong to it.
+func (o *Operator) startUploads(ctx context.Context, s *survey, p *plan.Plan) *uploads {
+	ctx, cancel := context.WithCancel(ctx)
+	u := &uploads{hosts: map[string]*upload{}, cancel: cancel}
+	need := map[string][]string{}
+	for _, step := range p.Steps {
+		r, ok := s.graph.Get(step.Address)
+		if !ok || r.Address.IsCluster() {
+			continue
+		}
+		need[r.Address.Host] = append(need[r.Address.Host], r.Blobs...)
+	}
+	for host, digests := range need {
+		missing := s.hosts[host].Result.Missing
+		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{})}
+		var blobs []Blob
+		for _, digest := range digests {
+			have, misses := missing[digest]
+			if _, queued := one.arrived[digest]; !misses || queued {
+				continue
+			}
+			one.arrived[digest] = make(chan struct{})
+			blobs = append(blobs, o.blob(digest, have))
+		}
+		u.hosts[host] = one
+		u.all.Go(func() { o.upload(ctx, host, one, blobs) })
+	}
+	return u
+}
+
+func (o *Operator) blob(digest string, have int64) Blob {
+	size, err := o.Store.Size(digest)
+	return Blob{SHA256: digest, Size: size, Have: have, Open: func(offset int64) (io.ReadCloser, error) {
+		if err != nil {
+			return nil, err
+		}
+		return o.Store.OpenAt(digest, offset)
+	}}
+}
+
+func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs []Blob) {
+	defer close(one.ended)
+	if len(blobs) == 0 {
+		return
+	}
+	var total, sent int64
+	for _, b := range blobs {
+		total += b.Size - b.Have
+	}
+	var mu sync.Mutex
+	progress := func(bytes int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		sent += bytes
+		o.emit(event.Event{Type: event.Transfer, Host: host, Done: sent, Total: total})
+	}
+	arrived := func(digest string) {
+		if done, ok := one.arrived[digest]; ok {
+			close(done)
+		}
+	}
+	if err := o.fleet.members[host].agent.SendBlobs(ctx, blobs, arrived, progress); err != nil {
+		one.err = fmt.Errorf("sending artifacts to %s: %w", host, err)
+	}
+}
+
+// wait returns when the host has the blobs.
+func (u *uploads) wait(ctx context.Context, host string, digests []string) error {
+	one := u.hosts[host]
+	if one == nil {
+		return nil
+	}
+	for _, digest := range digests {
+		arrived, queued := one.arrived[digest]
+		if !queued {
+			continue
+		}
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-one.ended:
+			select {
+			case <-arrived:
+			default:
+				return one.err
+			}
+		}
+	}
+	return nil
+}
+
+// close stops what is still being sent.
+func (u *uploads) close() {
+	u.cancel()
+	u.all.Wait()
+}

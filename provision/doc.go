@@ -1,0 +1,21 @@
+// Package provision is the façade: Plan, Apply and Status of a cluster.
+//
+// Data flows one way:
+//
+//	inventory ──► desired ◄── facts        (exchange 1 with each host's agent)
+//	                 │   pure
+//	                 ▼
+//	   agents observe and compare          (exchange 2: wanted → changes)
+//	                 ▼
+//	               plan                    pure: prints, serialises, has a hash
+//	                 ▼
+//	              engine ──► events ──► report
+//	                 │
+//	                 ▼
+//	   hosts (agents) and the cluster's APIs (tunnelled through the agents)
+//
+// A run has these parts: fleet (who answers, with which facts), survey (what
+// cluster they make up, what is wanted, what differs), plan, and steps (how
+// each kind of step is done). Everything that reaches a host goes through the
+// Agent interface, so that tests and benchmarks can put anything behind it.
+package provision

@@ -1,0 +1,134 @@
+package provision
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+
+	"provision/addons"
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/desired"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/node"
+	"provision/provision/resource/object"
+	"provision/provision/resource/release"
+)
+
+// Gates of every cluster.
+const (
+	gateAPI   = "kubernetes-api" // one API server is ready and lets us in
+	gateNodes = "nodes-ready"    // every Node is Ready
+)
+
+// gates says what each gate waits for.
+func (o *Operator) gates() []desired.Gate {
+	api := desired.Gate{Address: desired.GateAddress(gateAPI), Need: 1}
+	nodes := desired.Gate{Address: desired.GateAddress(gateNodes), After: []resource.Address{api.Address}}
+	for _, h := range o.fleet.answered(o.Inventory) {
+		if h.Has(inventory.RoleMaster) {
+			api.Of = append(api.Of, component.UnitAt(h.Name, "kube-apiserver.service"))
+		}
+		if h.Joins() {
+			nodes.Of = append(nodes.Of, component.UnitAt(h.Name, "kubelet.service"), component.UnitAt(h.Name, "containerd.service"))
+		}
+	}
+	nodes.Need = 1
+	return []desired.Gate{api, nodes}
+}
+
+// objects are the cluster-scoped resources of nodes and components.
+func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
+	api := desired.GateAddress(gateAPI)
+	var list []resource.Resource
+	for _, h := range o.Inventory.Hosts {
+		if h.Joins() {
+			r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(api)
+			r.Component = "nodes"
+			list = append(list, r)
+		}
+	}
+	for _, comp := range o.Components {
+		objecter, ok := comp.(component.Objecter)
+		if !ok {
+			continue
+		}
+		objects, err := objecter.Objects(c)
+		if err != nil {
+			return nil, fmt.Errorf("working out the API objects of %s: %w", comp.Name(), err)
+		}
+		for _, manifest := range objects {
+			var content map[string]any
+			if err := yaml.Unmarshal([]byte(manifest.YAML), &content); err != nil {
+				return nil, fmt.Errorf("reading manifest %s of %s: %w", manifest.Name, comp.Name(), err)
+			}
+			r := resource.New(resource.ClusterHost, object.Name, manifest.Name, object.Spec{Object: content}).After(api)
+			r.Component = comp.Name()
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+// nodeSpec is what a Node has from the start, before its kubelet runs.
+func nodeSpec(c *component.Cluster, h inventory.Host) node.Spec {
+	spec := node.Spec{Labels: map[string]string{
+		"kubernetes.io/hostname": h.Name,
+		"kubernetes.io/os":       "linux",
+	}}
+	if known, ok := c.Facts[h.Name]; ok {
+		spec.Labels["kubernetes.io/arch"] = known.Arch
+	}
+	for key, value := range h.Labels {
+		spec.Labels[key] = value
+	}
+	if h.Zone != "" {
+		spec.Labels["topology.kubernetes.io/zone"] = h.Zone
+	}
+	if site := c.Inventory.Cluster.Site; site != "" {
+		spec.Labels["topology.kubernetes.io/region"] = site
+	}
+	if h.Rack != "" {
+		spec.Labels["topology.provision/rack"] = h.Rack
+	}
+	if h.Has(inventory.RoleMaster) {
+		spec.Labels["node-role.kubernetes.io/control-plane"] = ""
+		if !h.Has(inventory.RoleNode) {
+			spec.Taints = append(spec.Taints, node.Taint{Key: "node-role.kubernetes.io/control-plane", Effect: "NoSchedule"})
+		}
+	}
+	if h.Has(inventory.RoleNode) {
+		spec.Labels["node-role.kubernetes.io/node"] = ""
+	}
+	for _, t := range h.Taints {
+		spec.Taints = append(spec.Taints, node.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
+	}
+	if prefix, ok := c.PodCIDRs[h.Name]; ok {
+		spec.PodCIDRs = []string{prefix.String()}
+	}
+	return spec
+}
+
+// releases are the Helm releases of the add-ons, and the images they need.
+func (o *Operator) releases(c *component.Cluster) ([]resource.Resource, []bundle.Ref, error) {
+	wanted, diagnostics := addons.Wanted(o.Addons, c)
+	if diagnostics.HasErrors() {
+		return nil, nil, diagnostics
+	}
+	var list []resource.Resource
+	var images []bundle.Ref
+	for _, rel := range wanted {
+		images = append(images, rel.Images...)
+		r := resource.New(resource.ClusterHost, release.Name, rel.Name, release.Spec{
+			Namespace: rel.Namespace, CreateNamespace: rel.CreateNamespace,
+			Chart: rel.Chart, Values: rel.Values, Timeout: rel.Timeout,
+		}).After(desired.GateAddress(gateAPI))
+		for _, needed := range rel.Requires {
+			r = r.After(resource.Address{Host: resource.ClusterHost, Kind: release.Name, Name: needed})
+		}
+		r.Component = rel.Addon
+		list = append(list, r)
+	}
+	return list, images, nil
+}

@@ -1,0 +1,106 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"provision/addons"
+	"provision/provision/cluster"
+	"provision/provision/component"
+	"provision/provision/event"
+	"provision/provision/identity"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+)
+
+// Options are what an Operator works with. cmd/provision fills them in.
+type Options struct {
+	Inventory  *inventory.Inventory
+	Store      Store
+	Connector  Connector
+	Components []component.Component
+	Addons     []addons.Addon
+	// HostKinds and ClusterKinds are the catalogues.
+	ClusterKinds map[string]resource.Kind[*cluster.Env]
+	// Lab is the name of the lab acted on, "" for the real hosts.
+	Lab string
+	// Holder names this operator to others: user@machine.
+	Holder string
+	Sink   event.Sink
+	Now    func() time.Time
+	// AllowUntestedOS takes hosts whose system is not in the table.
+	AllowUntestedOS bool
+	// Targets limits plan and apply to these addresses, or hosts, and what
+	// they require.
+	Targets []string
+}
+
+// Operator is one run over a cluster's hosts.
+type Operator struct {
+	Options
+	fleet    *fleet
+	decision identity.Decision
+	access   *access
+}
+
+// New checks options and returns an Operator. Close it.
+func New(options Options) *Operator {
+	o := &Operator{Options: options}
+	o.access = newAccess(o)
+	return o
+}
+
+// Close ends all sessions.
+func (o *Operator) Close() error {
+	o.access.close()
+	if o.fleet != nil {
+		o.fleet.close()
+	}
+	return o.Connector.Close()
+}
+
+// Target names what is acted on, for headers and consent.
+func (o *Operator) Target() string {
+	if o.Lab != "" {
+		return fmt.Sprintf("lab %q", o.Lab)
+	}
+	return "the real hosts"
+}
+
+func (o *Operator) emit(e event.Event) {
+	e.Time = o.Now()
+	o.Sink(e)
+}
+
+// sign has a certificate signed by a host that holds the key of its CA. The
+// key never leaves that host.
+func (o *Operator) sign(ctx context.Context, request system.SignRequest) ([]byte, error) {
+	item := request.CA + ".key"
+	var tried []string
+	for _, name := range o.holders(item) {
+		m := o.fleet.members[name]
+		if m == nil {
+			continue
+		}
+		signed, err := m.agent.Sign(ctx, request)
+		if err == nil {
+			return signed, nil
+		}
+		tried = append(tried, name+": "+err.Error())
+	}
+	if len(tried) == 0 {
+		return nil, fmt.Errorf("cannot sign a certificate of CA %q: no host that holds its key answered", request.CA)
+	}
+	return nil, errors.New("cannot sign a certificate of CA " + request.CA + ":\n" + strings.Join(tried, "\n"))
+}
+
+func (o *Operator) holders(item string) []string {
+	holders := append([]string(nil), o.decision.Holders[item]...)
+	sort.Strings(holders)
+	return holders
+}

@@ -1,0 +1,184 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"provision/provision/agent/api"
+	"provision/provision/component/controlplane"
+	"provision/provision/desired"
+	"provision/provision/event"
+	"provision/provision/plan"
+	"provision/provision/resource"
+)
+
+// Deadlines of gates. They bound a wait; nothing sleeps for them.
+const (
+	apiDeadline   = 3 * time.Minute
+	nodesDeadline = 5 * time.Minute
+)
+
+// steps does the steps of one apply.
+type steps struct {
+	o       *Operator
+	survey  *survey
+	epoch   uint64
+	uploads *uploads
+	// nodes are the hosts whose Nodes must be Ready in the end.
+	nodes []string
+}
+
+// do does one step: the engine calls it when all that it requires is done.
+func (s *steps) do(ctx context.Context, step plan.Step) error {
+	a := step.Address
+	switch {
+	case a.Kind == plan.IdentityKind && a.IsCluster():
+		return s.o.birth(ctx, s.epoch)
+	case a.Kind == plan.IdentityKind:
+		return s.join(ctx, a.Host)
+	case a.Kind == desired.GateKind:
+		return s.gate(ctx, a.Name)
+	case step.Action == plan.Remove:
+		_, err := s.o.fleet.members[a.Host].agent.Remove(ctx, api.RemoveParams{Epoch: s.epoch, ID: a.ID()})
+		return err
+	}
+	r, ok := s.survey.graph.Get(a)
+	if !ok {
+		return fmt.Errorf("%s is in the plan but nobody wants it", a)
+	}
+	if a.IsCluster() {
+		return s.object(ctx, r)
+	}
+	if err := s.uploads.wait(ctx, a.Host, r.Blobs); err != nil {
+		return err
+	}
+	_, err := s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != ""})
+	return err
+}
+
+// join is nothing in the run that gave birth: birth reached all hosts.
+func (s *steps) join(ctx context.Context, host string) error {
+	if s.survey.cluster.Identity.UUID == "" {
+		return nil
+	}
+	return s.o.join(ctx, host, s.epoch)
+}
+
+func (s *steps) object(ctx context.Context, r resource.Resource) error {
+	kind, ok := s.o.ClusterKinds[r.Address.Kind]
+	if !ok {
+		return fmt.Errorf("kind %q of %s is not in the catalogue", r.Address.Kind, r.Address)
+	}
+	env, err := s.o.access.Env(ctx)
+	if err != nil {
+		return err
+	}
+	return kind.Apply(ctx, env, r.Address.Name, r.Spec)
+}
+
+func (s *steps) gate(ctx context.Context, name string) error {
+	switch name {
+	case gateAPI:
+		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
+		defer cancel()
+		return s.apiReady(ctx)
+	case gateNodes:
+		ctx, cancel := context.WithTimeout(ctx, nodesDeadline)
+		defer cancel()
+		return s.nodesReady(ctx)
+	}
+	return fmt.Errorf("gate %q is unknown", name)
+}
+
+// apiReady waits for the API, and makes sure that the operator's group may use
+// it: on a new cluster nobody may yet, so that one binding is created with a
+// certificate of minutes that is used for nothing else.
+func (s *steps) apiReady(ctx context.Context) error {
+	client, err := s.o.access.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.WaitReady(ctx); err != nil {
+		return err
+	}
+	allowed, err := client.Allowed(ctx)
+	if err != nil || allowed {
+		return err
+	}
+	first, err := s.o.newKube(ctx, "system:masters", bootstrapLife)
+	if err != nil {
+		return err
+	}
+	defer first.Close()
+	var binding map[string]any
+	if err := yaml.Unmarshal([]byte(controlplane.AdminBinding().YAML), &binding); err != nil {
+		return fmt.Errorf("reading the binding of operators: %w", err)
+	}
+	if err := first.Apply(ctx, binding); err != nil {
+		return fmt.Errorf("letting group %s administer the cluster: %w", controlplane.AdminGroup, err)
+	}
+	return client.WaitAllowed(ctx)
+}
+
+func (s *steps) nodesReady(ctx context.Context) error {
+	if len(s.nodes) == 0 {
+		return nil
+	}
+	client, err := s.o.access.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	return client.NodesReady(ctx, s.nodes, func(waiting map[string]string) {
+		if len(waiting) == 0 {
+			return
+		}
+		s.o.emit(event.Event{Type: event.Note, Text: "Waiting for Nodes: " + strings.Join(slices.Sorted(maps.Keys(waiting)), ", ")})
+	})
+}
+
+// lock takes the lock of masters and etcd hosts in sorted order, then of all
+// others at once, with an epoch above all that were ever used. When one is
+// taken, all are let go by ending the run.
+func (o *Operator) lock(ctx context.Context) (uint64, error) {
+	var epoch uint64
+	var keepers, others []string
+	for _, name := range o.fleet.names() {
+		m := o.fleet.members[name]
+		epoch = max(epoch, m.facts.Owned.Epoch)
+		if keeper(m.host) {
+			keepers = append(keepers, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	epoch++
+	take := func(name string) error {
+		result, err := o.fleet.members[name].agent.Lock(ctx, api.LockParams{Holder: o.Holder, Epoch: epoch})
+		if err != nil {
+			return fmt.Errorf("locking host %s: %w", name, err)
+		}
+		if !result.Granted {
+			return fmt.Errorf("cannot change host %s: %s holds its lock since %s; wait for that run to end. The lock of a run that died is free within seconds",
+				name, result.Holder, result.Since.Local().Format(time.TimeOnly))
+		}
+		return nil
+	}
+	for _, name := range keepers {
+		if err := take(name); err != nil {
+			return 0, err
+		}
+	}
+	errs := each(others, take)
+	list := make([]error, 0, len(errs))
+	for _, name := range slices.Sorted(maps.Keys(errs)) {
+		list = append(list, errs[name])
+	}
+	return epoch, errors.Join(list...)
+}

@@ -1,0 +1,276 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	netplan "provision/network/plan"
+	"provision/provision/agent/api"
+	"provision/provision/component"
+	"provision/provision/desired"
+	"provision/provision/event"
+	"provision/provision/facts"
+	"provision/provision/identity"
+	"provision/provision/inventory"
+	"provision/provision/osfacts"
+	"provision/provision/plan"
+	"provision/provision/resource"
+)
+
+// survey is what is known before anything changes.
+type survey struct {
+	cluster *component.Cluster
+	graph   *desired.Graph
+	hosts   map[string]plan.Observed
+	objects map[resource.Address]plan.ClusterObserved
+	warn    []string
+	// unreached says why the API of an existing cluster does not answer.
+	unreached error
+}
+
+// look connects, decides which cluster this is, works out what is wanted and
+// has every host compare.
+func (o *Operator) look(ctx context.Context) (*survey, error) {
+	o.emit(event.Event{Type: event.PhaseStarted, Text: fmt.Sprintf("Connecting to %d hosts", len(o.Inventory.Hosts))})
+	f := o.dial(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(f.members) == 0 {
+		return nil, o.nobody()
+	}
+	owned := map[string]facts.Owned{}
+	for name, m := range f.members {
+		owned[name] = m.facts.Owned
+	}
+	decision, err := identity.Decide(o.Inventory, owned)
+	if err != nil {
+		return nil, err
+	}
+	o.decision = decision
+	s := &survey{}
+	if err := o.supported(s); err != nil {
+		return nil, err
+	}
+	if err := o.want(ctx, s); err != nil {
+		return nil, err
+	}
+	o.compare(ctx, s)
+	return s, ctx.Err()
+}
+
+func (o *Operator) nobody() error {
+	var lines []string
+	for _, h := range o.Inventory.Hosts {
+		if err := o.fleet.failed[h.Name]; err != nil {
+			lines = append(lines, h.Name+": "+err.Error())
+		}
+	}
+	return fmt.Errorf("cannot go on: no host answered:\n  %s", strings.Join(lines, "\n  "))
+}
+
+// supported refuses systems that nobody tried, before anything is written.
+func (o *Operator) supported(s *survey) error {
+	var bad []error
+	for _, name := range o.fleet.names() {
+		known := o.fleet.members[name].facts.OS
+		if err := osfacts.Check(name, known, o.AllowUntestedOS); err != nil {
+			bad = append(bad, err)
+		} else if _, listed := osfacts.Lookup(known); !listed {
+			s.warn = append(s.warn, fmt.Sprintf("host %s runs %s, which is not supported", name, known.Name))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// want builds the graph.
+func (o *Operator) want(ctx context.Context, s *survey) error {
+	s.cluster = &component.Cluster{Inventory: o.Inventory, Facts: map[string]facts.Host{}, Artifacts: o.Store}
+	for name, m := range o.fleet.members {
+		s.cluster.Facts[name] = m.facts
+	}
+	if o.decision.Identity != nil {
+		s.cluster.Identity = *o.decision.Identity
+		if err := o.learnMembers(ctx, s.cluster); err != nil {
+			s.warn = append(s.warn, err.Error())
+		}
+	}
+	if err := o.assign(s); err != nil {
+		return err
+	}
+	releases, images, err := o.releases(s.cluster)
+	if err != nil {
+		return err
+	}
+	s.cluster.ExtraImages = images
+	objects, err := o.objects(s.cluster)
+	if err != nil {
+		return err
+	}
+	s.graph, err = desired.Build(desired.Input{
+		Cluster: s.cluster, Components: o.Components, Hosts: o.fleet.answered(o.Inventory),
+		Objects: append(objects, releases...), Gates: o.gates(),
+	})
+	return err
+}
+
+// assign gives every Node its pod range; what the roster knows never moves.
+func (o *Operator) assign(s *survey) error {
+	network := o.Inventory.Network
+	taken := map[string]netip.Prefix{}
+	for _, m := range o.fleet.members {
+		roster := m.facts.Owned.Roster
+		if roster == nil {
+			continue
+		}
+		for _, h := range roster.Hosts {
+			if prefix, err := netip.ParsePrefix(h.PodCIDR); err == nil {
+				taken[h.Name] = prefix
+			}
+		}
+	}
+	var names []string
+	for _, h := range o.Inventory.Hosts {
+		if h.Joins() {
+			names = append(names, h.Name)
+		}
+	}
+	assigned, err := netplan.Assign(network.Pods, network.NodePrefix, names, taken)
+	if err != nil {
+		return err
+	}
+	s.cluster.PodCIDRs = assigned
+	return nil
+}
+
+// learnMembers reads etcd's members, needed only when an etcd host joins.
+func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error {
+	joining := false
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		if _, joins := o.decision.Joins[h.Name]; joins && o.fleet.members[h.Name] != nil {
+			joining = true
+		}
+	}
+	if !joining {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	env, err := o.access.Env(ctx)
+	if err != nil {
+		return err
+	}
+	members, err := env.Members.List(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read etcd's members, so no etcd host can join: %w", err)
+	}
+	c.EtcdMembers = map[string]string{}
+	for _, m := range members {
+		if len(m.PeerURLs) > 0 {
+			c.EtcdMembers[m.Name] = m.PeerURLs[0]
+		}
+	}
+	return nil
+}
+
+// compare has all agents, and the cluster's API, compare at once.
+func (o *Operator) compare(ctx context.Context, s *survey) {
+	s.hosts = map[string]plan.Observed{}
+	for _, h := range o.Inventory.Hosts {
+		if err := o.fleet.failed[h.Name]; err != nil {
+			s.hosts[h.Name] = plan.Observed{Err: err}
+		}
+	}
+	byHost := s.graph.ByHost()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	all.Go(func() { o.compareObjects(ctx, s) })
+	for name, m := range o.fleet.members {
+		all.Go(func() {
+			result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name]})
+			if err != nil {
+				err = fmt.Errorf("comparing host %s: %w", name, err)
+			}
+			_, joins := o.decision.Joins[name]
+			mu.Lock()
+			defer mu.Unlock()
+			s.hosts[name] = plan.Observed{Result: result, New: m.facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
+		})
+	}
+	all.Wait()
+}
+
+// reachBudget bounds how long a plan waits for the API of an existing cluster.
+const reachBudget = 5 * time.Second
+
+// observers bounds requests to the API at once.
+const observers = 16
+
+func (o *Operator) compareObjects(ctx context.Context, s *survey) {
+	seen := map[resource.Address]plan.ClusterObserved{}
+	s.objects = seen
+	var wanted []resource.Resource
+	for _, r := range s.graph.Resources {
+		if r.Address.IsCluster() {
+			wanted = append(wanted, r)
+			seen[r.Address] = plan.ClusterObserved{Unknown: true}
+		}
+	}
+	if o.decision.Identity == nil || len(wanted) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	defer cancel()
+	if s.unreached = o.reach(ctx); s.unreached != nil {
+		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does: "+s.unreached.Error())
+		return
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	slots := make(chan struct{}, observers)
+	for _, r := range wanted {
+		all.Go(func() {
+			slots <- struct{}{}
+			changes, err := o.observe(ctx, r)
+			<-slots
+			mu.Lock()
+			defer mu.Unlock()
+			seen[r.Address] = plan.ClusterObserved{Changes: changes, Err: err}
+		})
+	}
+	all.Wait()
+}
+
+// reach asks the API once whether it is ready.
+func (o *Operator) reach(ctx context.Context) error {
+	if len(o.masters()) == 0 {
+		return errors.New("no master answered")
+	}
+	client, err := o.access.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = client.Version(ctx)
+	return err
+}
+
+func (o *Operator) observe(ctx context.Context, r resource.Resource) ([]resource.Change, error) {
+	kind, ok := o.ClusterKinds[r.Address.Kind]
+	if !ok {
+		return nil, fmt.Errorf("kind %q of %s is not in the catalogue", r.Address.Kind, r.Address)
+	}
+	env, err := o.access.Env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have, err := kind.Observe(ctx, env, r.Address.Name, r.Spec)
+	if err != nil {
+		return nil, err
+	}
+	return kind.Diff(r.Address.Name, r.Spec, have)
+}
