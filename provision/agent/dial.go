@@ -83,7 +83,6 @@ func (s *session) allowed(address netip.Addr) error {
 	return badRequest("address %s is neither the host's own nor one of the cluster's", address)
 }
 
-
 // join carries bytes both ways, and the end of either way, until both ended.
 func join(stream net.Conn, target *net.TCPConn) {
 	done := make(chan struct{})

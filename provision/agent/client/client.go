@@ -20,16 +20,18 @@ import (
 // helloTime bounds how long a host may take to start the agent.
 const helloTime = 30 * time.Second
 
+// grace is how long an agent whose input ended may take to end: it stops its
+// commands and closes its ledger.
+const grace = 10 * time.Second
+
 // Process is a started "provision-agent serve NONCE" or "provision-agent
-// blobs", wherever it runs. Wait returns when it has ended; Kill ends the
-// channel it runs on.
+// blobs", wherever it runs.
 type Process struct {
 	Stdin  io.WriteCloser
 	Stdout io.Reader
-	Wait   func() error
-	Kill   func() error
-	// Host names the host in errors.
-	Host string
+	Wait   func() error // returns when it has ended
+	Kill   func()       // ends it, or the channel that it runs on
+	Host   string       // for messages
 }
 
 // Options of a session.
@@ -63,13 +65,13 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 	}
 	mux, err := wire.Operator(&pipe{Reader: reader, process: process})
 	if err != nil {
-		process.end()
+		_ = process.kill()
 		return nil, fmt.Errorf("%s: starting streams: %w", process.Host, err)
 	}
 	control, err := mux.Open()
 	if err != nil {
 		_ = mux.Close()
-		process.end()
+		_ = process.kill()
 		return nil, fmt.Errorf("%s: opening control stream: %w", process.Host, err)
 	}
 	s := &Session{process: process, mux: mux, done: make(chan struct{})}
@@ -89,25 +91,36 @@ func await(ctx context.Context, process Process, reader *bufio.Reader, nonce str
 		if err == nil {
 			return nil
 		}
-		if ended := process.end(); ended != nil {
+		if ended := process.end(); ended != nil { // sudo or the shell says why
 			err = fmt.Errorf("%w (%w)", err, ended)
 		}
 		return fmt.Errorf("%s: %w", process.Host, err)
 	case <-ctx.Done():
-		process.end()
+		_ = process.kill()
 		return fmt.Errorf("%s: starting the agent: %w", process.Host, context.Cause(ctx))
 	}
 }
 
+// end waits for a process whose input ended, and kills it when that takes too
+// long.
 func (p Process) end() error {
 	_ = p.Stdin.Close()
+	if p.Wait == nil {
+		return nil
+	}
 	if p.Kill != nil {
-		_ = p.Kill()
+		timer := time.AfterFunc(grace, p.Kill)
+		defer timer.Stop()
 	}
-	if p.Wait != nil {
-		return p.Wait()
+	return p.Wait()
+}
+
+// kill ends a process that is of no use.
+func (p Process) kill() error {
+	if p.Kill != nil {
+		p.Kill()
 	}
-	return nil
+	return p.end()
 }
 
 func (o Options) handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
@@ -169,13 +182,11 @@ type pipe struct {
 
 func (p *pipe) Write(b []byte) (int, error) { return p.process.Stdin.Write(b) }
 
-// Close ends the agent's input, which ends the agent, and unblocks our reads.
+// Close ends the agent's input, which ends the agent and with it our reads.
+// Only an agent that does not end is killed.
 func (p *pipe) Close() error {
-	err := p.process.Stdin.Close()
-	if closer, ok := p.process.Stdout.(io.Closer); ok {
-		_ = closer.Close()
-	} else if p.process.Kill != nil {
-		_ = p.process.Kill()
+	if p.process.Kill != nil {
+		time.AfterFunc(grace, p.process.Kill)
 	}
-	return err
+	return p.process.Stdin.Close()
 }

@@ -1,0 +1,66 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+
+	"provision/provision/agent"
+	"provision/provision/agent/blobs"
+	"provision/provision/agent/scope"
+	"provision/provision/internal/system"
+	"provision/provision/resource/kinds"
+)
+
+// memoryLimit keeps the agent small on hosts where everything else is not.
+const memoryLimit = 32 << 20
+
+var errUsage = errors.New("usage: provision-agent serve NONCE | blobs | version")
+
+// Run does what the arguments say: serve NONCE, blobs or version.
+func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	debug.SetMemoryLimit(memoryLimit)
+	syscall.Umask(0o077)
+	switch {
+	case len(args) == 2 && args[0] == "serve":
+		return serve(ctx, args[1], in, out)
+	case len(args) == 1 && args[0] == "blobs":
+		return blobs.Receive(ctx, system.BlobDir, in, out)
+	case len(args) == 1 && args[0] == "version":
+		return version(out)
+	}
+	return errUsage
+}
+
+func serve(ctx context.Context, nonce string, in io.Reader, out io.Writer) error {
+	host, err := system.Real("/", system.Options{})
+	if err != nil {
+		return err
+	}
+	return agent.Serve(ctx, in, out, nonce, agent.Options{
+		System: host, Kinds: kinds.Host(), Scope: scope.New(os.Getpid()), Self: self(),
+	})
+}
+
+// self is the sha256 that the agent is run by.
+func self() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(path)
+}
+
+func version(out io.Writer) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return errors.New("built without build information")
+	}
+	_, err := fmt.Fprintln(out, info.GoVersion, info.Main.Version)
+	return err
+}
