@@ -27,6 +27,8 @@ type Place struct {
 	// Snippet is the text of the first line of the range, without its line
 	// end; "" when the source may not be shown (a decrypted file).
 	Snippet string
+	// Hidden keeps the line out, where a secret may stand by mistake.
+	Hidden bool
 }
 
 // Diagnostic is one problem.
@@ -44,15 +46,15 @@ type List []Diagnostic
 
 // Errorf returns an error at a range.
 func Errorf(at hcl.Range, summary, format string, args ...any) Diagnostic {
-	return make1(Error, at, summary, format, args)
+	return create(Error, at, summary, format, args)
 }
 
 // Warningf returns a warning at a range.
 func Warningf(at hcl.Range, summary, format string, args ...any) Diagnostic {
-	return make1(Warning, at, summary, format, args)
+	return create(Warning, at, summary, format, args)
 }
 
-func make1(s Severity, at hcl.Range, summary, format string, args []any) Diagnostic {
+func create(s Severity, at hcl.Range, summary, format string, args []any) Diagnostic {
 	d := Diagnostic{Severity: s, Summary: summary, Detail: format}
 	if len(args) > 0 {
 		d.Detail = fmt.Sprintf(format, args...)
@@ -67,6 +69,15 @@ func make1(s Severity, at hcl.Range, summary, format string, args []any) Diagnos
 func (d Diagnostic) And(label string, at hcl.Range) Diagnostic {
 	if at != (hcl.Range{}) {
 		d.Places = append(slices.Clone(d.Places), Place{Label: label, Range: at})
+	}
+	return d
+}
+
+// Hide keeps the lines of the source out of the diagnostic.
+func (d Diagnostic) Hide() Diagnostic {
+	d.Places = slices.Clone(d.Places)
+	for i := range d.Places {
+		d.Places[i].Hidden = true
 	}
 	return d
 }

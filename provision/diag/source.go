@@ -16,7 +16,7 @@ func (l List) WithSource(sources map[string][]byte) List {
 	for i, d := range l {
 		places := make([]Place, len(d.Places))
 		for j, p := range d.Places {
-			if src, ok := sources[p.Range.Filename]; ok {
+			if src, ok := sources[p.Range.Filename]; ok && !p.Hidden {
 				p.Snippet = lineAt(src, p.Range.Start.Byte)
 			}
 			places[j] = p

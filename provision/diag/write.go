@@ -23,14 +23,14 @@ const (
 // Write prints the list for people, each with its places and lines.
 func Write(w io.Writer, list List, style Style) error {
 	for _, d := range list {
-		if err := write1(w, d, style); err != nil {
+		if err := writeOne(w, d, style); err != nil {
 			return fmt.Errorf("writing diagnostics: %w", err)
 		}
 	}
 	return nil
 }
 
-func write1(w io.Writer, d Diagnostic, style Style) error {
+func writeOne(w io.Writer, d Diagnostic, style Style) error {
 	color, word := red, "Error"
 	if d.Severity == Warning {
 		color, word = yellow, "Warning"
@@ -59,9 +59,9 @@ func write1(w io.Writer, d Diagnostic, style Style) error {
 func place(p Place, i int) []string {
 	word := "on"
 	if i > 0 {
-		word = "and"
+		word = "and on"
 		if p.Label != "" {
-			word = p.Label + ","
+			word = Printable(p.Label) + " on"
 		}
 	}
 	head := fmt.Sprintf("  %s %s line %d:", word, Printable(p.Range.Filename), p.Range.Start.Line)

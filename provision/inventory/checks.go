@@ -43,6 +43,9 @@ func (l *loader) checkRoles(root *node, hosts []placed) {
 		}
 	}
 	at := root.only("cluster").at
+	if l.partial {
+		return // what seems to be missing may stand in the block that is wrong
+	}
 	if len(root.blocks["host"]) == 0 {
 		l.report(diag.Errorf(at, "No hosts", "An inventory needs hosts: host \"NAME\" { address = …  roles = [\"etcd\", \"master\", \"node\"] }."))
 		return
@@ -61,7 +64,7 @@ func (l *loader) checkRoles(root *node, hosts []placed) {
 	}
 	if n := count[RoleEtcd]; n > 0 && n%2 == 0 {
 		l.report(diag.Warningf(firstWith(hosts, RoleEtcd).rolesAt, "An even number of etcd members",
-			"%d members need %d for a majority and so survive the loss of %d, no more than %d members do, with one more to lose. Use %d or %d.",
+			"A majority of %d is %d, so they survive the loss of %d, no more than %d would, and there is one more to fail. Use %d or %d.",
 			n, n/2+1, (n-1)/2, n-1, n-1, n+1))
 	}
 	if n := count[RoleEtcd]; n > 9 {

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -88,7 +89,15 @@ func (l *loader) conform(spec attrSpec, v cty.Value, at hcl.Range) (cty.Value, b
 	}
 	if spec.Kind.Check != nil {
 		if err := spec.Kind.Check(v); err != nil {
-			l.report(diag.Errorf(at, fmt.Sprintf("Invalid %s", spec.Name), "%s.", sentence(err)))
+			detail := sentence(err)
+			if strings.HasPrefix(err.Error(), "must") {
+				detail = spec.Name + " " + err.Error()
+			}
+			d := diag.Errorf(at, fmt.Sprintf("Invalid %s", spec.Name), "%s.", detail)
+			if spec.Secretive {
+				d = d.Hide()
+			}
+			l.report(d)
 			return cty.NilVal, false
 		}
 	}
@@ -112,6 +121,9 @@ func (l *loader) fallback(spec attrSpec) cty.Value {
 // value evaluates an expression and reports problems, without the details
 // where a sensitive value takes part: the library's messages quote values.
 func (l *loader) value(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, bool) {
+	if l.undeclared(expr, ctx) {
+		return cty.DynamicVal, false
+	}
 	v, diags := expr.Value(ctx)
 	list := diag.FromHCL(diags)
 	if len(list) > 0 && l.secretive(expr, ctx) {
@@ -121,6 +133,36 @@ func (l *loader) value(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, bo
 	}
 	l.report(list...)
 	return v, !diags.HasErrors()
+}
+
+// undeclared reports names behind var. and local. that do not exist, with
+// the nearest that does.
+func (l *loader) undeclared(expr hcl.Expression, ctx *hcl.EvalContext) bool {
+	found := false
+	for _, t := range expr.Variables() {
+		root := t.RootName()
+		if len(t) < 2 || root != "var" && root != "local" {
+			continue
+		}
+		attr, ok := t[1].(hcl.TraverseAttr)
+		object, defined := variableOf(ctx, root)
+		if !ok || !defined || object.Type().HasAttribute(attr.Name) {
+			continue
+		}
+		found = true
+		l.report(diag.Errorf(t.SourceRange(), "Unknown name", "There is no %s.%s%s.", root, attr.Name,
+			didYouMean(attr.Name, sortedKeys(object.Type().AttributeTypes()))))
+	}
+	return found
+}
+
+func variableOf(ctx *hcl.EvalContext, name string) (cty.Value, bool) {
+	for ; ctx != nil; ctx = ctx.Parent() {
+		if v, ok := ctx.Variables[name]; ok {
+			return v, true
+		}
+	}
+	return cty.NilVal, false
 }
 
 // secretive reports whether the expression can see a sensitive value.

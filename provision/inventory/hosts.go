@@ -22,6 +22,9 @@ func (l *loader) bindHosts(root *node) []placed {
 	var out []placed
 	for _, n := range root.blocks["host"] {
 		hosts := l.bindHost(n, maxHosts-len(out))
+		if len(hosts) == 0 || !n.has("roles") {
+			l.partial = true
+		}
 		out = append(out, hosts...)
 	}
 	return out

@@ -39,6 +39,7 @@ type loader struct {
 	sources map[string][]byte
 	digest  digest
 	files   []parsed
+	partial bool // a host block could not be read whole, so none may be missed
 }
 
 type parsed struct {
@@ -46,7 +47,15 @@ type parsed struct {
 	body *hclsyntax.Body
 }
 
-func (l *loader) report(d ...diag.Diagnostic) { l.diags = append(l.diags, d...) }
+// report adds problems; a question needs no full stop after it.
+func (l *loader) report(list ...diag.Diagnostic) {
+	for _, d := range list {
+		if rest, ok := strings.CutSuffix(d.Detail, "?."); ok {
+			d.Detail = rest + "?"
+		}
+		l.diags = append(l.diags, d)
+	}
+}
 
 // Load reads, decodes and checks an inventory. All problems are reported at
 // once, sorted by place; the inventory is nil when one of them is an error.
@@ -164,6 +173,9 @@ func (l *loader) decode() *Inventory {
 	l.variables(root, base)
 	l.locals(root, base)
 	l.evaluate(root)
+	if l.meter.reported.Load() {
+		return nil // half of the values are missing: anything said would mislead
+	}
 	return l.bind(root)
 }
 

@@ -12,6 +12,9 @@ import (
 // elements and bytes. An ordinary inventory needs some thousands.
 const maxWork = 64 << 20
 
+// stepWork is what evaluating one expression costs besides its result.
+const stepWork = 32
+
 // meter makes expressions stop. HCL's evaluator cannot be interrupted, and a
 // few nested loops would keep it busy for years, so every inner expression is
 // wrapped in one that pays for its result and, when nothing is left, returns
@@ -55,7 +58,7 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 			Detail: "This computes a number that is too large to be of use.", Subject: e.Range().Ptr(),
 		})
 	}
-	if e.meter.left.Add(-cost) <= 0 {
+	if e.meter.left.Add(-cost-stepWork) <= 0 {
 		return cty.DynamicVal, append(diags, e.meter.exhausted(e.Range())...)
 	}
 	return v, diags

@@ -9,16 +9,18 @@ type attrSpec struct {
 	Default  string // an HCL expression; "" leaves the zero value
 	Shown    string // what the reference says instead of Default
 	Doc      string
+	// Secretive attributes are those that people put passwords into by
+	// mistake: what is wrong with them is said without showing the line.
+	Secretive bool
 }
 
 // blockSpec describes one block.
 type blockSpec struct {
-	Name  string
-	Label string // what the label is, "" for none
-	Doc   string
-	Many  bool // may be given more than once
-	Open  bool // attributes we don't know belong to somebody else's package
-	// Example of an open block, for the reference.
+	Name   string
+	Label  string // what the label is, "" for none
+	Doc    string
+	Many   bool // may be given more than once
+	Open   bool // attributes we don't know belong to somebody else's package
 	Attrs  []attrSpec
 	Blocks []*blockSpec
 	// OneOf lists the labels that exist; nil accepts any.

@@ -86,7 +86,7 @@ func (l *loader) label(n *node, b *hclsyntax.Block) bool {
 		if want == 1 {
 			detail = fmt.Sprintf("Write it as %s %q { … }.", b.Type, strings.ToUpper(n.spec.Label))
 		}
-		l.report(diag.Errorf(n.at, fmt.Sprintf("Wrong labels on %s", b.Type), "A %s block has %d label(s), not %d. %s", b.Type, want, len(b.Labels), detail))
+		l.report(diag.Errorf(n.at, fmt.Sprintf("Wrong labels on %s", b.Type), "It takes %d label(s), and %d are given. %s", want, len(b.Labels), detail))
 		return false
 	}
 	if want == 0 {

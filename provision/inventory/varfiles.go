@@ -21,7 +21,7 @@ import (
 func (l *loader) varFile(path string) map[string]given {
 	src, err := l.opts.ReadFile(path)
 	if err != nil {
-		l.report(diag.Errorf(hcl.Range{}, "Cannot read the var-file", "%s.", sentence(err)))
+		l.report(diag.Errorf(hcl.Range{}, "Cannot read the var-file", "%s: %s.", quote(path), err))
 		return nil
 	}
 	l.digest.add("var-file", path, src)

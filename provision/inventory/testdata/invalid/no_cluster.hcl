@@ -1,0 +1,5 @@
+
+host "a" {
+  address = "10.0.0.1"
+  roles   = ["etcd", "master", "node"]
+}
