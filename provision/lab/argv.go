@@ -16,6 +16,16 @@ type nspawn struct {
 	Devices  []string // device nodes of the machine to pass on
 }
 
+// rebootStatus is how systemd-nspawn ends when the host has rebooted: it leaves
+// starting it again to a service manager.
+const rebootStatus = "133"
+
+// supervised wraps a command line so that it starts again after a reboot. The
+// shell is all that stays of us; the words after the script reach it as they are.
+func supervised(argv []string) []string {
+	return append([]string{"sh", "-c", `while "$@"; [ $? -eq ` + rebootStatus + ` ]; do :; done`, "lab-host"}, argv...)
+}
+
 // argv is systemd-nspawn's command line. The reasons: no system bus may be
 // there (register, keep-unit); runc and kubelet need all capabilities and
 // system calls, but the machine's clock and modules are not the host's to set.

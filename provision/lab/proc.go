@@ -57,29 +57,43 @@ func (p process) alive() bool {
 	return err == nil && s.Start == p.Start && !s.Dead
 }
 
-// initOf finds the init of a container: the child of systemd-nspawn that is
-// process 1 of its own namespace.
+// initOf finds the init of a container below the process that runs it: the
+// first that is process 1 of a namespace of its own.
 func initOf(p process) (int, error) {
 	if !p.alive() {
 		return 0, errors.New("the host is off")
 	}
+	children, err := processTree()
+	if err != nil {
+		return 0, err
+	}
+	for queue := children[p.PID]; len(queue) > 0; {
+		pid := queue[0]
+		if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil && isInit(status) {
+			return pid, nil
+		}
+		queue = append(queue[1:], children[pid]...)
+	}
+	return 0, errors.New("the host is between two boots")
+}
+
+// processTree maps each process to its children.
+func processTree() (map[int][]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return 0, fmt.Errorf("listing processes: %w", err)
+		return nil, fmt.Errorf("listing processes: %w", err)
 	}
+	children := map[int][]int{}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		if s, err := readStat(pid); err != nil || s.Parent != p.PID || s.Dead {
-			continue
-		}
-		if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil && isInit(status) {
-			return pid, nil
+		if s, err := readStat(pid); err == nil && !s.Dead {
+			children[s.Parent] = append(children[s.Parent], pid)
 		}
 	}
-	return 0, errors.New("the host has no init yet")
+	return children, nil
 }
 
 // isInit reads the last number of NSpid, the pid in the innermost namespace.
