@@ -172,4 +172,3 @@ func writeMember(r io.Reader, size int64, dst string) (string, error) {
 	}
 	return dst, nil
 }
-
