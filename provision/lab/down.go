@@ -62,7 +62,7 @@ func clean(ctx context.Context, stateDir, name string) error {
 	if err := removeNetns(id); err != nil {
 		return err
 	}
-	if err := leaveMachine(id); err != nil {
+	if err := thisMachine().leave(id); err != nil {
 		return err
 	}
 	dir := filepath.Join(stateDir, name)

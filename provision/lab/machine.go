@@ -13,9 +13,15 @@ import (
 	"strings"
 )
 
-// machineDir is the same for all labs of the machine, whatever their state
-// folder, and goes with a reboot as the settings themselves do.
-const machineDir = "/run/provision-lab"
+// machine is where the record of this machine's settings is, and where the
+// settings are.
+type machine struct{ dir, sysctls, swaps string }
+
+// thisMachine keeps its record in a folder that is the same for all labs,
+// whatever their state folder, and that goes with a reboot as the settings do.
+func thisMachine() machine {
+	return machine{dir: "/run/provision-lab", sysctls: "/proc/sys", swaps: "/proc/swaps"}
+}
 
 // machineRecord is what hosts share with the machine and could change: it is
 // taken before the first lab and put back after the last.
@@ -95,17 +101,16 @@ func parseSwaps(data string) []swap {
 	return swaps
 }
 
-func readSwaps() []swap {
-	data, err := os.ReadFile("/proc/swaps")
+func readSwaps(path string) []swap {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil // a kernel without swap
 	}
 	return parseSwaps(string(data))
 }
 
-func restoreSwaps(recorded []swap) error {
+func restoreSwaps(recorded, now []swap) error {
 	var errs []error
-	now := readSwaps()
 	for _, s := range recorded {
 		if slices.ContainsFunc(now, func(o swap) bool { return o.Path == s.Path }) {
 			continue
@@ -118,59 +123,59 @@ func restoreSwaps(recorded []swap) error {
 	return errors.Join(errs...)
 }
 
-// joinMachine counts the lab in, and records the machine's settings when it is
+// join counts the lab in, and records the machine's settings when it is
 // the first.
-func joinMachine(id string) error {
-	return editMachine(func(m *machineRecord) error {
-		if len(m.Labs) == 0 {
-			m.Sysctls, m.Swaps = readSysctls("/proc/sys"), readSwaps()
+func (m machine) join(id string) error {
+	return m.edit(func(r *machineRecord) error {
+		if len(r.Labs) == 0 {
+			r.Sysctls, r.Swaps = readSysctls(m.sysctls), readSwaps(m.swaps)
 		}
-		if !slices.Contains(m.Labs, id) {
-			m.Labs = append(m.Labs, id)
+		if !slices.Contains(r.Labs, id) {
+			r.Labs = append(r.Labs, id)
 		}
 		return nil
 	})
 }
 
-// leaveMachine counts the lab out, and puts the machine's settings back when
+// leave counts the lab out, and puts the machine's settings back when
 // it was the last.
-func leaveMachine(id string) error {
-	if _, err := os.Stat(machineDir); errors.Is(err, fs.ErrNotExist) {
+func (m machine) leave(id string) error {
+	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return editMachine(func(m *machineRecord) error {
-		had := slices.Contains(m.Labs, id)
-		m.Labs = slices.DeleteFunc(m.Labs, func(l string) bool { return l == id })
-		if !had || len(m.Labs) > 0 {
+	return m.edit(func(r *machineRecord) error {
+		had := slices.Contains(r.Labs, id)
+		r.Labs = slices.DeleteFunc(r.Labs, func(l string) bool { return l == id })
+		if !had || len(r.Labs) > 0 {
 			return nil
 		}
-		return errors.Join(restoreSysctls("/proc/sys", m.Sysctls), restoreSwaps(m.Swaps))
+		return errors.Join(restoreSysctls(m.sysctls, r.Sysctls), restoreSwaps(r.Swaps, readSwaps(m.swaps)))
 	})
 }
 
-// editMachine changes the record under a lock; an empty one is removed.
-func editMachine(change func(*machineRecord) error) error {
-	unlock, err := lock(machineDir, waitForLock)
+// edit changes the record under a lock; an empty one is removed.
+func (m machine) edit(change func(*machineRecord) error) error {
+	unlock, err := lock(m.dir, waitForLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	path := filepath.Join(machineDir, "machine.json")
-	var m machineRecord
+	path := filepath.Join(m.dir, "machine.json")
+	var r machineRecord
 	data, err := os.ReadFile(path)
 	if err == nil {
-		err = json.Unmarshal(data, &m)
+		err = json.Unmarshal(data, &r)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the machine's settings in %s: %w", path, err)
 	}
-	if err := change(&m); err != nil {
+	if err := change(&r); err != nil {
 		return err
 	}
-	if len(m.Labs) == 0 {
-		return os.RemoveAll(machineDir)
+	if len(r.Labs) == 0 {
+		return os.RemoveAll(m.dir)
 	}
-	data, err = json.Marshal(m)
+	data, err = json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encoding the machine's settings: %w", err)
 	}

@@ -175,7 +175,7 @@ func (l *Lab) boot(ctx context.Context, o Options, keys []keyPair) error {
 			return err
 		}
 	}
-	if err := joinMachine(l.state.ID); err != nil {
+	if err := thisMachine().join(l.state.ID); err != nil {
 		return err
 	}
 	if err := makeNetns(l.state.ID, l.state.Subnets); err != nil {
