@@ -106,7 +106,7 @@ func (l *login) signers() []gossh.Signer {
 	}
 	extra := 0
 	for _, s := range held {
-		if add(s) {
+		if !l.target.IdentitiesOnly && add(s) {
 			extra++
 		}
 	}

@@ -215,3 +215,7 @@ func TestClosedPool(t *testing.T) {
 	_, err = c.Start(within(t), []string{"true"}, ssh.StartOptions{})
 	require.ErrorIs(t, err, ssh.ErrClosed)
 }
+
+func sprintTarget(t ssh.Target) string {
+	return fmt.Sprintf("%s@%d %v %v", t.User, t.Port, t.IdentityFiles, t.Sudo)
+}

@@ -15,13 +15,15 @@ type Target struct {
 	Port          int
 	User          string
 	IdentityFiles []string
-	UseAgent      bool     // offer the keys of ssh-agent
-	KnownHosts    []string // files; missing ones are empty
-	HostKeyPin    string   // "ssh-ed25519 AAAA…" or "SHA256:…"; known_hosts when empty
-	Hops          []Hop    // bastions in order
-	Password      Secret
-	Sudo          bool // run as root through sudo
-	SudoPassword  Secret
+	UseAgent      bool // offer the keys of ssh-agent
+	// IdentitiesOnly keeps the agent to the keys of IdentityFiles.
+	IdentitiesOnly bool
+	KnownHosts     []string // files; missing ones are empty
+	HostKeyPin     string   // "ssh-ed25519 AAAA…" or "SHA256:…"; known_hosts when empty
+	Hops           []Hop    // bastions in order
+	Password       Secret
+	Sudo           bool // run as root through sudo
+	SudoPassword   Secret
 	// ConnectTimeout bounds dialling and logging in, each hop for itself.
 	ConnectTimeout time.Duration
 	// Keepalive is the interval of keepalives; 0 sends none.
