@@ -30,6 +30,8 @@ type Options struct {
 	// kubernetes.default.svc when empty.
 	ServerName    string
 	CA, Cert, Key []byte // PEM
+	// Wrap, if set, sees every request, for traces and tests.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Client speaks to the API of one cluster. It is safe for concurrent use.
@@ -62,7 +64,8 @@ func New(options Options) (*Client, error) {
 		// Warnings are for authors of manifests, not for a terminal.
 		WarningHandler: rest.NoWarnings{},
 		// The operator's proxy has no route to a tunnel's far end.
-		Proxy: http.ProxyURL(nil),
+		Proxy:         http.ProxyURL(nil),
+		WrapTransport: options.Wrap,
 	}
 	return build(config)
 }

@@ -139,7 +139,8 @@ func (r *Releases) Uninstall(ctx context.Context, namespace, name string, timeou
 	uninstall := action.NewUninstall(run.config)
 	uninstall.IgnoreNotFound = true
 	uninstall.WaitStrategy, uninstall.Timeout = helmkube.StatusWatcherStrategy, timeout
-	uninstall.DeletionPropagation = "foreground"
+	// Foreground would need the garbage collector, which may be what is broken.
+	uninstall.DeletionPropagation = "background"
 	_, err = uninstall.Run(name)
 	return run.explain(err)
 }

@@ -97,3 +97,6 @@ func sameURLs(a, b []string) bool {
 	slices.Sort(b)
 	return slices.Equal(a, b)
 }
+
+// ID is a member's id as etcdctl prints it.
+func ID(id uint64) string { return strconv.FormatUint(id, 16) }

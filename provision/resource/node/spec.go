@@ -14,6 +14,10 @@ const Name = "node"
 // OwnedAnnotation records which keys of a Node this kind has set.
 const OwnedAnnotation = "provision/owned"
 
+// ControlPlane is the label of masters, and the key of the taint of those that
+// are masters only.
+const ControlPlane = "node-role.kubernetes.io/control-plane"
+
 // Taint keeps pods away.
 type Taint struct {
 	Key    string `json:"key"`

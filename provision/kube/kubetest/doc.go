@@ -1,0 +1,4 @@
+// Package kubetest starts a real etcd and a real kube-apiserver on loopback for
+// tests with the build tag "cluster". The binaries come from the folder
+// PROVISION_TEST_BIN, else from PATH; a missing one fails the test.
+package kubetest
