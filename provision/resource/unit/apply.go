@@ -93,6 +93,13 @@ func (k kind) Restore(ctx context.Context, sys *system.System, name string, befo
 		return err
 	}
 	if before.masked() {
+		// Behind a mask one cannot see whether it was enabled: ours is undone.
+		if !have.masked() {
+			if err := enable(ctx, sys, name, false, have); err != nil {
+				return err
+			}
+			sys.Point("unit:disabled")
+		}
 		return mask(ctx, sys, name, have)
 	}
 	if have.masked() {

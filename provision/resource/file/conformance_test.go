@@ -1,0 +1,41 @@
+package file_test
+
+import (
+	"testing"
+
+	"provision/provision/internal/system"
+	"provision/provision/internal/system/systemfake"
+	"provision/provision/resource/file"
+	"provision/provision/resource/resourcetest"
+)
+
+func TestConformance(t *testing.T) {
+	plain := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}}
+	secret := file.Spec{Content: "key\n", Secret: true, Attr: system.Attr{UID: 7, GID: 8, Mode: 0o640}}
+	checked := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}, Validate: []string{"check", "{}"}}
+	unit := file.Spec{Content: "[Service]\n", Attr: system.Attr{Mode: 0o644}, DaemonReload: true}
+	put := func(content string) func(*systemfake.Host) error {
+		return func(host *systemfake.Host) error { return host.Put("/etc/x/app.conf", content, 0o600) }
+	}
+	resourcetest.Run(t,
+		resourcetest.Case{Title: "new", Kind: file.Of(), Name: "/etc/app.conf", Spec: plain},
+		resourcetest.Case{Title: "new folders", Kind: file.Of(), Name: "/etc/x/y/app.conf", Spec: plain},
+		resourcetest.Case{Title: "changed", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: plain, Setup: put("old\n")},
+		resourcetest.Case{Title: "mode only", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: plain, Setup: put("new\n")},
+		resourcetest.Case{Title: "secret", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: secret, Setup: put("old\n")},
+		resourcetest.Case{Title: "link", Kind: file.Of(), Name: "/etc/app.conf", Spec: plain, Setup: func(host *systemfake.Host) error {
+			if err := host.Put("/etc/other", "other\n", 0o644); err != nil {
+				return err
+			}
+			return host.Files.Symlink("other", "/etc/app.conf")
+		}},
+		resourcetest.Case{Title: "validated", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: checked, Setup: put("old\n")},
+		resourcetest.Case{Title: "unit file", Kind: file.Of(), Name: "/etc/systemd/system/a.service", Spec: unit},
+		resourcetest.Case{Title: "drop-in of a loaded unit", Kind: file.Of(), Name: "/etc/systemd/system/a.service.d/x.conf", Spec: unit, Setup: func(host *systemfake.Host) error {
+			if err := host.Put("/lib/systemd/system/a.service", "old", 0o644); err != nil {
+				return err
+			}
+			return host.Systemd.Set("a.service", systemfake.Unit{Active: "active"})
+		}},
+	)
+}

@@ -1,0 +1,52 @@
+package pkg_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"provision/provision/internal/system/systemfake"
+	"provision/provision/resource/pkg"
+	"provision/provision/resource/resourcetest"
+)
+
+func deb(name, version string, depends ...string) (pkg.Deb, []byte) {
+	content := systemfake.Deb(name, version, depends...)
+	sum := sha256.Sum256(content)
+	return pkg.Deb{File: name + ".deb", SHA256: hex.EncodeToString(sum[:]), Package: name, Version: version}, content
+}
+
+// host has the closure's blobs and one package that is always there.
+func host(setup func(*systemfake.Host) error, contents ...[]byte) func(*systemfake.Host) error {
+	return func(host *systemfake.Host) error {
+		err := errors.Join(
+			host.Put("/usr/sbin/invoke-rc.d", "", 0o755),
+			host.Commands.SetPackage("libc6", systemfake.Package{Version: "2.36-9", Status: "ii"}))
+		for _, content := range contents {
+			_, stored := host.PutBlob(content)
+			err = errors.Join(err, stored)
+		}
+		if setup != nil {
+			err = errors.Join(err, setup(host))
+		}
+		return err
+	}
+}
+
+func TestConformance(t *testing.T) {
+	haproxy, haproxyFile := deb("haproxy", "2.6.12-1", "liblua", "libc6")
+	lua, luaFile := deb("liblua", "5.3.6-2", "libc6")
+	libc, libcFile := deb("libc6", "2.36-9")
+	spec := pkg.Spec{Debs: []pkg.Deb{libc, lua, haproxy}}
+	quiet := pkg.Spec{Debs: spec.Debs, NoStart: true}
+	ownPolicy := func(host *systemfake.Host) error {
+		return host.Put("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n", 0o750)
+	}
+	resourcetest.Run(t,
+		resourcetest.Case{Title: "closure", Kind: pkg.Of(), Name: "haproxy", Spec: spec, Setup: host(nil, haproxyFile, luaFile, libcFile)},
+		resourcetest.Case{Title: "no start", Kind: pkg.Of(), Name: "haproxy", Spec: quiet, Setup: host(nil, haproxyFile, luaFile, libcFile)},
+		resourcetest.Case{Title: "no start with a policy", Kind: pkg.Of(), Name: "haproxy", Spec: quiet, Setup: host(ownPolicy, haproxyFile, luaFile, libcFile)},
+		resourcetest.Case{Title: "from the repository", Kind: pkg.Of(), Name: "chrony", Spec: pkg.Spec{}, Setup: host(nil)},
+	)
+}
