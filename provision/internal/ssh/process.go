@@ -193,9 +193,9 @@ func (p *Process) Stderr() string { return p.stderr.text() }
 // errKilled is the cause after Kill.
 var errKilled = errors.New("killed")
 
-// Kill closes the channel and signals the process. A root process started
-// through sudo cannot be signalled by the login user: it sees the end of its
-// standard input, so what runs through sudo must end with it.
+// Kill closes the channel and signals the process. sshd does not signal root's
+// processes, sudo's neither: those see the end of their standard input, so what
+// runs as root must end with it.
 func (p *Process) Kill() { p.kill(errKilled) }
 
 func (p *Process) kill(cause error) {
