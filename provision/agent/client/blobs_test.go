@@ -1,0 +1,142 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"provision/provision/agent/blobs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// receiver runs the receiving end in-process.
+func receiver(t *testing.T, dir string) Process {
+	t.Helper()
+	in, stdin := io.Pipe()
+	stdout, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := blobs.Receive(t.Context(), dir, in, out)
+		_ = in.Close()
+		_ = out.Close()
+		done <- err
+	}()
+	kill := func() { _ = in.CloseWithError(io.ErrClosedPipe); _ = out.Close() }
+	return Process{Stdin: stdin, Stdout: stdout, Wait: func() error { err := <-done; done <- err; return err }, Kill: kill, Host: "m1"}
+}
+
+func blob(content []byte) Blob {
+	sum := sha256.Sum256(content)
+	return Blob{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)), Open: func(offset int64) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content[offset:])), nil
+	}}
+}
+
+func noise(size int) []byte {
+	out := make([]byte, size)
+	source := rand.NewChaCha8([32]byte{byte(size)})
+	_, _ = source.Read(out)
+	return out
+}
+
+func TestBlobsArrive(t *testing.T) {
+	contents := [][]byte{noise(3<<20 + 17), {}, bytes.Repeat([]byte("kubernetes "), 200_000), []byte("x")}
+	for _, zstd := range []bool{false, true} {
+		t.Run(fmt.Sprint("zstd ", zstd), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "blobs")
+			var list []Blob
+			var total, told int64
+			for _, content := range contents {
+				one := blob(content)
+				one.Zstd = zstd
+				list = append(list, one)
+				total += one.Size
+			}
+			progress := func(_ string, n int64) { atomic.AddInt64(&told, n) }
+			require.NoError(t, SendBlobs(t.Context(), receiver(t, dir), list, progress))
+			assert.Equal(t, total, told)
+			for i, content := range contents {
+				got, err := os.ReadFile(filepath.Join(dir, list[i].SHA256))
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(content, got))
+				info, err := os.Stat(filepath.Join(dir, list[i].SHA256))
+				require.NoError(t, err)
+				assert.EqualValues(t, 0o600, info.Mode().Perm())
+			}
+			assertOnly(t, dir, len(contents))
+		})
+	}
+}
+
+func assertOnly(t *testing.T, dir string, files int) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, files)
+}
+
+func TestInterruptedBlobResumes(t *testing.T) {
+	dir := t.TempDir()
+	content := noise(2 << 20)
+	whole := blob(content)
+	cut := whole
+	cut.Open = func(int64) (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(content[:1<<20]), failing{})), nil
+	}
+	require.Error(t, SendBlobs(t.Context(), receiver(t, dir), []Blob{cut}, nil))
+	part, err := os.Stat(filepath.Join(dir, whole.SHA256+".part"))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1<<20, part.Size())
+
+	whole.Offset = part.Size()
+	var told int64
+	require.NoError(t, SendBlobs(t.Context(), receiver(t, dir), []Blob{whole}, func(_ string, n int64) { told += n }))
+	assert.EqualValues(t, 1<<20, told)
+	got, err := os.ReadFile(filepath.Join(dir, whole.SHA256))
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(content, got))
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errors.New("disk error") }
+
+func TestWrongContentIsNeverKept(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := blob([]byte("good")), blob([]byte("what is meant"))
+	bad.Open = blob([]byte("what is sent!")).Open
+	err := SendBlobs(t.Context(), receiver(t, dir), []Blob{bad, good}, nil)
+	require.ErrorContains(t, err, "m1: sending blobs")
+	require.ErrorContains(t, err, "arrived with digest")
+	assert.FileExists(t, filepath.Join(dir, good.SHA256), "the others arrive")
+	assertOnly(t, dir, 1)
+}
+
+func TestResumingBeyondWhatIsThereIsAnError(t *testing.T) {
+	one := blob([]byte("0123456789"))
+	one.Offset = 5
+	err := SendBlobs(t.Context(), receiver(t, t.TempDir()), []Blob{one}, nil)
+	assert.ErrorContains(t, err, "only 0 bytes are here")
+}
+
+func TestCancelledSendingEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	one := blob(noise(1 << 20))
+	one.Open = func(int64) (io.ReadCloser, error) { cancel(); return io.NopCloser(bytes.NewReader(noise(1 << 20))), nil }
+	err := SendBlobs(ctx, receiver(t, t.TempDir()), []Blob{one}, nil)
+	assert.ErrorIs(t, err, context.Canceled)
+}
