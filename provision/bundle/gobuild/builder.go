@@ -65,6 +65,9 @@ func (b *Builder) Plan(ctx context.Context, s Spec, dir string) (Result, error) 
 		}
 	}
 	var err error
+	if in.Toolchain, err = b.env.toolchain(); err != nil {
+		return Result{}, err
+	}
 	if in.Modules, err = b.wrapper(ctx, dir, s); err != nil {
 		return Result{}, err
 	}

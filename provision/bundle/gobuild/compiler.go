@@ -34,6 +34,7 @@ func CompilerID(ctx context.Context, cc string, libraries ...string) (string, er
 		return "", fmt.Errorf("asking %s for its version: %w", cc, err)
 	}
 	id, _, _ := strings.Cut(string(out), "\n")
+	_, id, _ = strings.Cut(id, " ") // not by which of its names it was called
 	for _, lib := range append([]string{"libc.a"}, libraries...) {
 		out, err := exec.CommandContext(ctx, cc, "-print-file-name="+lib).Output()
 		if err != nil {

@@ -2,16 +2,21 @@ package gobuild
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+
+	"provision/provision/bundle/store"
 )
 
 // goEnv is what of the operator's Go settings a build may see: where to get
 // modules and where to cache. Nothing that changes the bytes.
 type goEnv struct {
-	GOPROXY, GOSUMDB, GOMODCACHE, GOCACHE, GOVERSION, GOROOT, GOAUTH string
+	GOPROXY, GOSUMDB, GOMODCACHE, GOCACHE, GOVERSION, GOROOT, GOTOOLDIR, GOAUTH string
 }
 
 func readGoEnv(ctx context.Context, extra []string) (goEnv, error) {
@@ -19,7 +24,7 @@ func readGoEnv(ctx context.Context, extra []string) (goEnv, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return env, fmt.Errorf("cannot build from source: no go command in PATH; install Go, or give a bundle folder or a mirror")
 	}
-	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOPROXY", "GOSUMDB", "GOMODCACHE", "GOCACHE", "GOVERSION", "GOROOT", "GOAUTH")
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOPROXY", "GOSUMDB", "GOMODCACHE", "GOCACHE", "GOVERSION", "GOROOT", "GOTOOLDIR", "GOAUTH")
 	cmd.Dir = os.TempDir() // outside any module or workspace
 	cmd.Env = append(append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off"), extra...)
 	out, err := cmd.Output()
@@ -55,4 +60,18 @@ func (e goEnv) environ(arch string, cgo bool, cc string, extra []string) []strin
 		}
 	}
 	return append(env, extra...)
+}
+
+// toolchain is the hash of the programs that make the bytes.
+func (e goEnv) toolchain() (string, error) {
+	var id string
+	for _, tool := range []string{"compile", "link", "asm"} {
+		sum, _, err := store.HashFile(filepath.Join(e.GOTOOLDIR, tool))
+		if err != nil {
+			return "", fmt.Errorf("looking at the Go toolchain: %w", err)
+		}
+		id += sum
+	}
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:8]), nil
 }

@@ -53,15 +53,18 @@ func (s Spec) Flags() []string {
 
 // Inputs is everything that the bytes of a build depend on.
 type Inputs struct {
-	Recipe   int            `json:"recipe"`
-	Modules  []store.Module `json:"modules"`
-	Package  string         `json:"package"`
-	Arch     string         `json:"arch"`
-	Cgo      bool           `json:"cgo"`
-	Flags    []string       `json:"flags"`
-	Sums     []string       `json:"sums,omitempty"`
-	Go       string         `json:"go"`
-	Compiler string         `json:"compiler,omitempty"`
+	Recipe  int            `json:"recipe"`
+	Modules []store.Module `json:"modules"`
+	Package string         `json:"package"`
+	Arch    string         `json:"arch"`
+	Cgo     bool           `json:"cgo"`
+	Flags   []string       `json:"flags"`
+	Sums    []string       `json:"sums,omitempty"`
+	Go      string         `json:"go"`
+	// Toolchain is the hash of the Go compiler and linker: distributions
+	// patch them under the same version.
+	Toolchain string `json:"toolchain"`
+	Compiler  string `json:"compiler,omitempty"`
 }
 
 // recipe is raised when this package builds in another way.
