@@ -182,5 +182,6 @@ func (f *realFiles) SetAttr(name string, attr Attr) error {
 	if err := setAttr(int(handle.Fd()), attr); err != nil {
 		return &fs.PathError{Op: "setattr", Path: name, Err: err}
 	}
+	f.point("setattr:done")
 	return nil
 }

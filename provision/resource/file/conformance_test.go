@@ -12,7 +12,7 @@ import (
 func TestConformance(t *testing.T) {
 	plain := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}}
 	secret := file.Spec{Content: "key\n", Secret: true, Attr: system.Attr{UID: 7, GID: 8, Mode: 0o640}}
-	checked := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}, Validate: []string{"check", "{}"}}
+	checked := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}, Validate: []string{"true", "{}"}}
 	unit := file.Spec{Content: "[Service]\n", Attr: system.Attr{Mode: 0o644}, DaemonReload: true}
 	put := func(content string) func(*systemfake.Host) error {
 		return func(host *systemfake.Host) error { return host.Put("/etc/x/app.conf", content, 0o600) }

@@ -122,6 +122,7 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 		if _, err := ctr(ctx, sys, "label", name, pin); err != nil {
 			return fmt.Errorf("pinning image %s: %w", name, err)
 		}
+		sys.Point("image:pinned")
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	case err != nil:
 		return State{}, fmt.Errorf("reading kernel parameter %s: %w", name, err)
 	}
-	state.Value = normal(string(value))
+	state.Value = strings.TrimSpace(string(value)) // as the kernel writes it: Restore puts that back
 	return state, nil
 }
 
@@ -82,6 +82,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 func normal(value string) string { return strings.Join(strings.Fields(value), " ") }
 
 func enough(want Spec, value string) bool {
+	value = normal(value)
 	if value == normal(want.Value) {
 		return true
 	}
@@ -102,11 +103,11 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 	}
 	var changes []resource.Change
 	if !enough(want, have.Value) {
-		changes = append(changes, resource.Change{Field: "value", Old: have.Value, New: want.Value})
+		changes = append(changes, resource.Change{Field: "value", Old: normal(have.Value), New: want.Value})
 	}
 	// A value that is greater without us needs no file of ours, which would
 	// lower it at the next boot.
-	if !have.Right && (have.File.Exists() || have.Value == normal(want.Value) && !want.AtLeast || len(changes) > 0) {
+	if !have.Right && (have.File.Exists() || normal(have.Value) == normal(want.Value) && !want.AtLeast || len(changes) > 0) {
 		changes = append(changes, resource.Change{Field: "at boot", New: want.Value, Create: !have.File.Exists() && len(changes) == 0})
 	}
 	return changes
@@ -155,7 +156,7 @@ func (kind) Restore(_ context.Context, sys *system.System, name string, before S
 	}
 	sys.Point("sysctl:restored")
 	now, err := sys.Files.ReadFile(live(name))
-	if errors.Is(err, fs.ErrNotExist) || before.Missing || err == nil && normal(string(now)) == before.Value {
+	if errors.Is(err, fs.ErrNotExist) || before.Missing || err == nil && normal(string(now)) == normal(before.Value) {
 		return nil
 	}
 	return set(sys, name, before.Value)
