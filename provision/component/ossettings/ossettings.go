@@ -85,14 +85,12 @@ func packages(inv *inventory.Inventory, names osfacts.Packages) []string {
 	if inv.OS.ManageModules {
 		list = append(list, names.Kmod)
 	}
-	switch inv.Network.ProxyMode {
-	case "iptables":
-		list = append(list, names.IPTables)
-	case "ipvs":
-		list = append(list, names.IPTables, names.IPSet)
+	if inv.Network.ProxyMode == "ipvs" {
+		list = append(list, names.IPSet)
 	}
-	// flannel and the CNI plug-ins use nft whatever kube-proxy does.
-	return append(list, names.NFTables)
+	// kube-proxy, flannel and the CNI plug-ins use nft; flannel does not start
+	// without iptables either, whose rules of former days it removes.
+	return append(list, names.IPTables, names.NFTables)
 }
 
 func (o settings) Artifacts(cluster *component.Cluster) []bundle.Ref {
