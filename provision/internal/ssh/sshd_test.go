@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 )
 
 // openSSH starts the real sshd on loopback with extra lines of configuration.
-func openSSH(t *testing.T, dir string, extra ...string) (port int) {
+func openSSH(t *testing.T, dir string, wrap []string, extra ...string) (port int) {
 	t.Helper()
 	binary, err := exec.LookPath("sshd")
 	if err != nil {
@@ -51,7 +52,8 @@ func openSSH(t *testing.T, dir string, extra ...string) (port int) {
 	file := filepath.Join(dir, "sshd_config")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 	log := &lockedBuffer{ready: make(chan struct{})}
-	cmd := exec.Command(binary, "-D", "-e", "-f", file)
+	argv := append(slices.Clone(wrap), binary, "-D", "-e", "-f", file)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = log
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
@@ -96,10 +98,16 @@ func (b *lockedBuffer) String() string {
 // realWorld is an sshd that this user may log in to.
 func realWorld(t *testing.T, extra ...string) (ssh.Target, string) {
 	t.Helper()
+	return realWorldWith(t, nil, extra...)
+}
+
+// realWorldWith starts sshd through another command.
+func realWorldWith(t *testing.T, wrap []string, extra ...string) (ssh.Target, string) {
+	t.Helper()
 	dir := t.TempDir()
 	file, signer := writeKey(t, dir, "id", "")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "authorized"), gossh.MarshalAuthorizedKey(signer.PublicKey()), 0o600))
-	port := openSSH(t, dir, extra...)
+	port := openSSH(t, dir, wrap, extra...)
 	me, err := user.Current()
 	require.NoError(t, err)
 	target := ssh.Target{
