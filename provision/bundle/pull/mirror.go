@@ -34,7 +34,7 @@ func (p *puller) fromFolder(ctx context.Context, _ catalogue.Entry, ref bundle.R
 	dir := p.opts.Bundle
 	idx, err := p.once(dir, func() ([]byte, error) { return os.ReadFile(filepath.Join(dir, store.IndexFile)) })
 	if err != nil {
-		return store.Record{}, err
+		return store.Record{}, fmt.Errorf("cannot use bundle %s: %w; give a folder that `provision bundle export` wrote", dir, err)
 	}
 	rec, ok := idx.Find(ref)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"provision/provision/bundle"
@@ -58,7 +59,7 @@ func Pull(ctx context.Context, st *store.Store, refs []bundle.Ref, opts Options,
 	if err := st.Sweep(); err != nil {
 		return err
 	}
-	refs = unique(refs)
+	refs = p.order(unique(refs))
 	p.count = len(refs)
 	var errs []error
 	for i, ref := range refs {
@@ -115,7 +116,9 @@ func (p *puller) emit(ref bundle.Ref, stage Stage, fill func(*Event)) {
 
 // obtain makes one artifact be in the store.
 func (p *puller) obtain(ctx context.Context, ref bundle.Ref) error {
+	outer := p.started // an image obtains its executable on the way
 	p.started = p.opts.Now()
+	defer func() { p.started = outer }()
 	if p.reuse(ref) {
 		return nil
 	}
@@ -241,6 +244,23 @@ func (p *puller) pin(ctx context.Context, inputs string, out lock.Output, module
 		own.AddModule(m.Path+"@"+m.Version, m.Sum)
 	}
 	return own.Save(path)
+}
+
+// order puts what is quick to get first, so that a missing network or key shows
+// before half an hour of building, not after it.
+func (p *puller) order(refs []bundle.Ref) []bundle.Ref {
+	cost := func(ref bundle.Ref) int {
+		e, err := p.opts.Catalogue.Find(ref.Name)
+		switch {
+		case err != nil:
+			return 0
+		case e.Deb != nil:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(refs, func(a, b bundle.Ref) int { return cost(a) - cost(b) })
+	return refs
 }
 
 func unique(refs []bundle.Ref) []bundle.Ref {

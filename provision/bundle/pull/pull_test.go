@@ -236,3 +236,19 @@ func TestUnknownArtifactNamesTheCatalogue(t *testing.T) {
 	err := pull.Pull(t.Context(), open(t), []bundle.Ref{{Name: "nosuch", Version: "1", Arch: "amd64"}}, pull.Options{Lock: &lock.Lock{}}, nil)
 	assert.ErrorContains(t, err, `"nosuch"`)
 }
+
+func TestQuickArtifactsComeFirst(t *testing.T) {
+	opts := pull.Options{Lock: &lock.Lock{}, NoBuild: true, NoUpstream: true, Catalogue: catalogue.Catalogue{
+		{Name: "tool", Go: &catalogue.GoSource{}},
+		{Name: "deb-x", Deb: &catalogue.DebSource{Packages: []string{"x"}}},
+	}}
+	var order []string
+	refs := []bundle.Ref{tool, {Name: "deb-x", Version: "nosuch", Arch: "amd64"}}
+	err := pull.Pull(t.Context(), open(t), refs, opts, func(e pull.Event) {
+		if e.Stage == pull.Failed {
+			order = append(order, fmt.Sprint(e.Index, "/", e.Count, " ", e.Ref.Name))
+		}
+	})
+	require.Error(t, err)
+	assert.Equal(t, []string{"1/2 deb-x", "2/2 tool"}, order)
+}

@@ -85,6 +85,17 @@ func (s *Store) Resolve(ref bundle.Ref) ([]bundle.Artifact, error) {
 	return rec.Artifacts, nil
 }
 
+// Missing returns the artifacts that Resolve would not answer.
+func (s *Store) Missing(refs []bundle.Ref) []bundle.Ref {
+	var out []bundle.Ref
+	for _, ref := range refs {
+		if _, err := s.Resolve(ref); err != nil {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
 // Record reads what the store knows about an artifact, blobs unchecked.
 func (s *Store) Record(ref bundle.Ref) (Record, error) {
 	var rec Record

@@ -66,6 +66,12 @@ func TestResolveNamesTheCommandThatObtains(t *testing.T) {
 	assert.ErrorContains(t, err, "provision bundle pull")
 }
 
+func TestMissingNamesWhatToObtain(t *testing.T) {
+	st := open(t)
+	put(t, st, "tool", "hello")
+	assert.Equal(t, []bundle.Ref{ref("other")}, st.Missing([]bundle.Ref{ref("tool"), ref("other")}))
+}
+
 func TestAddRefusesOtherBytes(t *testing.T) {
 	st := open(t)
 	_, _, err := st.Add(strings.NewReader("evil"), digestOf("good"))
