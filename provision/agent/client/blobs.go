@@ -31,6 +31,8 @@ type Blob struct {
 	Zstd bool
 	// Open opens the content at an offset.
 	Open func(offset int64) (io.ReadCloser, error)
+	// Arrived is called once the host has verified and stored it. May be nil.
+	Arrived func()
 }
 
 // Progress is told of every piece sent: the blob, and how many bytes of its
@@ -77,8 +79,11 @@ func collect(r *bufio.Reader, blobs []Blob) error {
 		if err := json.Unmarshal(line, &reply); err != nil || reply.SHA256 != blob.SHA256 {
 			return errors.Join(failed, fmt.Errorf("blob %s was answered with %.100q", blob.SHA256, line))
 		}
-		if reply.Error != nil {
+		switch {
+		case reply.Error != nil:
 			failed = errors.Join(failed, reply.Error)
+		case blob.Arrived != nil:
+			blob.Arrived()
 		}
 	}
 	return failed

@@ -136,7 +136,10 @@ func TestResumingBeyondWhatIsThereIsAnError(t *testing.T) {
 func TestCancelledSendingEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	one := blob(noise(1 << 20))
-	one.Open = func(int64) (io.ReadCloser, error) { cancel(); return io.NopCloser(bytes.NewReader(noise(1 << 20))), nil }
+	one.Open = func(int64) (io.ReadCloser, error) {
+		cancel()
+		return io.NopCloser(bytes.NewReader(noise(1 << 20))), nil
+	}
 	err := SendBlobs(ctx, receiver(t, t.TempDir()), []Blob{one}, nil)
 	assert.ErrorIs(t, err, context.Canceled)
 }

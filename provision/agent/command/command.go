@@ -25,7 +25,7 @@ var errUsage = errors.New("usage: provision-agent serve NONCE | blobs | version"
 // Run does what the arguments say: serve NONCE, blobs or version.
 func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(memoryLimit)
-	syscall.Umask(0o077)
+	syscall.Umask(0o022) // what commands that we run expect, whatever the login had
 	switch {
 	case len(args) == 2 && args[0] == "serve":
 		return serve(ctx, args[1], in, out)
