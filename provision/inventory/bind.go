@@ -1,9 +1,12 @@
 package inventory
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"time"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"provision/provision/diag"
 )
@@ -137,18 +140,20 @@ func bindOS(n *node) OS {
 // bindAddons leaves the bodies to the add-ons' own packages.
 func (l *loader) bindAddons(root *node) []Addon {
 	var out []Addon
+	seen := map[string]hcl.Range{}
 	for _, n := range root.blocks["addon"] {
 		if !isLabel(n.label) {
 			l.report(diag.Errorf(n.at, "Invalid add-on name", "%s is not the name of an add-on: small letters, digits and '-'.", quote(n.label)))
 			continue
 		}
-		if i := slices.IndexFunc(out, func(a Addon) bool { return a.Name == n.label }); i >= 0 {
-			l.report(diag.Errorf(n.at, "A second addon block of that name", "%s is given twice; merge the two.", quote(n.label)).And("the first is", out[i].Range))
+		if before, ok := seen[n.label]; ok {
+			l.report(diag.Errorf(n.at, "A second addon block of that name", "%s is given twice; merge the two.", quote(n.label)).And("the first is", before))
 			continue
 		}
+		seen[n.label] = n.at
 		out = append(out, Addon{Name: n.label, Body: n.body, Eval: n.eval, Range: n.at})
 	}
-	slices.SortFunc(out, func(a, b Addon) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) })
+	slices.SortFunc(out, func(a, b Addon) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 

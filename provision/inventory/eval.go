@@ -150,10 +150,17 @@ func (l *loader) undeclared(expr hcl.Expression, ctx *hcl.EvalContext) bool {
 			continue
 		}
 		found = true
-		l.report(diag.Errorf(t.SourceRange(), "Unknown name", "There is no %s.%s%s.", root, attr.Name,
-			didYouMean(attr.Name, sortedKeys(object.Type().AttributeTypes()))))
+		l.unknownName(t.SourceRange(), root, attr.Name, func() []string { return names(object.Type().AttributeTypes()) })
 	}
 	return found
+}
+
+// unknownName reports a name that does not exist, with the nearest that does.
+func (l *loader) unknownName(at hcl.Range, root, name string, exist func() []string) {
+	if l.full() {
+		return
+	}
+	l.report(diag.Errorf(at, "Unknown name", "There is no %s.%s%s.", root, name, didYouMean(name, exist())))
 }
 
 func variableOf(ctx *hcl.EvalContext, name string) (cty.Value, bool) {

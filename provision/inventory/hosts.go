@@ -32,7 +32,7 @@ func (l *loader) bindHosts(root *node) []placed {
 
 // bindHost expands one block.
 func (l *loader) bindHost(n *node, room int) []placed {
-	names, err := expand(n.label)
+	names, err := expand(n.label, room)
 	if err != nil {
 		l.report(diag.Errorf(n.at, "Invalid range", "%s.", sentence(err)))
 		return nil
@@ -44,7 +44,7 @@ func (l *loader) bindHost(n *node, room int) []placed {
 	if !n.has("address") {
 		return nil // reported
 	}
-	addresses, err := expand(n.str("address"))
+	addresses, err := expand(n.str("address"), maxHosts)
 	if err != nil {
 		l.report(diag.Errorf(n.where("address"), "Invalid range", "%s.", sentence(err)))
 		return nil

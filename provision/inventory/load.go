@@ -50,12 +50,21 @@ type parsed struct {
 // report adds problems; a question needs no full stop after it.
 func (l *loader) report(list ...diag.Diagnostic) {
 	for _, d := range list {
+		if l.full() {
+			return
+		}
 		if rest, ok := strings.CutSuffix(d.Detail, "?."); ok {
 			d.Detail = rest + "?"
 		}
 		l.diags = append(l.diags, d)
 	}
 }
+
+// maxProblems is where reporting stops: nobody reads more, and hostile input
+// makes them by the million.
+const maxProblems = 1000
+
+func (l *loader) full() bool { return len(l.diags) >= maxProblems }
 
 // Load reads, decodes and checks an inventory. All problems are reported at
 // once, sorted by place; the inventory is nil when one of them is an error.
@@ -215,4 +224,13 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.SortFunc(keys, strings.Compare)
 	return keys
+}
+
+// names returns the keys to choose a suggestion from, none when there are
+// too many to compare.
+func names[V any](m map[string]V) []string {
+	if len(m) > 500 {
+		return nil
+	}
+	return sortedKeys(m)
 }

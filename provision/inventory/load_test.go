@@ -168,7 +168,7 @@ func TestFunctions(t *testing.T) {
 		`true ? lookup({ k = "v" }, "k", "") : "w"`:          "v",
 		`replace("a-b-c", "-", ".")`:                         "a.b.c",
 	} {
-		inv := mustParse(t, "cluster \"c\" {\n  site = "+expr+"\n}\n", sealed())
-		assert.Equal(t, want, inv.Cluster.Site, expr)
+		inv := mustParse(t, "cluster \"c\" {\n  environment = "+expr+"\n}\n", sealed())
+		assert.Equal(t, want, inv.Cluster.Environment, expr)
 	}
 }

@@ -10,10 +10,14 @@ import (
 
 // maxWork bounds what all expressions of an inventory may compute, in
 // elements and bytes. An ordinary inventory needs some thousands.
-const maxWork = 64 << 20
+const maxWork = 32 << 20
 
-// stepWork is what evaluating one expression costs besides its result.
-const stepWork = 32
+// What evaluating one expression, and each element of its result, costs
+// besides bytes.
+const (
+	stepWork    = 32
+	elementWork = 16
+)
 
 // meter makes expressions stop. HCL's evaluator cannot be interrupted, and a
 // few nested loops would keep it busy for years, so every inner expression is
@@ -80,7 +84,7 @@ func (m *meter) exhausted(at hcl.Range) hcl.Diagnostics {
 // digits would fill the memory.
 func weigh(v cty.Value) (cost int64, huge bool) {
 	v, _ = v.Unmark()
-	cost = 1
+	cost = elementWork
 	if !v.IsKnown() || v.IsNull() {
 		return cost, false
 	}

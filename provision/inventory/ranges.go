@@ -10,8 +10,9 @@ import (
 const maxHosts = 10_000
 
 // expand turns "m[1-3]" into m1, m2, m3, and "n[01-10,15]" into eleven names.
-// A string without brackets is itself.
-func expand(s string) ([]string, error) {
+// A string without brackets is itself. More than room are refused before
+// they are made.
+func expand(s string, room int) ([]string, error) {
 	before, rest, ok := strings.Cut(s, "[")
 	if !ok {
 		if strings.Contains(s, "]") {
@@ -28,7 +29,7 @@ func expand(s string) ([]string, error) {
 	}
 	var out []string
 	for _, part := range strings.Split(inside, ",") {
-		numbers, err := expandPart(part, maxHosts-len(out))
+		numbers, err := expandPart(part, room-len(out))
 		if err != nil {
 			return nil, fmt.Errorf("range of %s: %w", quote(s), err)
 		}
@@ -65,7 +66,7 @@ func expandPart(part string, room int) ([]string, error) {
 		return nil, fmt.Errorf("%s-%s counts backwards", first, last)
 	}
 	if to-from+1 > room {
-		return nil, fmt.Errorf("more than %d hosts", maxHosts)
+		return nil, fmt.Errorf("an inventory has at most %d hosts, and there is room for %d here", maxHosts, max(0, room))
 	}
 	out := make([]string, 0, to-from+1)
 	for n := from; n <= to; n++ {

@@ -25,7 +25,7 @@ func quote(s string) string {
 
 // didYouMean returns "; did you mean …?" for the nearest word, or "".
 func didYouMean(s string, words []string) string {
-	if len(s) > 64 {
+	if len(s) > 64 || len(words) > 500 {
 		return ""
 	}
 	best, bestAt := "", 4
@@ -76,7 +76,12 @@ func checkEnvName(s string) error {
 }
 
 // isLabel is RFC 1123's label.
-func isLabel(s string) bool { return matches(s, `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`) }
+func isLabel(s string) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 func isDomain(s string) bool {
 	if len(s) > 253 {

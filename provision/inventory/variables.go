@@ -1,8 +1,6 @@
 package inventory
 
 import (
-	"strings"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -189,77 +187,4 @@ func (l *loader) typed(v *variable, val cty.Value, at hcl.Range, from string) ct
 		return cty.DynamicVal
 	}
 	return converted
-}
-
-// locals resolves local expressions in the order that they need each other.
-func (l *loader) locals(root *node, base *hcl.EvalContext) {
-	r := &localResolver{loader: l, base: base, exprs: map[string]localExpr{}, done: map[string]cty.Value{}}
-	for _, n := range root.blocks["locals"] {
-		for _, name := range sortedKeys(n.body.Attributes) {
-			a := n.body.Attributes[name]
-			if before, ok := r.exprs[name]; ok {
-				l.report(diag.Errorf(a.NameRange, "A second local of that name", "%s is defined twice.", quote(name)).And("the first is", before.at))
-				continue
-			}
-			r.exprs[name] = localExpr{expr: a.Expr, at: a.NameRange, eval: n.eval}
-		}
-		for _, b := range n.body.Blocks {
-			l.report(diag.Errorf(b.TypeRange, "Unknown block", "A locals block holds attributes only, as name = value."))
-		}
-	}
-	base.Variables["local"] = cty.EmptyObjectVal
-	for _, name := range sortedKeys(r.exprs) {
-		r.resolve(name, nil)
-	}
-	base.Variables["local"] = cty.ObjectVal(r.done)
-	root.blocks["locals"] = nil
-}
-
-type localExpr struct {
-	expr hcl.Expression
-	at   hcl.Range
-	eval *hcl.EvalContext
-}
-
-type localResolver struct {
-	*loader
-	base  *hcl.EvalContext
-	exprs map[string]localExpr
-	done  map[string]cty.Value
-}
-
-// resolve evaluates one local after those that it refers to; path is how we
-// came here, to show a circle.
-func (r *localResolver) resolve(name string, path []string) {
-	if _, ok := r.done[name]; ok {
-		return
-	}
-	e, ok := r.exprs[name]
-	if !ok {
-		return
-	}
-	for i, p := range path {
-		if p == name {
-			r.report(diag.Errorf(e.at, "Locals in a circle", "These refer to each other: %s.", strings.Join(append(path[i:], name), " → ")))
-			r.done[name] = cty.DynamicVal
-			return
-		}
-	}
-	for _, t := range e.expr.Variables() {
-		if t.RootName() != "local" || len(t) < 2 {
-			continue
-		}
-		if attr, ok := t[1].(hcl.TraverseAttr); ok {
-			r.resolve(attr.Name, append(path, name))
-		}
-	}
-	if _, ok := r.done[name]; ok {
-		return // part of a circle that has been reported
-	}
-	r.base.Variables["local"] = cty.ObjectVal(r.done)
-	v, ok := r.value(e.expr, e.eval)
-	if !ok {
-		v = cty.DynamicVal
-	}
-	r.done[name] = v
 }
