@@ -29,6 +29,9 @@ type Options struct {
 	Addresses func() ([]facts.Address, error)
 	// Silence ends the session when no frame comes for so long; 0: wire.Silence.
 	Silence time.Duration
+	// Ending, when set, is called when the session ends, before its handlers
+	// have returned: a process may bound how long it waits for them.
+	Ending func()
 	// Self is the sha256 of the running agent, which commit does not remove.
 	Self string
 }
@@ -86,6 +89,9 @@ func serveStreams(ctx context.Context, cancel context.CancelFunc, mux *yamux.Ses
 	for {
 		stream, err := mux.Accept()
 		if err != nil {
+			if options.Ending != nil {
+				options.Ending()
+			}
 			cancel()
 			_ = mux.Close()
 			_ = s.conn.Close()

@@ -46,6 +46,7 @@ type Options struct {
 // Session is a conversation with one agent.
 type Session struct {
 	process Process
+	ends    *pipe
 	mux     *yamux.Session
 	conn    *wire.Conn
 	done    chan struct{}
@@ -63,7 +64,8 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 	if err := await(ctx, process, reader, nonce, options.HelloTime); err != nil {
 		return nil, err
 	}
-	mux, err := wire.Operator(&pipe{Reader: reader, process: process})
+	ends := &pipe{Reader: reader, process: process}
+	mux, err := wire.Operator(ends)
 	if err != nil {
 		_ = process.kill()
 		return nil, fmt.Errorf("%s: starting streams: %w", process.Host, err)
@@ -74,7 +76,7 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 		_ = process.kill()
 		return nil, fmt.Errorf("%s: opening control stream: %w", process.Host, err)
 	}
-	s := &Session{process: process, mux: mux, done: make(chan struct{})}
+	s := &Session{process: process, ends: ends, mux: mux, done: make(chan struct{})}
 	s.conn = wire.NewConn(context.WithoutCancel(ctx), control, options.handle)
 	go s.watch()
 	return s, nil
@@ -91,7 +93,11 @@ func await(ctx context.Context, process Process, reader *bufio.Reader, nonce str
 		if err == nil {
 			return nil
 		}
-		if ended := process.end(); ended != nil { // sudo or the shell says why
+		end := process.kill
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			end = process.end // it ended itself: sudo or the shell says why
+		}
+		if ended := end(); ended != nil {
 			err = fmt.Errorf("%w (%w)", err, ended)
 		}
 		return fmt.Errorf("%s: %w", process.Host, err)
@@ -143,6 +149,7 @@ func (s *Session) watch() {
 	}
 	_ = s.mux.Close()
 	_ = s.conn.Close()
+	s.ends.stop()
 	s.waited = s.process.end()
 	close(s.done)
 }
@@ -178,6 +185,8 @@ func (s *Session) Close() error {
 type pipe struct {
 	io.Reader
 	process Process
+	mu      sync.Mutex
+	timer   *time.Timer
 }
 
 func (p *pipe) Write(b []byte) (int, error) { return p.process.Stdin.Write(b) }
@@ -185,8 +194,18 @@ func (p *pipe) Write(b []byte) (int, error) { return p.process.Stdin.Write(b) }
 // Close ends the agent's input, which ends the agent and with it our reads.
 // Only an agent that does not end is killed.
 func (p *pipe) Close() error {
-	if p.process.Kill != nil {
-		time.AfterFunc(grace, p.process.Kill)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.process.Kill != nil && p.timer == nil {
+		p.timer = time.AfterFunc(grace, p.process.Kill)
 	}
 	return p.process.Stdin.Close()
+}
+
+func (p *pipe) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
 }

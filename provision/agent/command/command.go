@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"provision/provision/agent"
 	"provision/provision/agent/blobs"
@@ -19,6 +20,11 @@ import (
 
 // memoryLimit keeps the agent small on hosts where everything else is not.
 const memoryLimit = 32 << 20
+
+// endTime is how long changes under way may take to stop when the operator is
+// gone. Then the agent ends hard, and the lock with it; what it leaves running
+// is ended by the next session (see package scope).
+const endTime = 15 * time.Second
 
 var errUsage = errors.New("usage: provision-agent serve NONCE | blobs | version")
 
@@ -44,6 +50,7 @@ func serve(ctx context.Context, nonce string, in io.Reader, out io.Writer) error
 	}
 	return agent.Serve(ctx, in, out, nonce, agent.Options{
 		System: host, Kinds: kinds.Host(), Scope: scope.New(os.Getpid()), Self: self(),
+		Ending: func() { time.AfterFunc(endTime, func() { os.Exit(1) }) },
 	})
 }
 

@@ -3,6 +3,7 @@ package scope
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -14,6 +15,8 @@ const stopTime = 10 * time.Second
 
 // pattern is the name of every session's scope.
 const pattern = "provision-*.scope"
+
+var ours = regexp.MustCompile(`^provision-[0-9]+\.scope$`)
 
 // Scope is the running process's.
 type Scope struct{ pid int }
@@ -43,8 +46,9 @@ func (s Scope) Enter(ctx context.Context, epoch uint64) error {
 	done := make(chan string, 1)
 	if _, err := conn.StartTransientUnitContext(ctx, name, "fail", properties, done); err != nil {
 		// OOMPolicy of scopes is newer than the oldest systemd that we meet.
+		// Where scopes cannot be had at all, the session still works.
 		if _, err = conn.StartTransientUnitContext(ctx, name, "fail", properties[:4], done); err != nil {
-			return fmt.Errorf("entering scope %s: %w", name, err)
+			return nil //nolint:nilerr // see above
 		}
 	}
 	return await(ctx, done, "entering scope "+name)
@@ -56,6 +60,9 @@ func stopOlder(ctx context.Context, conn *dbus.Conn) error {
 		return fmt.Errorf("looking for older sessions: %w", err)
 	}
 	for _, unit := range units {
+		if !ours.MatchString(unit.Name) {
+			continue
+		}
 		done := make(chan string, 1)
 		if _, err := conn.StopUnitContext(ctx, unit.Name, "replace", done); err != nil {
 			return fmt.Errorf("ending older session %s: %w", unit.Name, err)
