@@ -105,7 +105,11 @@ func convert(member *etcdserverpb.Member) cluster.Member {
 
 // AddLearner implements cluster.Members.
 func (c *Client) AddLearner(ctx context.Context, peerURLs []string) (cluster.Member, error) {
-	response, err := c.client.MemberAddAsLearner(ctx, peerURLs)
+	var response *clientv3.MemberAddResponse
+	err := settled(ctx, func() (err error) {
+		response, err = c.client.MemberAddAsLearner(ctx, peerURLs)
+		return err
+	})
 	if errors.Is(err, rpctypes.ErrTooManyLearners) {
 		return cluster.Member{}, fmt.Errorf("another learner has not become a voter yet; members are added one after the other: %w", err)
 	}
@@ -135,9 +139,32 @@ func (c *Client) Update(ctx context.Context, id uint64, peerURLs []string) error
 
 // Remove implements cluster.Members. A member that is gone is fine.
 func (c *Client) Remove(ctx context.Context, id uint64) error {
-	_, err := c.client.MemberRemove(ctx, id)
-	if errors.Is(err, rpctypes.ErrMemberNotFound) {
-		return nil
+	return settled(ctx, func() error {
+		_, err := c.client.MemberRemove(ctx, id)
+		if errors.Is(err, rpctypes.ErrMemberNotFound) {
+			return nil
+		}
+		return err
+	})
+}
+
+// settled asks again while etcd refuses a change for a reason that passes: the
+// members must have been connected for five seconds, and an id is made of the
+// peer URLs and the second, so that a removed one comes back within a second.
+func settled(ctx context.Context, change func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for {
+		err := change()
+		if !errors.Is(err, rpctypes.ErrUnhealthy) && !errors.Is(err, rpctypes.ErrMemberNotFound) {
+			return err
+		}
+		timer := time.NewTimer(250 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
 	}
-	return err
 }

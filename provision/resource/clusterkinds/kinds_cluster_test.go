@@ -173,7 +173,7 @@ func TestEtcdMemberWithLostDataIsReplaced(t *testing.T) {
 
 	want.Replaces = etcdmember.ID(have.Member.ID)
 	require.NotEmpty(t, etcdmember.Kind{}.Diff("e2", want, have))
-	for range 2 {
+	for range 2 { // the second run finds the new id
 		require.NoError(t, etcdmember.Kind{}.Apply(ctx, env, "e2", want))
 	}
 	now, err := etcdmember.Kind{}.Observe(ctx, env, "e2", want)

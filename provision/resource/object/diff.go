@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"provision/provision/resource"
 )
@@ -49,31 +50,47 @@ func compare(path string, want, have any) []resource.Change {
 	}
 }
 
-// compareList pairs entries by name where they have one: others may have added
-// entries to such a list. All other lists are compared as wholes, in order.
+// compareList pairs entries by name in the lists that Kubernetes merges by name:
+// others may have added entries there. All other lists are compared as wholes,
+// in order: a subject that somebody added to a binding is drift.
 func compareList(path string, want []any, have any) []resource.Change {
 	live, _ := have.([]any)
-	byName := map[any]any{}
-	for _, entry := range live {
-		if name, ok := asMap(entry)["name"]; ok {
-			byName[name] = entry
-		}
+	if mergedByName(path) {
+		return compareNamed(path, want, live)
 	}
-	named := len(byName) == len(live)
-	if !named && len(want) != len(live) || len(want) > len(live) {
+	if len(want) != len(live) {
 		return differ(path, want, have)
 	}
 	var changes []resource.Change
 	for i, entry := range want {
-		name, has := asMap(entry)["name"]
-		switch {
-		case named && has:
-			changes = append(changes, compare(fmt.Sprintf("%s[%v]", path, name), entry, byName[name])...)
-		case len(want) != len(live):
-			return differ(path, want, have)
-		default:
-			changes = append(changes, compare(fmt.Sprintf("%s[%d]", path, i), entry, live[i])...)
+		changes = append(changes, compare(fmt.Sprintf("%s[%d]", path, i), entry, live[i])...)
+	}
+	return changes
+}
+
+func mergedByName(path string) bool {
+	field := path[strings.LastIndexByte(path, '.')+1:]
+	return slices.Contains([]string{"containers", "initContainers", "env", "volumes", "ports", "imagePullSecrets"}, field)
+}
+
+func compareNamed(path string, want, live []any) []resource.Change {
+	byName := map[string]any{}
+	for _, entry := range live {
+		if name, ok := asMap(entry)["name"].(string); ok {
+			byName[name] = entry
 		}
+	}
+	var changes []resource.Change
+	for i, entry := range want {
+		if name, ok := asMap(entry)["name"].(string); ok {
+			changes = append(changes, compare(fmt.Sprintf("%s[%s]", path, name), entry, byName[name])...)
+			continue
+		}
+		var same any
+		if i < len(live) {
+			same = live[i]
+		}
+		changes = append(changes, compare(fmt.Sprintf("%s[%d]", path, i), entry, same)...)
 	}
 	return changes
 }

@@ -68,6 +68,21 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		if err := env.Releases.Upgrade(ctx, chart); err != nil {
 			return fmt.Errorf("upgrading release %s: %w", name, err)
 		}
+	default:
+		return nil
+	}
+	return k.recorded(ctx, env, name, want)
+}
+
+// recorded makes sure that Helm wrote down its success: it only logs when that
+// very last write fails.
+func (k Kind) recorded(ctx context.Context, env *cluster.Env, name string, want Spec) error {
+	have, err := k.Observe(ctx, env, name, want)
+	if err != nil {
+		return err
+	}
+	if changes := k.Diff(name, want, have); len(changes) > 0 {
+		return fmt.Errorf("cannot record that release %s is deployed: its status is %s; apply again", name, have.status())
 	}
 	return nil
 }

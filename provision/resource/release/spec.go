@@ -88,3 +88,10 @@ func brief(digest string) string {
 	}
 	return digest
 }
+
+func (s State) status() string {
+	if s.Last == nil {
+		return "absent"
+	}
+	return s.Last.Status
+}

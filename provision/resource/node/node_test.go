@@ -1,0 +1,112 @@
+package node
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/cluster"
+	"provision/provision/resource"
+)
+
+func TestCheck(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spec Spec
+		want string // part of the error; "" for none
+	}{
+		"empty":        {Spec{}, ""},
+		"full":         {Spec{Taints: []Taint{{Key: "a", Effect: "NoSchedule"}, {Key: "a", Effect: "NoExecute"}}, PodCIDRs: []string{"10.0.0.0/24", "fd00::/64"}}, ""},
+		"effect":       {Spec{Taints: []Taint{{Key: "a", Effect: "Never"}}}, `"Never"`},
+		"no key":       {Spec{Taints: []Taint{{Effect: "NoSchedule"}}}, "taint"},
+		"twice":        {Spec{Taints: []Taint{{Key: "a", Effect: "NoSchedule"}, {Key: "a", Value: "1", Effect: "NoSchedule"}}}, "twice"},
+		"host bits":    {Spec{PodCIDRs: []string{"10.0.0.1/24"}}, "write 10.0.0.0/24"},
+		"no range":     {Spec{PodCIDRs: []string{"ten"}}, "pod range"},
+		"three ranges": {Spec{PodCIDRs: []string{"10.0.0.0/24", "10.0.1.0/24", "fd00::/64"}}, "at most two"},
+		"reserved":     {Spec{Annotations: map[string]string{OwnedAnnotation: "x"}}, "provision itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := Kind{}.Check("n1", tc.spec)
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+	assert.Error(t, Kind{}.Check("", Spec{}))
+	assert.Error(t, Kind{}.Check("a/b", Spec{}))
+}
+
+func TestDiff(t *testing.T) {
+	want := Spec{Labels: map[string]string{"a": "1", "empty": ""}, Taints: []Taint{{Key: "t", Effect: "NoSchedule"}}, PodCIDRs: []string{"10.0.0.0/24"}}
+	asWanted := State{
+		Exists: true, Labels: map[string]string{"a": "1", "empty": "", "theirs": "x"}, PodCIDRs: want.PodCIDRs,
+		Taints: []Taint{{Key: "node.kubernetes.io/not-ready", Effect: "NoSchedule"}, {Key: "t", Effect: "NoSchedule"}}, Owned: want.owned(),
+	}
+	with := func(change func(*State)) State {
+		state := asWanted
+		change(&state)
+		return state
+	}
+	for name, tc := range map[string]struct {
+		have State
+		want []resource.Change
+	}{
+		"as wanted": {asWanted, nil},
+		"label differs": {with(func(s *State) { s.Labels = map[string]string{"a": "2", "empty": ""} }),
+			[]resource.Change{{Field: "labels.a", Old: "2", New: "1"}}},
+		"empty label missing": {with(func(s *State) { s.Labels = map[string]string{"a": "1"} }),
+			[]resource.Change{{Field: "labels.empty", New: `""`}}},
+		"taint missing": {with(func(s *State) { s.Taints = nil }),
+			[]resource.Change{{Field: "taints.t:NoSchedule", New: `""`}}},
+		"dropped label": {with(func(s *State) { s.Owned.Labels = []string{"a", "empty", "theirs"} }),
+			[]resource.Change{{Field: "labels.theirs", Old: "x"}}},
+		"owned label that is gone already": {with(func(s *State) { s.Owned.Labels = []string{"a", "b", "empty"} }),
+			[]resource.Change{{Field: "owned", Old: "a,b,empty,t:NoSchedule", New: "a,empty,t:NoSchedule"}}},
+		"made by its kubelet": {with(func(s *State) { s.Owned = Owned{} }),
+			[]resource.Change{{Field: "owned", New: "a,empty,t:NoSchedule"}}},
+		"other pod range": {with(func(s *State) { s.PodCIDRs = []string{"10.0.9.0/24"} }),
+			[]resource.Change{{Field: "pod_cidrs", Old: "10.0.9.0/24", New: "10.0.0.0/24"}}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, tc.want, Kind{}.Diff("n1", want, tc.have)) })
+	}
+	absent := Kind{}.Diff("n1", want, State{})
+	assert.True(t, absent[0].Create)
+	assert.Len(t, absent, 5)
+}
+
+func TestMergeTaintsLeavesThoseOfOthers(t *testing.T) {
+	have := []Taint{{Key: "theirs", Effect: "NoExecute"}, {Key: "old", Effect: "NoSchedule"}, {Key: "a", Value: "1", Effect: "NoSchedule"}}
+	merged := mergeTaints([]Taint{{Key: "a", Value: "2", Effect: "NoSchedule"}}, have, []string{"a:NoSchedule", "old:NoSchedule"})
+	assert.Equal(t, []Taint{{Key: "theirs", Effect: "NoExecute"}, {Key: "a", Value: "2", Effect: "NoSchedule"}}, merged)
+}
+
+func TestReadIgnoresABrokenRecord(t *testing.T) {
+	state, err := read("n1", cluster.Object{"metadata": map[string]any{"annotations": map[string]any{OwnedAnnotation: "{nonsense"}}})
+	require.NoError(t, err)
+	assert.True(t, state.Exists)
+	assert.Empty(t, state.Owned)
+}
+
+func TestStateSurvivesJSONWithoutItsVersion(t *testing.T) {
+	raw, err := json.Marshal(State{Exists: true, ResourceVersion: "12"})
+	require.NoError(t, err)
+	assert.NotContains(t, string(raw), "12", "heartbeats must not make a saved plan stale")
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"annotations":{"provision/owned":"{}"}},"spec":{"taints":[{"key":"a"}]}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var object cluster.Object
+		if json.Unmarshal(raw, &object) != nil {
+			return
+		}
+		state, err := read("n1", object)
+		if err == nil && object != nil {
+			Kind{}.Diff("n1", Spec{Labels: map[string]string{"a": "1"}}, state)
+			patch(Spec{}, state)
+		}
+	})
+}
