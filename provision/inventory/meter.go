@@ -26,6 +26,7 @@ const (
 type meter struct {
 	left     atomic.Int64
 	reported atomic.Bool
+	top      hcl.Range // of the attribute being wrapped
 }
 
 func newMeter() *meter {
@@ -40,6 +41,7 @@ type metered struct {
 	hclsyntax.Expression
 	meter     *meter
 	variables []hcl.Traversal
+	top       hcl.Range // the whole attribute, to name what is too much
 }
 
 // Variables returns those of the expression as it was before wrapping: the
@@ -52,7 +54,7 @@ func (e *metered) UnwrapExpression() hcl.Expression { return e.Expression }
 // Value evaluates and pays.
 func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	if e.meter.left.Load() <= 0 {
-		return cty.DynamicVal, e.meter.exhausted(e.Range())
+		return cty.DynamicVal, e.meter.exhausted(e.top)
 	}
 	v, diags := e.Expression.Value(ctx)
 	cost, huge := weigh(v)
@@ -63,7 +65,7 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		})
 	}
 	if e.meter.left.Add(-cost-stepWork) <= 0 {
-		return cty.DynamicVal, append(diags, e.meter.exhausted(e.Range())...)
+		return cty.DynamicVal, append(diags, e.meter.exhausted(e.top)...)
 	}
 	return v, diags
 }
@@ -127,7 +129,8 @@ func (m *meter) wrap(e hclsyntax.Expression) hclsyntax.Expression {
 		return nil
 	}
 	vars := hclsyntax.Variables(e)
-	return &metered{Expression: m.inner(e), meter: m, variables: vars}
+	m.top = e.Range()
+	return &metered{Expression: m.inner(e), meter: m, variables: vars, top: m.top}
 }
 
 // inner wraps the parts of an expression, and itself where it has parts.
@@ -170,7 +173,7 @@ func (m *meter) inner(e hclsyntax.Expression) hclsyntax.Expression {
 		e.CollExpr, e.KeyExpr = m.inner(e.CollExpr), m.inner(e.KeyExpr)
 		e.ValExpr, e.CondExpr = m.inner(e.ValExpr), m.inner(e.CondExpr)
 	}
-	return &metered{Expression: e, meter: m}
+	return &metered{Expression: e, meter: m, top: m.top}
 }
 
 func (m *meter) all(list []hclsyntax.Expression) {
