@@ -114,7 +114,7 @@ func (o *Operator) dialVia(ctx context.Context, _, address string) (net.Conn, er
 }
 
 func (o *Operator) newKube(ctx context.Context, group string, life time.Duration) (*kube.Client, error) {
-	credentials, err := o.issue(ctx, "cluster", o.Holder, group, life)
+	credentials, err := o.issue(ctx, component.CACluster, o.Holder, group, life)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +134,18 @@ func (a *access) Kube(ctx context.Context) (*kube.Client, error) {
 		a.kube = client
 	}
 	return a.kube, nil
+}
+
+// Etcd is the client of etcd.
+func (a *access) Etcd(ctx context.Context) (*etcd.Client, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.members(ctx)
+}
+
+// issueAdmin makes the operator's credentials for the API.
+func (o *Operator) issueAdmin(ctx context.Context) (Credentials, error) {
+	return o.issue(ctx, component.CACluster, o.Holder, controlplane.AdminGroup, operatorLife)
 }
 
 // Env is what cluster-scoped kinds act on.
@@ -160,7 +172,7 @@ func (a *access) members(ctx context.Context) (*etcd.Client, error) {
 	if a.etcd != nil {
 		return a.etcd, nil
 	}
-	credentials, err := a.o.issue(ctx, "etcd", "provision-operator", "", operatorLife)
+	credentials, err := a.o.issue(ctx, component.CAEtcd, "provision-operator", "", operatorLife)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,6 @@ import (
 	"provision/provision/desired"
 	"provision/provision/event"
 	"provision/provision/facts"
-	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/osfacts"
 	"provision/provision/plan"
@@ -37,22 +36,9 @@ type survey struct {
 // has every host compare.
 func (o *Operator) look(ctx context.Context) (*survey, error) {
 	o.emit(event.Event{Type: event.PhaseStarted, Text: fmt.Sprintf("Connecting to %d hosts", len(o.Inventory.Hosts))})
-	f := o.dial(ctx)
-	if err := ctx.Err(); err != nil {
+	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}
-	if len(f.members) == 0 {
-		return nil, o.nobody()
-	}
-	owned := map[string]facts.Owned{}
-	for name, m := range f.members {
-		owned[name] = m.facts.Owned
-	}
-	decision, err := identity.Decide(o.Inventory, owned)
-	if err != nil {
-		return nil, err
-	}
-	o.decision = decision
 	s := &survey{}
 	if err := o.supported(s); err != nil {
 		return nil, err

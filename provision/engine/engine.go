@@ -40,8 +40,8 @@ type Failure struct {
 
 // Skip is a step that was not started, and why.
 type Skip struct {
-	Address resource.Address
-	Cause   string
+	Address resource.Address `json:"address"`
+	Cause   string           `json:"cause"`
 }
 
 // Err is nil when every step was done.

@@ -154,3 +154,11 @@ func (l *live) Close() {
 		l.erase()
 	})
 }
+
+// Pause clears the block, for who wants to write or ask something.
+func (l *live) Pause() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+	l.dirty = false
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"provision/provision/inventory"
+	"provision/provision/remote"
+	"provision/provision/report"
+)
+
+func hostkeysVerb(g *global) *cobra.Command {
+	return group("hostkeys", "Show and accept the hosts' SSH keys", scanVerb(g), acceptVerb(g))
+}
+
+// scanned is what one host showed.
+type scanned struct {
+	Host    string           `json:"host"`
+	Address string           `json:"address"`
+	Keys    []remote.HostKey `json:"keys,omitempty"`
+	Error   string           `json:"error,omitempty"`
+}
+
+func scanVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "scan [INVENTORY]",
+		Short: "Show the SSH host keys that the hosts have now",
+		Long: `Asks every host for its SSH host keys and shows their fingerprints, and the
+line to pin one in the inventory (host_key = "…"). Nothing is accepted: compare
+the fingerprints with what the hosts' consoles show (ssh-keygen -lf
+/etc/ssh/ssh_host_ed25519_key.pub).`,
+		Args: inventoryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			settings, err := g.settings(inv)
+			if err != nil {
+				return err
+			}
+			results := g.scan(cmd.Context(), settings, inv.Hosts)
+			if g.json {
+				return report.JSON(g.out, results)
+			}
+			failed := false
+			for _, r := range results {
+				fmt.Fprintf(g.out, "%s (%s)\n", r.Host, r.Address)
+				for _, k := range r.Keys {
+					fmt.Fprintf(g.out, "  %-20s %s\n    host_key = %q\n", k.Type, k.Fingerprint, k.Pin)
+				}
+				if r.Error != "" {
+					failed = true
+					fmt.Fprintf(g.out, "  %s\n", r.Error)
+				}
+			}
+			if failed {
+				return exit(exitError)
+			}
+			return nil
+		},
+	}
+}
+
+func (g *global) scan(ctx context.Context, settings remote.Settings, hosts []inventory.Host) []scanned {
+	results := make([]scanned, len(hosts))
+	var all sync.WaitGroup
+	for i, h := range hosts {
+		all.Go(func() {
+			address, keys, err := remote.Scan(ctx, settings, h)
+			results[i] = scanned{Host: h.Name, Address: address, Keys: keys}
+			if err != nil {
+				results[i].Error = err.Error()
+			}
+		})
+	}
+	all.Wait()
+	return results
+}
+
+func acceptVerb(g *global) *cobra.Command {
+	var replaced, yes bool
+	var file string
+	cmd := &cobra.Command{
+		Use:   "accept HOST...",
+		Short: "Write hosts' SSH keys to known_hosts",
+		Long: `Shows the key that each named host has now and, when you agree, writes it to
+known_hosts. A key that differs from a known one is taken only with --replaced:
+use it for a machine that was reinstalled or replaced, and for nothing else.`,
+		Example: "  provision hostkeys accept m1 m2 m3 -i dc1.hcl\n  provision hostkeys accept node-07 --replaced",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), nil)
+			if err != nil {
+				return err
+			}
+			for _, name := range args {
+				if err := g.accept(cmd.Context(), inv, name, file, replaced, yes); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&replaced, "replaced", false, "the machine was replaced: its known key is dropped")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask; the fingerprints were compared already")
+	cmd.Flags().StringVar(&file, "known-hosts", "", "write to `FILE` (default: the inventory's first known_hosts file, else ~/.ssh/known_hosts)")
+	return cmd
+}
+
+func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, file string, replaced, yes bool) error {
+	h, ok := inv.Host(name)
+	if !ok {
+		return fmt.Errorf("cannot accept a key of %q: the inventory has no such host", name)
+	}
+	settings, err := g.settings(inv)
+	if err != nil {
+		return err
+	}
+	address, keys, err := remote.Scan(ctx, settings, h)
+	if err != nil {
+		return err
+	}
+	if file == "" {
+		if file, err = remote.KnownHosts(settings, h); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, keys[0].Type, keys[0].Fingerprint)
+	if !yes {
+		agreed, err := g.ask1("Is this its key? Type yes: ")
+		if err != nil || !agreed {
+			return err
+		}
+	}
+	if err := remote.Accept(file, address, keys[0], replaced); err != nil {
+		return err
+	}
+	fmt.Fprintf(g.out, "Written to %s.\n", file)
+	return nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/event"
+	"provision/provision/kube"
+)
+
+// apiName is in the certificate of every API server; a tunnel's address is not.
+const apiName = "kubernetes.default.svc"
+
+func kubeconfigVerb(g *global) *cobra.Command {
+	var out string
+	var tunnel bool
+	cmd := &cobra.Command{
+		Use:   "kubeconfig [INVENTORY]",
+		Short: "Write a kubeconfig that is good for an hour",
+		Long: `Makes a key in memory, has its certificate signed on a master for one hour in a
+group that is bound to cluster-admin, and writes a kubeconfig (mode 0600) to
+--out, or to standard output.
+
+With --tunnel it stays in the foreground and serves the API on loopback,
+through SSH: no port of the cluster need be reachable from here.`,
+		Example: `  provision kubeconfig --out dc1.kubeconfig
+  provision --lab kubeconfig --tunnel --out lab.kubeconfig inventories/lab.hcl &
+  kubectl --kubeconfig lab.kubeconfig get nodes`,
+		Args: inventoryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			o, err := g.operate(inv, event.Discard)
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			access, err := o.Access(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if tunnel {
+				return g.serveTunnel(cmd.Context(), inv.Cluster.Name, access, out)
+			}
+			return g.writeKubeconfig(inv.Cluster.Name, "https://"+access.Server, "", access, out)
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write to `FILE` instead of standard output")
+	cmd.Flags().BoolVar(&tunnel, "tunnel", false, "serve the API on loopback through SSH until interrupted")
+	return cmd
+}
+
+func (g *global) writeKubeconfig(cluster, server, name string, access *provision.Access, out string) error {
+	c := access.Credentials
+	content, err := kube.Kubeconfig(cluster, server, name, c.CA, c.Cert, c.Key)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		_, err := g.out.Write(content)
+		return err
+	}
+	// The mode of a file that is there already would stay: start afresh.
+	if err := os.Remove(out); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("writing kubeconfig: %w", err)
+	}
+	if err := os.WriteFile(out, content, 0o600); err != nil {
+		return fmt.Errorf("writing kubeconfig: %w", err)
+	}
+	fmt.Fprintf(g.err, "Written to %s, good for an hour.\n", out)
+	return nil
+}
+
+// serveTunnel carries connections until the context ends.
+func (g *global) serveTunnel(ctx context.Context, cluster string, access *provision.Access, out string) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("opening the tunnel: %w", err)
+	}
+	defer listener.Close()
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stop()
+	if err := g.writeKubeconfig(cluster, "https://"+listener.Addr().String(), apiName, access, out); err != nil {
+		return err
+	}
+	fmt.Fprintf(g.err, "Serving the API on %s until interrupted.\n", listener.Addr())
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("serving the tunnel: %w", err)
+		}
+		all.Go(func() { carry(ctx, conn, access) })
+	}
+}
+
+func carry(ctx context.Context, near net.Conn, access *provision.Access) {
+	defer near.Close()
+	far, err := access.Dial(ctx)
+	if err != nil {
+		return // the client sees a closed connection and tries again
+	}
+	defer far.Close()
+	stop := context.AfterFunc(ctx, func() { near.Close(); far.Close() })
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(far, near) // ends with either side
+		closeWrite(far)
+		close(done)
+	}()
+	_, _ = io.Copy(near, far)
+	closeWrite(near)
+	<-done
+}
+
+func closeWrite(conn net.Conn) {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+		return
+	}
+	conn.Close()
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision/lab"
+	"provision/provision/report"
+)
+
+func labVerb(g *global) *cobra.Command {
+	return group("lab", "Boot an inventory's hosts on this machine, to rehearse",
+		labUpVerb(g), labDownVerb(g), labListVerb(g), labSSHVerb(g), labHintsVerb(g))
+}
+
+func labUpVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "up [INVENTORY]",
+		Short: "Boot the inventory's hosts as test hosts",
+		Long: `Boots the hosts of the inventory, with their names and addresses, on this
+machine: real systemd, real OpenSSH, in a network namespace of their own with no
+route out. Needs root. Verbs act on them only with --lab.`,
+		Example: "  provision lab up inventories/lab.hcl\n  provision --lab=second lab up inventories/lab.hcl",
+		Args:    inventoryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			started := time.Now()
+			say := func(line string) {
+				if !g.json {
+					fmt.Fprintf(g.out, "%6.1fs  %s\n", time.Since(started).Seconds(), line)
+				}
+			}
+			if err := lab.Prepare(cmd.Context(), say); err != nil {
+				return err
+			}
+			name := ""
+			if g.lab != labOfCluster {
+				name = g.lab
+			}
+			up, err := lab.Up(cmd.Context(), lab.Options{Inventory: inv, Name: name, Progress: say})
+			if err != nil {
+				return err
+			}
+			if g.json {
+				return report.JSON(g.out, up.Hosts())
+			}
+			say(fmt.Sprintf("Lab %q is up: %d hosts.", up.Name(), len(up.Hosts())))
+			return nil
+		},
+	}
+}
+
+func labDownVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:     "down [NAME | INVENTORY]",
+		Short:   "Remove a lab and everything of it, also after a killed up",
+		Example: "  provision lab down lab\n  provision lab down inventories/lab.hcl",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := g.whichLab(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return lab.Down(cmd.Context(), name)
+		},
+	}
+}
+
+// whichLab takes a lab's name, or the inventory whose cluster it is named for.
+func (g *global) whichLab(ctx context.Context, args []string) (string, error) {
+	if len(args) == 1 {
+		if _, err := os.Stat(args[0]); errors.Is(err, os.ErrNotExist) {
+			return args[0], nil
+		}
+	}
+	if g.lab != "" && g.lab != labOfCluster {
+		return g.lab, nil
+	}
+	inv, err := g.load(ctx, args)
+	if err != nil {
+		return "", err
+	}
+	return inv.Cluster.Name, nil
+}
+
+func labListVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the labs of this machine and their hosts", Args: cobra.NoArgs,
+		RunE: func(_ *cobra.Command, _ []string) error {
+			names, err := lab.List()
+			if err != nil {
+				return err
+			}
+			labs := map[string][]lab.Host{}
+			for _, name := range names {
+				opened, err := lab.Open(name)
+				if err != nil {
+					labs[name] = nil // half made: down removes it
+					continue
+				}
+				labs[name] = opened.Hosts()
+			}
+			if g.json {
+				return report.JSON(g.out, labs)
+			}
+			w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "LAB\tHOST\tADDRESS\tON")
+			for _, name := range names {
+				if len(labs[name]) == 0 {
+					fmt.Fprintf(w, "%s\t(half made: remove it with provision lab down %s)\n", name, name)
+				}
+				for _, h := range labs[name] {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%v\n", name, h.Name, h.Address, h.On)
+				}
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func labSSHVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:     "ssh HOST [-- COMMAND...]",
+		Short:   "Open a shell on a lab host, or run a command there",
+		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := g.onlyLab(args[0])
+			if err != nil {
+				return err
+			}
+			opened, err := lab.Open(name)
+			if err != nil {
+				return err
+			}
+			argv, err := opened.SSHCommand(args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			shell := exec.CommandContext(cmd.Context(), argv[0], argv[1:]...)
+			shell.Stdin, shell.Stdout, shell.Stderr = g.in, g.out, g.err
+			err = shell.Run()
+			var failed *exec.ExitError
+			if errors.As(err, &failed) {
+				return exit(failed.ExitCode())
+			}
+			return err
+		},
+	}
+}
+
+// onlyLab is the lab named by --lab, or the only one that has the host.
+func (g *global) onlyLab(host string) (string, error) {
+	if g.lab != "" && g.lab != labOfCluster {
+		return g.lab, nil
+	}
+	names, err := lab.List()
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, name := range names {
+		opened, err := lab.Open(name)
+		if err != nil {
+			continue
+		}
+		for _, h := range opened.Hosts() {
+			if h.Name == host {
+				found = append(found, name)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("no lab has a host %q; see: provision lab list", host)
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("several labs have a host %q; name one with --lab=NAME: %v", host, found)
+}
+
+func labHintsVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "hints [INVENTORY]", Short: "Print what can be done with a lab next", Args: inventoryArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			file, name := "INVENTORY", inv.Cluster.Name
+			if len(args) > 0 {
+				file = args[0]
+			}
+			fmt.Fprintf(g.out, `
+Look at it:
+  bin/provision --lab status %[1]s
+  bin/provision --lab kubeconfig --tunnel --out lab.kubeconfig %[1]s &   # then: kubectl --kubeconfig lab.kubeconfig get nodes
+  bin/provision lab ssh %[2]s
+Change the inventory and see what would happen:
+  bin/provision --lab plan %[1]s
+Tear it down:
+  bin/provision lab down %[3]s
+`, file, inv.Hosts[0].Name, name)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/event"
+	"provision/provision/plan"
+	"provision/provision/report"
+)
+
+func planVerb(g *global) *cobra.Command {
+	var out string
+	var detailed, untested bool
+	var targets []string
+	cmd := &cobra.Command{
+		Use:   "plan [INVENTORY]",
+		Short: "Show what apply would change, host by host",
+		Long: `Connects to all hosts, compares them with the inventory and shows exactly what
+apply would do. Nothing is changed on any host.
+
+A plan saved with --out is applied with "provision apply FILE"; it is refused
+if the hosts or the inventory have moved on meanwhile.`,
+		Example: `  provision plan
+  provision plan --out tonight.plan inventories/dc1.hcl
+  provision plan --detailed-exitcode || mail -s "dc1 drifted" ops`,
+		Args: inventoryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			progress := g.progress(g.err)
+			o, err := g.operate(inv, quiet(progress.Event), func(o *provision.Options) {
+				o.AllowUntestedOS, o.Targets = untested, targets
+			})
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			p, err := o.Plan(cmd.Context())
+			progress.Close()
+			if err != nil {
+				return err
+			}
+			if err := g.showPlan(p); err != nil {
+				return err
+			}
+			if out != "" {
+				if err := savePlan(out, p); err != nil {
+					return err
+				}
+			}
+			return planExit(p, detailed)
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "save the plan to `FILE`")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when the plan has changes")
+	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	cmd.Flags().StringArrayVar(&targets, "target", nil, "only this `ADDRESS` (HOST or HOST/KIND[\"NAME\"]) and what it requires")
+	return cmd
+}
+
+// planExit is 1 when hosts took no part, whatever else is true.
+func planExit(p *plan.Plan, detailed bool) error {
+	switch {
+	case p.Incomplete():
+		return exit(exitError)
+	case detailed && !p.Empty():
+		return exit(exitChanges)
+	}
+	return nil
+}
+
+func (g *global) showPlan(p *plan.Plan) error {
+	if g.json {
+		return report.JSON(g.out, struct {
+			*plan.Plan
+			Hash  string `json:"hash"`
+			Empty bool   `json:"empty"`
+		}{p, p.Hash(), p.Empty()})
+	}
+	report.Plan(g.out, p, report.Style{Color: g.color(), Verbose: g.verbose})
+	return nil
+}
+
+// savePlan writes the plan so that a half-written one is never seen.
+func savePlan(path string, p *plan.Plan) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
+	if err != nil {
+		return fmt.Errorf("saving the plan: %w", err)
+	}
+	defer os.Remove(file.Name())
+	if err := report.JSON(file, p); err != nil {
+		return fmt.Errorf("saving the plan: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("saving the plan: %w", err)
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return fmt.Errorf("saving the plan: %w", err)
+	}
+	return nil
+}
+
+// progress is the view that fits the outputs.
+func (g *global) progress(w interface{ Write([]byte) (int, error) }) report.Progress {
+	switch {
+	case g.json:
+		return report.JSONLines(w)
+	case g.terminal:
+		return report.Live(w, time.Now(), g.width)
+	}
+	return report.Plain(w, time.Now())
+}
+
+// quiet drops phases and notes: a plan that takes a second needs no story.
+func quiet(sink event.Sink) event.Sink {
+	return func(e event.Event) {
+		if e.Type != event.HostFailed { // the plan itself shows them
+			sink(e)
+		}
+	}
+}

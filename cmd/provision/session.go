@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"provision/addons"
+	addonlist "provision/addons/catalogue"
+	"provision/provision"
+	"provision/provision/bundle/store"
+	"provision/provision/component/components"
+	"provision/provision/diag"
+	"provision/provision/event"
+	"provision/provision/inventory"
+	"provision/provision/lab"
+	"provision/provision/remote"
+	"provision/provision/resource/clusterkinds"
+)
+
+// load reads the inventory, tells what is wrong with it, and fails if anything
+// is.
+func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory, error) {
+	paths := g.inventory
+	if len(args) > 0 {
+		paths = append(append([]string(nil), paths...), args...)
+	}
+	vars, err := splitVars(g.vars)
+	if err != nil {
+		return nil, err
+	}
+	inv, problems := inventory.Load(ctx, inventory.Options{Paths: paths, Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	if !problems.HasErrors() && inv != nil {
+		_, found := addons.Decode(addonlist.All(), inv)
+		problems = append(problems, diag.FromHCL(found)...)
+	}
+	if len(problems) > 0 && !g.json {
+		if err := diag.Write(g.err, problems.Sorted(), diag.Style{Color: g.color(), Width: g.width}); err != nil {
+			return nil, err
+		}
+	}
+	if problems.HasErrors() {
+		if g.json {
+			return nil, problems.Err()
+		}
+		return nil, exit(exitError)
+	}
+	return inv, nil
+}
+
+func splitVars(list []string) (map[string]string, error) {
+	vars := map[string]string{}
+	for _, entry := range list {
+		name, value, ok := strings.Cut(entry, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("cannot read --var %q: write NAME=VALUE", entry)
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+// labName is the lab that the run is about, "" for the real hosts.
+func (g *global) labName(inv *inventory.Inventory) string {
+	if g.lab == labOfCluster {
+		return inv.Cluster.Name
+	}
+	return g.lab
+}
+
+// operate opens an operator over the inventory's hosts. Close it.
+func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func(*provision.Options)) (*provision.Operator, error) {
+	artifacts, err := openStore()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := g.settings(inv)
+	if err != nil {
+		return nil, err
+	}
+	connector, err := remote.Open(settings)
+	if err != nil {
+		return nil, err
+	}
+	options := provision.Options{
+		Inventory: inv, Store: artifacts, Connector: connector,
+		Components: components.All(), Addons: addonlist.All(), ClusterKinds: clusterkinds.All(),
+		Lab: g.labName(inv), Holder: holder(), Sink: sink, Now: time.Now,
+	}
+	for _, t := range tune {
+		t(&options)
+	}
+	return provision.New(options), nil
+}
+
+func openStore() (*storeView, error) {
+	opened, err := store.Open(store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &storeView{opened}, nil
+}
+
+// settings say how to reach the inventory's hosts, or those of the lab.
+func (g *global) settings(inv *inventory.Inventory) (remote.Settings, error) {
+	s := remote.Settings{Inventory: inv, Lookup: g.env, Ask: g.prompt()}
+	name := g.labName(inv)
+	if name == "" {
+		return s, nil
+	}
+	opened, err := lab.Open(name)
+	if err != nil {
+		return s, err
+	}
+	s.Lab = &remote.Lab{Name: name, Dial: opened.Dial, Key: opened.SSHFiles().Key, Hosts: map[string]remote.LabHost{}}
+	for _, h := range opened.Hosts() {
+		s.Lab.Hosts[h.Name] = remote.LabHost{Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
+	}
+	return s, nil
+}
+
+// holder names this operator to others.
+func holder() string {
+	name, machine := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		machine = h
+	}
+	return fmt.Sprintf("%s@%s (process %d)", name, machine, os.Getpid())
+}
+
+// prompt asks on the terminal without echo; nil when there is none.
+func (g *global) prompt() remote.Ask {
+	if !g.ask {
+		return nil
+	}
+	return func(_ context.Context, where, question string) (string, error) {
+		fmt.Fprintf(g.err, "%s: %s ", where, question)
+		answer, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(g.err)
+		if err != nil {
+			return "", fmt.Errorf("reading the answer: %w", err)
+		}
+		return string(answer), nil
+	}
+}
+
+// inventoryArgs lets a verb take the inventory as its only argument.
+func inventoryArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("one inventory is expected, not %d arguments; several files go with -i FILE -i FILE", len(args))
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"provision/addons"
+	addonlist "provision/addons/catalogue"
+	"provision/provision/diag"
+	"provision/provision/inventory"
+	"provision/provision/report"
+)
+
+func validateVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate [INVENTORY]",
+		Short: "Check the inventory and say everything that is wrong with it",
+		Long: `Reads the inventory and reports every problem at once, each with its place and
+what to do. No connection is opened.`,
+		Example: "  provision validate inventories/lab.hcl\n  provision validate --json -i dc1/",
+		Args:    inventoryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vars, err := splitVars(g.vars)
+			if err != nil {
+				return err
+			}
+			inv, problems := inventory.Load(cmd.Context(), inventory.Options{
+				Paths: append(append([]string(nil), g.inventory...), args...), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+			if !problems.HasErrors() && inv != nil {
+				_, found := addons.Decode(addonlist.All(), inv)
+				problems = append(problems, diag.FromHCL(found)...)
+			}
+			if err := g.showProblems(inv, problems.Sorted()); err != nil {
+				return err
+			}
+			if problems.HasErrors() {
+				return exit(exitError)
+			}
+			return nil
+		},
+	}
+}
+
+func (g *global) showProblems(inv *inventory.Inventory, problems diag.List) error {
+	if g.json {
+		return report.JSON(g.out, diag.NewReport(problems))
+	}
+	if err := diag.Write(g.err, problems, diag.Style{Color: g.color(), Width: g.width}); err != nil {
+		return err
+	}
+	if !problems.HasErrors() {
+		fmt.Fprintf(g.out, "The inventory is valid: cluster %q, %d hosts (%d etcd, %d master, %d node).\n",
+			inv.Cluster.Name, len(inv.Hosts), len(inv.With(inventory.RoleEtcd)),
+			len(inv.With(inventory.RoleMaster)), len(inv.With(inventory.RoleNode)))
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package remote
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"provision/provision"
+	"provision/provision/agent/client"
+	"provision/provision/internal/ssh"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+)
+
+// Options of a Connector.
+type Options struct {
+	Pool *ssh.Pool
+	// Target says how to reach a host.
+	Target func(host inventory.Host) (ssh.Target, error)
+	Agent  ssh.AgentBinary
+}
+
+// Connector starts agents over SSH, one connection per host.
+type Connector struct{ options Options }
+
+// New returns a Connector. Close closes its pool.
+func New(options Options) *Connector { return &Connector{options} }
+
+// Connect reaches a host and starts its agent.
+func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provision.SignFunc) (provision.Agent, error) {
+	target, err := c.options.Target(host)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := c.options.Pool.Connect(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	nonce, err := newNonce()
+	if err != nil {
+		return nil, err
+	}
+	// The agent outlives the call that starts it; Close ends it.
+	live, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, end)
+	process, err := ssh.StartAgent(live, conn, c.options.Agent, "serve", nonce)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	session, err := client.Start(ctx, processOf(process, host.Name), nonce, client.Options{
+		OnSign: func(ctx context.Context, request system.SignRequest) ([]byte, error) { return sign(ctx, request) },
+	})
+	if !stop() && err == nil {
+		_ = session.Close()
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return &agent{Session: session, conn: conn, binary: c.options.Agent, host: host.Name, end: end}, nil
+}
+
+// Close ends all connections.
+func (c *Connector) Close() error { return c.options.Pool.Close() }
+
+func newNonce() (string, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("making a nonce: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+func processOf(p *ssh.Process, host string) client.Process {
+	return client.Process{Stdin: p.Stdin, Stdout: p.Stdout, Wait: p.Wait, Host: host,
+		Kill: p.Kill}
+}
+
+// agent is a session over SSH.
+type agent struct {
+	*client.Session
+	conn   *ssh.Conn
+	binary ssh.AgentBinary
+	host   string
+	end    context.CancelFunc
+	once   sync.Once
+}
+
+func (a *agent) Close() error {
+	err := a.Session.Close()
+	a.once.Do(a.end)
+	return err
+}
+
+// SendBlobs starts a receiver on a channel of its own.
+func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived func(string), sent func(int64)) error {
+	process, err := ssh.StartAgent(ctx, a.conn, a.binary, "blobs")
+	if err != nil {
+		return err
+	}
+	list := make([]client.Blob, 0, len(blobs))
+	for _, b := range blobs {
+		list = append(list, client.Blob{SHA256: b.SHA256, Size: b.Size, Offset: b.Have, Open: b.Open,
+			Arrived: func() { arrived(b.SHA256) }})
+	}
+	return client.SendBlobs(ctx, processOf(process, a.host), list, func(_ string, bytes int64) { sent(bytes) })
+}
+
+var _ provision.Agent = (*agent)(nil)

@@ -1,0 +1,195 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sort"
+	"strconv"
+	"sync"
+
+	"provision/provision/component"
+	"provision/provision/etcd"
+	"provision/provision/facts"
+	"provision/provision/identity"
+	"provision/provision/inventory"
+	"provision/provision/kube"
+)
+
+// Status is a cluster at a glance.
+type Status struct {
+	Cluster string              `json:"cluster"`
+	UUID    string              `json:"uuid,omitempty"`
+	Target  string              `json:"target"`
+	Version string              `json:"version,omitempty"` // of the API server that answered
+	Hosts   []HostStatus        `json:"hosts"`
+	Etcd    []etcd.MemberStatus `json:"etcd,omitempty"`
+	// APIError and EtcdError say why they could not be asked.
+	APIError  string `json:"api_error,omitempty"`
+	EtcdError string `json:"etcd_error,omitempty"`
+}
+
+// HostStatus is one host.
+type HostStatus struct {
+	Name    string           `json:"name"`
+	Address netip.Addr       `json:"address"`
+	Roles   []inventory.Role `json:"roles"`
+	OS      string           `json:"os,omitempty"`
+	Kernel  string           `json:"kernel,omitempty"`
+	Node    *kube.NodeStatus `json:"node,omitempty"`
+	// PendingRestarts are units that still run with old inputs.
+	PendingRestarts []string `json:"pending_restarts,omitempty"`
+	Error           string   `json:"error,omitempty"` // the host did not answer
+}
+
+// Healthy reports whether everything that was asked is well.
+func (s *Status) Healthy() bool {
+	if s.APIError != "" || s.EtcdError != "" {
+		return false
+	}
+	for _, h := range s.Hosts {
+		if h.Error != "" || len(h.PendingRestarts) > 0 || h.Node != nil && !h.Node.Ready {
+			return false
+		}
+	}
+	for _, m := range s.Etcd {
+		if !m.Healthy {
+			return false
+		}
+	}
+	return true
+}
+
+// Status asks hosts, etcd and the API. Nothing is changed.
+func (o *Operator) Status(ctx context.Context) (*Status, error) {
+	if err := o.identify(ctx); err != nil {
+		return nil, err
+	}
+	s := &Status{Cluster: o.Inventory.Cluster.Name, Target: o.Target()}
+	nodes := map[string]kube.NodeStatus{}
+	if o.decision.Identity == nil {
+		s.APIError = "there is no cluster yet; make it with: provision apply"
+	} else {
+		s.UUID = o.decision.Identity.UUID
+		o.askCluster(ctx, s, nodes)
+	}
+	for _, h := range o.Inventory.Hosts {
+		s.Hosts = append(s.Hosts, o.hostStatus(h, nodes))
+	}
+	return s, nil
+}
+
+// identify connects and finds out which cluster the hosts belong to.
+func (o *Operator) identify(ctx context.Context) error {
+	f := o.dial(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(f.members) == 0 {
+		return o.nobody()
+	}
+	owned := map[string]facts.Owned{}
+	for name, m := range f.members {
+		owned[name] = m.facts.Owned
+	}
+	decision, err := identity.Decide(o.Inventory, owned)
+	if err != nil {
+		return err
+	}
+	o.decision = decision
+	return nil
+}
+
+func (o *Operator) askCluster(ctx context.Context, s *Status, nodes map[string]kube.NodeStatus) {
+	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	defer cancel()
+	var all sync.WaitGroup
+	all.Go(func() {
+		client, err := o.access.Kube(ctx)
+		if err == nil {
+			var known kube.Status
+			if known, err = client.Status(ctx); err == nil {
+				s.Version = known.Version
+				for _, n := range known.Nodes {
+					nodes[n.Name] = n
+				}
+			}
+		}
+		if err != nil {
+			s.APIError = err.Error()
+		}
+	})
+	all.Go(func() {
+		members, err := o.access.Etcd(ctx)
+		if err == nil {
+			s.Etcd, err = members.Status(ctx)
+		}
+		if err != nil {
+			s.EtcdError = err.Error()
+		}
+	})
+	all.Wait()
+}
+
+func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {
+	status := HostStatus{Name: h.Name, Address: h.Address, Roles: h.Roles}
+	if err := o.fleet.failed[h.Name]; err != nil {
+		status.Error = err.Error()
+	}
+	if m := o.fleet.members[h.Name]; m != nil {
+		status.OS, status.Kernel = m.facts.OS.Name, m.facts.Kernel
+		for unit := range m.facts.Owned.Restarts {
+			status.PendingRestarts = append(status.PendingRestarts, unit)
+		}
+		sort.Strings(status.PendingRestarts)
+	}
+	if n, ok := nodes[h.Name]; ok {
+		status.Node = &n
+	}
+	return status
+}
+
+// Access is how kubectl reaches the cluster for an hour.
+type Access struct {
+	Server      string // host:port of a master that answered
+	Credentials Credentials
+	// Dial reaches that master's API server through the agent's session.
+	Dial func(ctx context.Context) (net.Conn, error)
+}
+
+// Access makes credentials for the operator.
+func (o *Operator) Access(ctx context.Context) (*Access, error) {
+	if err := o.identify(ctx); err != nil {
+		return nil, err
+	}
+	if o.decision.Identity == nil {
+		return nil, fmt.Errorf("cannot give access to cluster %q: there is none yet; make it with: provision apply", o.Inventory.Cluster.Name)
+	}
+	credentials, err := o.issueAdmin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range o.Inventory.With(inventory.RoleMaster) {
+		if o.fleet.members[h.Name] == nil {
+			continue
+		}
+		server := net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort))
+		return &Access{Server: server, Credentials: credentials,
+			Dial: func(ctx context.Context) (net.Conn, error) { return o.dialAny(ctx) }}, nil
+	}
+	return nil, fmt.Errorf("cannot give access to cluster %q: no master answered", o.Inventory.Cluster.Name)
+}
+
+// dialAny reaches the first API server that takes a connection.
+func (o *Operator) dialAny(ctx context.Context) (net.Conn, error) {
+	var last error
+	for _, server := range o.masters() {
+		conn, err := o.dialVia(ctx, "tcp", server)
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+	}
+	return nil, fmt.Errorf("reaching an API server: %w", last)
+}
