@@ -76,7 +76,8 @@ func copyOf(identity facts.Identity) facts.Identity {
 	return identity
 }
 
-// create makes the private items asked for, and their public halves, pending.
+// create makes the private items asked for, and their public halves, pending,
+// and returns what was asked for.
 // What is there already under this UUID is kept: a second create is the first.
 func (s *session) create(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	identity, err := s.base(held, state, params)
@@ -84,7 +85,7 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 		return api.IdentityResult{}, err
 	}
 	for _, item := range params.Items {
-		if slices.Contains(identity.Holds, item) {
+		if slices.Contains(identity.Holds, item) || isPublic(item) {
 			continue
 		}
 		made, err := s.make(item, params, &identity)
@@ -101,7 +102,8 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 		return api.IdentityResult{}, err
 	}
 	s.sys.Point("identity created")
-	return api.IdentityResult{Identity: &identity}, nil
+	material, err := s.material(identity, params.Items, pendingDir, system.IdentityDir)
+	return api.IdentityResult{Identity: &identity, Material: material}, err
 }
 
 // put takes an identity, and items of it, from another host.

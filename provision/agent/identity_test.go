@@ -50,6 +50,10 @@ func TestBirthInTwoPhases(t *testing.T) {
 
 	again := act(t, h, s, "create", "u", allItems...)
 	assert.Equal(t, host.Owned.Pending, again.Identity, "a second create is the first")
+	asked := act(t, h, s, "create", "u", system.EtcdCA, system.EtcdKey, system.ServicePub)
+	assert.Equal(t, []byte(again.Identity.CAs["etcd"]), asked.Material[system.EtcdCA])
+	assert.Equal(t, again.Material[system.EtcdKey], asked.Material[system.EtcdKey])
+	assert.Equal(t, []byte(again.Identity.ServiceAccountKey), asked.Material[system.ServicePub])
 	act(t, h, s, "commit", "u")
 	host, err = s.Facts(t.Context())
 	require.NoError(t, err)

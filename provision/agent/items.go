@@ -39,6 +39,11 @@ func isPrivate(item string) bool {
 	return ca || item == system.ServiceKey || item == system.Encryption
 }
 
+// isPublic items come with the private ones that they belong to.
+func isPublic(item string) bool {
+	return item == system.ServicePub || slices.Contains(slices.Collect(maps.Values(caCerts())), item)
+}
+
 // publicItems are the files that the identity itself is enough for.
 func publicItems(identity facts.Identity) map[string][]byte {
 	items := map[string][]byte{}
@@ -204,16 +209,29 @@ func (s *session) export(params api.IdentityParams) (api.IdentityResult, error) 
 	if identity == nil || identity.UUID != params.UUID {
 		return api.IdentityResult{}, badRequest("the host holds no identity of cluster %s", params.UUID)
 	}
-	result := api.IdentityResult{Identity: identity, Material: map[string][]byte{}}
-	for _, item := range params.Items {
+	material, err := s.material(*identity, params.Items, dirs...)
+	return api.IdentityResult{Identity: identity, Material: material}, err
+}
+
+// material reads items of an identity, private ones from the first folder that
+// has them.
+func (s *session) material(identity facts.Identity, items []string, dirs ...string) (map[string][]byte, error) {
+	out, public := map[string][]byte{}, publicItems(identity)
+	for _, item := range items {
+		if content, ok := public[item]; ok {
+			out[item] = content
+			continue
+		}
 		if !slices.Contains(identity.Holds, item) {
-			return api.IdentityResult{}, badRequest("the host does not hold %s", item)
+			return nil, badRequest("the host does not hold %s", item)
 		}
-		if result.Material[item], err = s.readItem(item, dirs...); err != nil {
-			return api.IdentityResult{}, err
+		content, err := s.readItem(item, dirs...)
+		if err != nil {
+			return nil, err
 		}
+		out[item] = content
 	}
-	return result, nil
+	return out, nil
 }
 
 func (s *session) readItem(item string, dirs ...string) (content []byte, err error) {

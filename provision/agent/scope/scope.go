@@ -13,6 +13,9 @@ import (
 // systemd kills them.
 const stopTime = 10 * time.Second
 
+// enterTime bounds the whole.
+const enterTime = 3 * stopTime
+
 // pattern is the name of every session's scope.
 const pattern = "provision-*.scope"
 
@@ -25,8 +28,11 @@ type Scope struct{ pid int }
 func New(pid int) Scope { return Scope{pid: pid} }
 
 // Enter stops the scopes of older sessions, waits until they are empty, and
-// moves the process into one of its own. Without systemd it does nothing.
+// moves the process into one of its own. Without systemd it does nothing; where
+// a scope cannot be had, the session works without.
 func (s Scope) Enter(ctx context.Context, epoch uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, enterTime)
+	defer cancel()
 	conn, err := dbus.NewSystemdConnectionContext(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // no systemd: nothing could have been left in a scope
@@ -35,23 +41,18 @@ func (s Scope) Enter(ctx context.Context, epoch uint64) error {
 	if err := stopOlder(ctx, conn); err != nil {
 		return err
 	}
-	name := fmt.Sprintf("provision-%d.scope", epoch)
 	properties := []dbus.Property{
-		dbus.PropDescription("provision, apply " + fmt.Sprint(epoch)),
+		dbus.PropDescription(fmt.Sprintf("provision, epoch %d", epoch)),
 		dbus.PropPids(uint32(s.pid)), //nolint:gosec // process ids are positive
 		property("TimeoutStopUSec", uint64(stopTime/time.Microsecond)),
 		property("CollectMode", "inactive-or-failed"),
-		property("OOMPolicy", "continue"),
 	}
 	done := make(chan string, 1)
-	if _, err := conn.StartTransientUnitContext(ctx, name, "fail", properties, done); err != nil {
-		// OOMPolicy of scopes is newer than the oldest systemd that we meet.
-		// Where scopes cannot be had at all, the session still works.
-		if _, err = conn.StartTransientUnitContext(ctx, name, "fail", properties[:4], done); err != nil {
-			return nil //nolint:nilerr // see above
-		}
+	name := fmt.Sprintf("provision-%d.scope", epoch)
+	if _, err := conn.StartTransientUnitContext(ctx, name, "fail", properties, done); err == nil {
+		_ = await(ctx, done, "entering scope "+name)
 	}
-	return await(ctx, done, "entering scope "+name)
+	return nil
 }
 
 func stopOlder(ctx context.Context, conn *dbus.Conn) error {
