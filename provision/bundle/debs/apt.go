@@ -39,10 +39,17 @@ func New(ctx context.Context, dir, codename, arch string) (*Apt, error) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return nil, fmt.Errorf("cannot fetch OS packages: no apt-get here; run `provision bundle pull` on a Debian or Ubuntu machine and export, or give a mirror")
 	}
+	if s.keyring, err = s.findKeyring(ctx, dir, arch); err != nil {
+		return nil, err
+	}
+	a := newApt(ctx, dir, arch, s)
+	return a, a.configure(ctx)
+}
+
+func newApt(ctx context.Context, dir, arch string, s suite) *Apt {
 	// Which mirrors the operator uses is only a hint: on failure the defaults.
 	targets, _ := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)").Output()
-	a := &Apt{dir: dir, arch: arch, suite: s, sources: s.sources(arch, parseTargets(string(targets)))}
-	return a, a.configure(ctx)
+	return &Apt{dir: dir, arch: arch, suite: s, sources: s.sources(arch, parseTargets(string(targets)))}
 }
 
 // Origin is the repository, for records.

@@ -123,3 +123,19 @@ func TestAptStateIsItsOwn(t *testing.T) {
 	}
 	assert.Contains(t, conf, `APT::Architectures { "arm64"; };`)
 }
+
+func TestKeyringOfThisMachineIsPreferredAndAFetchedOneReused(t *testing.T) {
+	dir := t.TempDir()
+	here := filepath.Join(t.TempDir(), "here.gpg")
+	require.NoError(t, os.WriteFile(here, nil, 0o644))
+	got, err := suite{keyring: here, distribution: "debian"}.findKeyring(t.Context(), dir, "amd64")
+	require.NoError(t, err)
+	assert.Equal(t, here, got)
+
+	fetched := filepath.Join(dir, "keyring", "nowhere", "keys.gpg")
+	require.NoError(t, os.MkdirAll(filepath.Dir(fetched), 0o755))
+	require.NoError(t, os.WriteFile(fetched, nil, 0o644))
+	got, err = suite{keyring: "/nowhere/keys.gpg", distribution: "debian"}.findKeyring(t.Context(), dir, "amd64")
+	require.NoError(t, err)
+	assert.Equal(t, fetched, got)
+}
