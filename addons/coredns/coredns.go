@@ -7,7 +7,6 @@ import (
 	"net/netip"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/gohcl"
 
 	"provision/addons"
 	"provision/addons/release"
@@ -59,7 +58,7 @@ type block struct {
 // Decode implements addons.Addon.
 func (Addon) Decode(body hcl.Body, eval *hcl.EvalContext) (addons.Config, hcl.Diagnostics) {
 	var given block
-	diagnostics := gohcl.DecodeBody(body, eval, &given)
+	diagnostics := addons.DecodeBody(body, eval, &given)
 	config := Config{Enabled: true, Upstream: given.Upstream, CacheSeconds: 30}
 	if given.Enabled != nil {
 		config.Enabled = *given.Enabled
