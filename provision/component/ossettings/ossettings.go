@@ -10,6 +10,7 @@ import (
 	"provision/provision/osfacts"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
+	"provision/provision/resource/unit"
 	"provision/provision/resource/hosts"
 	"provision/provision/resource/swap"
 )
@@ -37,6 +38,7 @@ func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]re
 	s.Dir("/etc/systemd/journald.conf.d", 0o755)
 	s.Add(file.New(host.Name, "/etc/systemd/journald.conf.d/90-provision.conf", journal, 0o644).
 		Restarting("systemd-journald.service"))
+	s.Add(unit.Running(host.Name, "systemd-journald.service"))
 	var needed []resource.Address
 	for _, name := range packages(cluster.Inventory, osfacts.For(s.Facts.OS).Packages) {
 		needed = append(needed, s.Package(name, false))
