@@ -14,7 +14,7 @@ import (
 )
 
 // writeKey makes a private key file, encrypted when there is a passphrase.
-func writeKey(t *testing.T, dir, name, passphrase string) (string, gossh.Signer) {
+func writeKey(t testing.TB, dir, name, passphrase string) (string, gossh.Signer) {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
