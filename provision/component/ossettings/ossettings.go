@@ -10,10 +10,12 @@ import (
 	"provision/provision/osfacts"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
-	"provision/provision/resource/unit"
 	"provision/provision/resource/hosts"
 	"provision/provision/resource/swap"
+	"provision/provision/resource/unit"
 )
+
+const journald = "systemd-journald.service"
 
 const journal = `[Journal]
 Storage=persistent
@@ -36,9 +38,9 @@ func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]re
 	s := component.NewSet(cluster, host, o.Name())
 	s.Add(hosts.New(host.Name, "hosts", hostLines(cluster.Inventory, host)...))
 	s.Dir("/etc/systemd/journald.conf.d", 0o755)
-	s.Add(file.New(host.Name, "/etc/systemd/journald.conf.d/90-provision.conf", journal, 0o644).
-		Restarting("systemd-journald.service"))
-	s.Add(unit.Running(host.Name, "systemd-journald.service"))
+	capped := s.Add(file.New(host.Name, "/etc/systemd/journald.conf.d/90-provision.conf", journal, 0o644).
+		Restarting(journald))
+	s.Add(unit.Running(host.Name, journald).After(capped))
 	var needed []resource.Address
 	for _, name := range packages(cluster.Inventory, osfacts.For(s.Facts.OS).Packages) {
 		needed = append(needed, s.Package(name, false))
