@@ -1,0 +1,30 @@
+package identity
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/internal/system"
+	"provision/provision/internal/system/systemfake"
+)
+
+func TestBeforeTheIdentityIsThere(t *testing.T) {
+	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+	require.NoError(t, err)
+	want := Spec{Item: system.ClusterKey, Attr: system.Attr{Mode: 0o600}}
+	state, err := kind{}.Observe(t.Context(), host.System, "/pki/ca.key", want)
+	require.NoError(t, err)
+	changes := kind{}.Diff("/pki/ca.key", want, state)
+	require.Len(t, changes, 1)
+	assert.True(t, changes[0].Create)
+	assert.Contains(t, changes[0].New, "known after")
+	assert.ErrorContains(t, kind{}.Apply(t.Context(), host.System, "/pki/ca.key", want), "has no cluster.key")
+
+	require.NoError(t, host.CA.Create("cluster"))
+	state, err = kind{}.Observe(t.Context(), host.System, "/pki/ca.key", want)
+	require.NoError(t, err)
+	assert.Equal(t, "(secret)", kind{}.Diff("/pki/ca.key", want, state)[0].New)
+	assert.Error(t, kind{}.Check("/pki/ca.key", Spec{Item: "../../etc/shadow", Attr: want.Attr}))
+}
