@@ -40,7 +40,7 @@ func StartEtcd(t testing.TB, ca *CA, name, peerURL, initial string) *Etcd {
 	cert, key := ca.Issue(t, name, "").write(t, e.dir, "etcd")
 	authority := filepath.Join(e.dir, "ca.crt")
 	require.NoError(t, os.WriteFile(authority, ca.PEM, 0o600))
-	e.Process = start(t, "etcd", "--name", name, "--data-dir", filepath.Join(e.dir, "data"),
+	e.Process = Start(t, "etcd", "--name", name, "--data-dir", filepath.Join(e.dir, "data"),
 		"--listen-client-urls", e.ClientURL, "--advertise-client-urls", e.ClientURL,
 		"--listen-peer-urls", peerURL, "--initial-advertise-peer-urls", peerURL,
 		"--initial-cluster", initial, "--initial-cluster-state", state,
@@ -92,7 +92,7 @@ func StartAPI(t testing.TB) *API {
 		"--service-account-key-file", cert, "--service-account-signing-key-file", key,
 		"--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "Node,RBAC", "--anonymous-auth=false",
 	}
-	a.Process = start(t, "kube-apiserver", a.args...)
+	a.Process = Start(t, "kube-apiserver", a.args...)
 	return a
 }
 
@@ -100,7 +100,7 @@ func StartAPI(t testing.TB) *API {
 func (a *API) Restart(t testing.TB) {
 	t.Helper()
 	a.Kill()
-	a.Process = start(t, "kube-apiserver", a.args...)
+	a.Process = Start(t, "kube-apiserver", a.args...)
 }
 
 // Client is an administrator's client. Wrap may be nil.
@@ -122,4 +122,14 @@ func (a *API) ReadyClient(t testing.TB) *kube.Client {
 	defer cancel()
 	require.NoError(t, client.WaitReady(ctx))
 	return client
+}
+
+// Kubeconfig is an administrator's kubeconfig, in a file of the test.
+func (a *API) Kubeconfig(t testing.TB) string {
+	t.Helper()
+	raw, err := kube.Kubeconfig("test", "https://"+a.Server, "", a.CA.PEM, a.admin.Cert, a.admin.Key)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+	return path
 }

@@ -44,8 +44,8 @@ type Process struct {
 	once    sync.Once
 }
 
-// start runs a daemon that dies with the test binary, even a killed one.
-func start(t testing.TB, name string, args ...string) *Process {
+// Start runs a daemon that dies with the test binary, even a killed one.
+func Start(t testing.TB, name string, args ...string) *Process {
 	t.Helper()
 	p := &Process{command: exec.Command(binary(t, name), args...), output: &buffer{}, done: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = p.output, p.output
