@@ -21,9 +21,11 @@ func (l *Lab) Command(ctx context.Context, host string, argv ...string) (*exec.C
 	if err != nil {
 		return nil, fmt.Errorf("cannot run %s on %s: %w", argv[0], host, err)
 	}
-	args := append([]string{"--target", strconv.Itoa(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+	// Without setpriv, nsenter would bring along what hosts must not have: the
+	// machine's clock and modules.
+	args := append([]string{"--bounding-set=-sys_time,-sys_module", "nsenter", "--target", strconv.Itoa(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 		"--root", "--wd=/", "--"}, argv...)
-	cmd := exec.CommandContext(ctx, "nsenter", args...)
+	cmd := exec.CommandContext(ctx, "setpriv", args...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	return cmd, nil
 }
