@@ -65,9 +65,8 @@ func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.
 		role  inventory.Role
 		items []string
 	}{
-		{inventory.RoleMaster, []string{system.ClusterCA, system.ClusterKey, system.FrontProxyCA, system.FrontProxyKey,
-			system.ServiceKey, system.ServicePub, system.Encryption}},
-		{inventory.RoleEtcd, []string{system.EtcdCA, system.EtcdKey}},
+		{inventory.RoleMaster, []string{system.ClusterKey, system.FrontProxyKey, system.ServiceKey, system.Encryption}},
+		{inventory.RoleEtcd, []string{system.EtcdKey}},
 	}
 	for _, part := range parts {
 		params := base

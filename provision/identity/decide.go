@@ -23,12 +23,10 @@ type Decision struct {
 	Discard []string
 }
 
-// public items are the ones every host gets.
-var public = []string{system.ClusterCA, system.EtcdCA, system.FrontProxyCA, system.ServicePub}
-
-// Items are the items that a host with these roles has.
+// Items are the private items that a host with these roles holds. The public
+// ones (certificates, public keys) are part of the identity that every host has.
 func Items(host inventory.Host) []string {
-	items := append([]string(nil), public...)
+	var items []string
 	if host.Has(inventory.RoleMaster) {
 		items = append(items, system.ClusterKey, system.FrontProxyKey, system.ServiceKey, system.Encryption)
 	}

@@ -86,8 +86,6 @@ func line(e event.Event) string {
 		return fmt.Sprintf("%s failed: %s", e.Host, indent(e.Text, "         "))
 	case event.StepFailed:
 		return fmt.Sprintf("%s failed: %s", e.Address, indent(e.Text, "         "))
-	case event.StepSkipped:
-		return fmt.Sprintf("%s not started: %s", e.Address, e.Text)
 	case event.PhaseStarted, event.Note:
 		return e.Text
 	case event.Warning:
