@@ -22,6 +22,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/kube"
 	"provision/provision/kube/helm"
+	"provision/provision/pki"
 )
 
 // operatorLife is how long the operator's certificate lasts.
@@ -29,7 +30,7 @@ const operatorLife = time.Hour
 
 // bootstrapLife is that of the one certificate in system:masters, made only to
 // create the binding that the operator's group needs.
-const bootstrapLife = 5 * time.Minute
+const bootstrapLife = pki.FirstAccess
 
 // access is the operator's way to the cluster's APIs: made when first needed,
 // with an ephemeral key, through the sessions with the agents.

@@ -213,6 +213,9 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
 	defer cancel()
 	if s.unreached = o.reach(ctx); s.unreached != nil {
+		if errors.Is(s.unreached, errNoAccess) {
+			return
+		}
 		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does: "+s.unreached.Error())
 		return
 	}
@@ -241,9 +244,16 @@ func (o *Operator) reach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = client.Version(ctx)
+	allowed, err := client.Allowed(ctx)
+	if err == nil && !allowed {
+		err = errNoAccess
+	}
 	return err
 }
+
+// errNoAccess is the state of a cluster whose first apply was interrupted
+// before operators were let in.
+var errNoAccess = errors.New("operators have no access yet")
 
 func (o *Operator) observe(ctx context.Context, r resource.Resource) ([]resource.Change, error) {
 	kind, ok := o.ClusterKinds[r.Address.Kind]

@@ -128,14 +128,18 @@ func (c CA) Sign(env Env, der []byte, leaf Leaf) ([]byte, error) {
 	return encode("CERTIFICATE", raw), nil
 }
 
+// FirstAccess is the longest life of a certificate in system:masters. One is
+// needed to create the binding of the operators' group in a new cluster.
+const FirstAccess = 5 * time.Minute
+
 func (c CA) check(env Env, request *x509.CertificateRequest, leaf Leaf) error {
 	switch {
 	case request.CheckSignature() != nil:
 		return errors.New("the request is not signed by its own key")
 	case request.Subject.CommonName == "":
 		return errors.New("the request names nobody")
-	case slices.Contains(request.Subject.Organization, "system:masters"):
-		return errors.New("group system:masters cannot be taken back and is never given")
+	case slices.Contains(request.Subject.Organization, "system:masters") && leaf.Life > FirstAccess:
+		return fmt.Errorf("group system:masters cannot be taken back and is never given for longer than %s", FirstAccess)
 	case !leaf.Server && !leaf.Client:
 		return errors.New("a certificate must serve servers or clients")
 	case leaf.Life <= 0:

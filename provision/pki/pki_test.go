@@ -79,7 +79,7 @@ func TestSigningRefuses(t *testing.T) {
 	}{
 		"no usage":       {good, Leaf{Life: time.Hour}, "servers or clients"},
 		"no life":        {good, Leaf{Client: true}, "positive"},
-		"system:masters": {masters, Leaf{Client: true, Life: time.Hour}, "never given"},
+		"system:masters": {masters, Leaf{Client: true, Life: time.Hour}, "never given for longer"},
 		"no name":        {nobody, Leaf{Client: true, Life: time.Hour}, "names nobody"},
 		"forged":         {forged, Leaf{Client: true, Life: time.Hour}, "certificate request"},
 		"garbage":        {[]byte("x"), Leaf{Client: true, Life: time.Hour}, "reading certificate request"},
