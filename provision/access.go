@@ -18,6 +18,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/controlplane"
 	"provision/provision/etcd"
+	"provision/provision/event"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/kube"
@@ -164,7 +165,8 @@ func (a *access) Env(ctx context.Context) (*cluster.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.env = &cluster.Env{Objects: client, Members: members, Releases: helm.New(client), Now: a.o.Now}
+	a.env = &cluster.Env{Objects: client, Members: members, Releases: helm.New(client), Now: a.o.Now,
+		Progress: func(text string) { a.o.emit(event.Event{Type: event.Note, Text: text}) }}
 	return a.env, nil
 }
 

@@ -23,6 +23,8 @@ type Agent interface {
 	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
 	Roster(ctx context.Context, roster facts.Roster) error
 	Commit(ctx context.Context) error
+	// Probe waits until a URL of the host answers 200.
+	Probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error)
 	// Dial connects to an address as seen from the host.
 	Dial(ctx context.Context, address string) (net.Conn, error)
 	// SendBlobs sends blobs in the given order; arrived is called after each.

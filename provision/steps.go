@@ -21,8 +21,9 @@ import (
 
 // Deadlines of gates. They bound a wait; nothing sleeps for them.
 const (
-	apiDeadline   = 3 * time.Minute
-	nodesDeadline = 5 * time.Minute
+	apiDeadline    = 3 * time.Minute
+	nodesDeadline  = 5 * time.Minute
+	healthDeadline = 2 * time.Minute
 )
 
 // steps does the steps of one apply.
@@ -60,7 +61,26 @@ func (s *steps) do(ctx context.Context, step plan.Step) error {
 		return err
 	}
 	_, err := s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != ""})
-	return err
+	if err != nil || step.Act == "" {
+		return err
+	}
+	return s.healthy(ctx, r)
+}
+
+// healthy waits, after a restart or reload, until the component says on that
+// host that it works: the next host's turn comes only then.
+func (s *steps) healthy(ctx context.Context, r resource.Resource) error {
+	for _, c := range s.o.Components {
+		gate := c.Gate()
+		if c.Name() != r.Component || gate.URL == "" {
+			continue
+		}
+		_, err := s.o.fleet.members[r.Address.Host].agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
+		if err != nil {
+			return fmt.Errorf("%s was restarted and is not healthy: %w", r.Address.Name, err)
+		}
+	}
+	return nil
 }
 
 // join is nothing in the run that gave birth: birth reached all hosts.
@@ -159,17 +179,11 @@ func (o *Operator) lock(ctx context.Context) (uint64, error) {
 		}
 	}
 	epoch++
-	take := func(name string) error {
-		result, err := o.fleet.members[name].agent.Lock(ctx, api.LockParams{Holder: o.Holder, Epoch: epoch})
-		if err != nil {
-			return fmt.Errorf("locking host %s: %w", name, err)
-		}
-		if !result.Granted {
-			return fmt.Errorf("cannot change host %s: %s holds its lock since %s; wait for that run to end. The lock of a run that died is free within seconds",
-				name, result.Holder, result.Since.Local().Format(time.TimeOnly))
-		}
-		return nil
+	params := api.LockParams{Holder: o.Holder, Epoch: epoch}
+	if o.decision.Identity != nil {
+		params.UUID = o.decision.Identity.UUID
 	}
+	take := func(name string) error { return o.take(ctx, name, params) }
 	for _, name := range keepers {
 		if err := take(name); err != nil {
 			return 0, err
@@ -181,4 +195,18 @@ func (o *Operator) lock(ctx context.Context) (uint64, error) {
 		list = append(list, errs[name])
 	}
 	return epoch, errors.Join(list...)
+}
+
+func (o *Operator) take(ctx context.Context, name string, params api.LockParams) error {
+	result, err := o.fleet.members[name].agent.Lock(ctx, params)
+	switch {
+	case err != nil:
+		return fmt.Errorf("locking host %s: %w", name, err)
+	case result.Granted:
+		return nil
+	case result.Holder == "":
+		return fmt.Errorf("cannot change host %s: another run took its turn meanwhile; run the same command again", name)
+	}
+	return fmt.Errorf("cannot change host %s: %s holds its lock since %s; wait for that run to end. The lock of a run that died is free within seconds",
+		name, result.Holder, result.Since.Local().Format(time.TimeOnly))
 }

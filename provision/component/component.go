@@ -31,19 +31,17 @@ type Component interface {
 	// so that they can be pulled or built before anything changes.
 	Artifacts(cluster *Cluster) []bundle.Ref
 	Rollout() Rollout
-	// Gate is the unit whose start (Type=notify) or state says that the
-	// component works on a host; "" for none. With OneAtATime the next host
-	// waits for Check.
+	// Gate says how to know that the component works on a host after a restart;
+	// with OneAtATime the next host waits for it.
 	Gate() Gate
 }
 
-// Gate says how to know that a component works on a host after a change.
-// The zero Gate is always passed.
+// Gate says how to know that a component works on a host. The zero Gate is
+// passed as soon as systemd says that the unit runs.
 type Gate struct {
-	// URL is asked on the host through the agent (https://127.0.0.1:6443/readyz)
-	// until it answers 200.
+	// URL is asked on the host until it answers 200.
 	URL string
-	// CA, Cert and Key are files on the host.
+	// CA is the file on the host that verifies the server.
 	CA string
 }
 
