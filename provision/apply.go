@@ -85,7 +85,7 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	}
 	p := o.plan(s)
 	if p.Empty() {
-		return &Outcome{Plan: p}, o.incomplete()
+		return &Outcome{Plan: p}, incomplete(p)
 	}
 	epoch, err := o.lock(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if err := ctx.Err(); err != nil {
 		return outcome, err
 	}
-	return outcome, errors.Join(outcome.Result.Err(), o.incomplete())
+	return outcome, errors.Join(outcome.Result.Err(), incomplete(p))
 }
 
 // again compares once more under the locks when the first look was without.
@@ -126,7 +126,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 	}
 	transfers := o.startUploads(ctx, s, p)
 	defer transfers.close()
-	work := &steps{o: o, survey: s, epoch: epoch, uploads: transfers, nodes: o.awaited(s, p)}
+	work := &steps{o: o, survey: s, epoch: epoch, uploads: transfers, nodes: o.awaited(s, p), bad: map[string]bool{}}
 	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
 	if ctx.Err() == nil {
 		o.commit(ctx)
@@ -159,14 +159,12 @@ func (o *Operator) commit(ctx context.Context) {
 }
 
 // incomplete is the error of a run in which hosts took no part.
-func (o *Operator) incomplete() error {
-	if len(o.fleet.failed) == 0 {
-		return nil
-	}
-	names := slices.Sorted(maps.Keys(o.fleet.failed))
-	list := make([]error, 0, len(names)+1)
-	for _, name := range names {
-		list = append(list, fmt.Errorf("host %s took no part: %w", name, o.fleet.failed[name]))
+func incomplete(p *plan.Plan) error {
+	var list []error
+	for _, h := range p.Hosts {
+		if h.Error != "" {
+			list = append(list, fmt.Errorf("host %s took no part: %s", h.Name, h.Error))
+		}
 	}
 	return errors.Join(list...)
 }

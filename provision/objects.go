@@ -25,13 +25,14 @@ const (
 // gates says what each gate waits for.
 func (o *Operator) gates() []desired.Gate {
 	api := desired.Gate{Address: desired.GateAddress(gateAPI), Need: 1}
-	nodes := desired.Gate{Address: desired.GateAddress(gateNodes), After: []resource.Address{api.Address}}
+	nodes := desired.Gate{Address: desired.GateAddress(gateNodes), Settle: true, After: []resource.Address{api.Address}}
 	for _, h := range o.fleet.answered(o.Inventory) {
 		if h.Has(inventory.RoleMaster) {
 			api.Of = append(api.Of, component.UnitAt(h.Name, "kube-apiserver.service"))
 		}
 		if h.Joins() {
-			nodes.Of = append(nodes.Of, component.UnitAt(h.Name, "kubelet.service"), component.UnitAt(h.Name, "containerd.service"))
+			nodes.Of = append(nodes.Of, component.UnitAt(h.Name, "kubelet.service"),
+				component.UnitAt(h.Name, "containerd.service"))
 		}
 	}
 	nodes.Need = 1

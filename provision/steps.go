@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -34,10 +35,22 @@ type steps struct {
 	uploads *uploads
 	// nodes are the hosts whose Nodes must be Ready in the end.
 	nodes []string
+	mu    sync.Mutex
+	bad   map[string]bool // hosts on which a step failed
 }
 
 // do does one step: the engine calls it when all that it requires is done.
 func (s *steps) do(ctx context.Context, step plan.Step) error {
+	err := s.step(ctx, step)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.bad[step.Address.Host] = true
+	}
+	return err
+}
+
+func (s *steps) step(ctx context.Context, step plan.Step) error {
 	a := step.Address
 	switch {
 	case a.Kind == plan.IdentityKind && a.IsCluster():
@@ -148,14 +161,17 @@ func (s *steps) apiReady(ctx context.Context) error {
 }
 
 func (s *steps) nodesReady(ctx context.Context) error {
-	if len(s.nodes) == 0 {
+	s.mu.Lock()
+	names := slices.DeleteFunc(slices.Clone(s.nodes), func(name string) bool { return s.bad[name] })
+	s.mu.Unlock()
+	if len(names) == 0 {
 		return nil
 	}
 	client, err := s.o.access.Kube(ctx)
 	if err != nil {
 		return err
 	}
-	return client.NodesReady(ctx, s.nodes, func(waiting map[string]string) {
+	return client.NodesReady(ctx, names, func(waiting map[string]string) {
 		if len(waiting) == 0 {
 			return
 		}

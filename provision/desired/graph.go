@@ -16,6 +16,8 @@ type Gate struct {
 	Address resource.Address
 	Of      []resource.Address
 	Need    int
+	// Settle waits until all of Of have ended, well or not, before counting.
+	Settle bool
 	// After are further requirements, all of which must be done.
 	After []resource.Address
 }

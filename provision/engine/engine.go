@@ -150,7 +150,8 @@ func newRun(p *plan.Plan, env Env) *run {
 // consider makes a step ready once nothing is missing any more.
 func (r *run) consider(a resource.Address) {
 	s := r.steps[a]
-	if r.states[a] == waiting && r.missing[a] == 0 && r.met[a] >= s.Need {
+	settled := !s.Settle || r.met[a]-s.Met+r.bad[a] == len(s.Of)
+	if r.states[a] == waiting && r.missing[a] == 0 && r.met[a] >= s.Need && settled {
 		r.states[a] = running
 		r.ready[a.Host] = append(r.ready[a.Host], a)
 	}
@@ -218,6 +219,8 @@ func (r *run) fail(a, root resource.Address) {
 		s := r.steps[n]
 		if s.Met+len(s.Of)-r.bad[n] < s.Need {
 			r.skip(n, root)
+		} else {
+			r.consider(n)
 		}
 	}
 }

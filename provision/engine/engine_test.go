@@ -107,6 +107,32 @@ func TestGateNeedsAQuorumOnly(t *testing.T) {
 	require.Empty(t, Run(context.Background(), build(1), env(failing("b", "c"))).Skipped)
 }
 
+func TestSettlingGateStartsWhenAllHaveEnded(t *testing.T) {
+	gate := resource.Address{Host: "cluster", Kind: "gate", Name: "nodes"}
+	p := &plan.Plan{Steps: []plan.Step{
+		{Address: at("a", 1)}, {Address: at("b", 1)}, {Address: at("b", 2), Requires: []resource.Address{at("b", 1)}},
+		{Address: gate, Action: plan.Wait, Of: []resource.Address{at("a", 1), at("b", 2)}, Need: 1, Settle: true},
+	}}
+	failed := make(chan struct{})
+	result := Run(context.Background(), p, env(func(_ context.Context, s plan.Step) error {
+		switch s.Address {
+		case at("b", 1):
+			close(failed)
+			return errors.New("broken")
+		case gate:
+			select {
+			case <-failed:
+			default:
+				return errors.New("started before all had ended")
+			}
+		}
+		return nil
+	}))
+	require.Len(t, result.Failed, 1)
+	require.Equal(t, 2, result.Done, "the gate counts the host that works")
+	require.Len(t, result.Skipped, 1)
+}
+
 func TestCancelLetsRunningStepsEndAndStartsNoOther(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &plan.Plan{Steps: []plan.Step{{Address: at("a", 1)}, {Address: at("a", 2), Requires: []resource.Address{at("a", 1)}}}}

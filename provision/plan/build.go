@@ -237,7 +237,7 @@ func (b *builder) gates() {
 		}
 	}
 	for _, gate := range b.in.Graph.Gates {
-		s := Step{Address: gate.Address, Action: Wait, Need: gate.Need}
+		s := Step{Address: gate.Address, Action: Wait, Need: gate.Need, Settle: gate.Settle}
 		waits := false
 		for _, a := range gate.Of {
 			_, changes := b.steps[a]

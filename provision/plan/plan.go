@@ -41,10 +41,12 @@ type Step struct {
 	Requires []resource.Address `json:"requires,omitempty"`
 	// Of, Need and Met are for gates: of the steps in Of so many must be done
 	// that Need is reached, counting the Met that were true before the run.
-	Of           []resource.Address `json:"of,omitempty"`
-	Need         int                `json:"need,omitempty"`
-	Met          int                `json:"met,omitempty"`
-	Irreversible bool               `json:"irreversible,omitempty"`
+	Of   []resource.Address `json:"of,omitempty"`
+	Need int                `json:"need,omitempty"`
+	Met  int                `json:"met,omitempty"`
+	// Settle: all of Of have ended, well or not, before they are counted.
+	Settle       bool `json:"settle,omitempty"`
+	Irreversible bool `json:"irreversible,omitempty"`
 }
 
 // Host is what the plan rests on for one host.
