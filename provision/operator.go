@@ -27,6 +27,8 @@ type Options struct {
 	Addons     []addons.Addon
 	// HostKinds and ClusterKinds are the catalogues.
 	ClusterKinds map[string]resource.Kind[*cluster.Env]
+	// API replaces the cluster's own APIs; nil reaches them through the hosts.
+	API API
 	// Lab is the name of the lab acted on, "" for the real hosts.
 	Lab string
 	// Holder names this operator to others: user@machine.
@@ -46,12 +48,16 @@ type Operator struct {
 	fleet    *fleet
 	decision identity.Decision
 	access   *access
+	api      API
 }
 
 // New checks options and returns an Operator. Close it.
 func New(options Options) *Operator {
 	o := &Operator{Options: options}
 	o.access = newAccess(o)
+	if o.api = options.API; o.api == nil {
+		o.api = o.access
+	}
 	return o
 }
 

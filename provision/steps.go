@@ -10,10 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"provision/provision/agent/api"
-	"provision/provision/component/controlplane"
 	"provision/provision/desired"
 	"provision/provision/event"
 	"provision/provision/plan"
@@ -109,7 +106,7 @@ func (s *steps) object(ctx context.Context, r resource.Resource) error {
 	if !ok {
 		return fmt.Errorf("kind %q of %s is not in the catalogue", r.Address.Kind, r.Address)
 	}
-	env, err := s.o.access.Env(ctx)
+	env, err := s.o.api.Env(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,43 +118,13 @@ func (s *steps) gate(ctx context.Context, name string) error {
 	case gateAPI:
 		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
 		defer cancel()
-		return s.apiReady(ctx)
+		return s.o.api.Open(ctx)
 	case gateNodes:
 		ctx, cancel := context.WithTimeout(ctx, nodesDeadline)
 		defer cancel()
 		return s.nodesReady(ctx)
 	}
 	return fmt.Errorf("gate %q is unknown", name)
-}
-
-// apiReady waits for the API, and makes sure that the operator's group may use
-// it: on a new cluster nobody may yet, so that one binding is created with a
-// certificate of minutes that is used for nothing else.
-func (s *steps) apiReady(ctx context.Context) error {
-	client, err := s.o.access.Kube(ctx)
-	if err != nil {
-		return err
-	}
-	if err := client.WaitReady(ctx); err != nil {
-		return err
-	}
-	allowed, err := client.Allowed(ctx)
-	if err != nil || allowed {
-		return err
-	}
-	first, err := s.o.newKube(ctx, "system:masters", bootstrapLife)
-	if err != nil {
-		return err
-	}
-	defer first.Close()
-	var binding map[string]any
-	if err := yaml.Unmarshal([]byte(controlplane.AdminBinding().YAML), &binding); err != nil {
-		return fmt.Errorf("reading the binding of operators: %w", err)
-	}
-	if err := first.Apply(ctx, binding); err != nil {
-		return fmt.Errorf("letting group %s administer the cluster: %w", controlplane.AdminGroup, err)
-	}
-	return client.WaitAllowed(ctx)
 }
 
 func (s *steps) nodesReady(ctx context.Context) error {
@@ -167,11 +134,7 @@ func (s *steps) nodesReady(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	client, err := s.o.access.Kube(ctx)
-	if err != nil {
-		return err
-	}
-	return client.NodesReady(ctx, names, func(waiting map[string]string) {
+	return s.o.api.NodesReady(ctx, names, func(waiting map[string]string) {
 		if len(waiting) == 0 {
 			return
 		}

@@ -147,7 +147,7 @@ func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	env, err := o.access.Env(ctx)
+	env, err := o.api.Env(ctx)
 	if err != nil {
 		return err
 	}
@@ -212,8 +212,8 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
 	defer cancel()
-	if s.unreached = o.reach(ctx); s.unreached != nil {
-		if errors.Is(s.unreached, errNoAccess) {
+	if s.unreached = o.api.Reach(ctx); s.unreached != nil {
+		if errors.Is(s.unreached, ErrNoAccess) {
 			return
 		}
 		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does: "+s.unreached.Error())
@@ -235,32 +235,12 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 	all.Wait()
 }
 
-// reach asks the API once whether it is ready.
-func (o *Operator) reach(ctx context.Context) error {
-	if len(o.masters()) == 0 {
-		return errors.New("no master answered")
-	}
-	client, err := o.access.Kube(ctx)
-	if err != nil {
-		return err
-	}
-	allowed, err := client.Allowed(ctx)
-	if err == nil && !allowed {
-		err = errNoAccess
-	}
-	return err
-}
-
-// errNoAccess is the state of a cluster whose first apply was interrupted
-// before operators were let in.
-var errNoAccess = errors.New("operators have no access yet")
-
 func (o *Operator) observe(ctx context.Context, r resource.Resource) ([]resource.Change, error) {
 	kind, ok := o.ClusterKinds[r.Address.Kind]
 	if !ok {
 		return nil, fmt.Errorf("kind %q of %s is not in the catalogue", r.Address.Kind, r.Address)
 	}
-	env, err := o.access.Env(ctx)
+	env, err := o.api.Env(ctx)
 	if err != nil {
 		return nil, err
 	}

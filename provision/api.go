@@ -1,0 +1,86 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+
+	"provision/provision/cluster"
+	"provision/provision/component/controlplane"
+)
+
+// API is what a run asks of the cluster's own APIs. The real one goes through
+// the sessions with the agents; Options.API replaces it where there is no
+// cluster, as in tests of whole data centers in one process.
+type API interface {
+	// Reach asks once whether the API answers. ErrNoAccess: it does, but does
+	// not let the operator in yet.
+	Reach(ctx context.Context) error
+	// Open waits until the API answers and lets the operator in.
+	Open(ctx context.Context) error
+	// NodesReady waits until the Nodes are Ready.
+	NodesReady(ctx context.Context, names []string, progress func(waiting map[string]string)) error
+	// Env is what cluster-scoped kinds act on.
+	Env(ctx context.Context) (*cluster.Env, error)
+}
+
+// ErrNoAccess is the state of a cluster whose first apply was interrupted
+// before operators were let in.
+var ErrNoAccess = errors.New("operators have no access yet")
+
+// Reach asks the API once whether it is ready.
+func (a *access) Reach(ctx context.Context) error {
+	if len(a.o.masters()) == 0 {
+		return errors.New("no master answered")
+	}
+	client, err := a.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	allowed, err := client.Allowed(ctx)
+	if err == nil && !allowed {
+		err = ErrNoAccess
+	}
+	return err
+}
+
+// Open waits for the API, and makes sure that the operator's group may use it:
+// on a new cluster nobody may yet, so that one binding is created with a
+// certificate of minutes that is used for nothing else.
+func (a *access) Open(ctx context.Context) error {
+	client, err := a.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.WaitReady(ctx); err != nil {
+		return err
+	}
+	allowed, err := client.Allowed(ctx)
+	if err != nil || allowed {
+		return err
+	}
+	first, err := a.o.newKube(ctx, "system:masters", bootstrapLife)
+	if err != nil {
+		return err
+	}
+	defer first.Close()
+	var binding map[string]any
+	if err := yaml.Unmarshal([]byte(controlplane.AdminBinding().YAML), &binding); err != nil {
+		return fmt.Errorf("reading the binding of operators: %w", err)
+	}
+	if err := first.Apply(ctx, binding); err != nil {
+		return fmt.Errorf("letting group %s administer the cluster: %w", controlplane.AdminGroup, err)
+	}
+	return client.WaitAllowed(ctx)
+}
+
+// NodesReady waits until the Nodes are Ready.
+func (a *access) NodesReady(ctx context.Context, names []string, progress func(waiting map[string]string)) error {
+	client, err := a.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	return client.NodesReady(ctx, names, progress)
+}
