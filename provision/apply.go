@@ -16,8 +16,13 @@ import (
 	"provision/provision/plan"
 )
 
-// perHost bounds the steps under way at once on a host.
-const perHost = 16
+// perHost bounds the steps under way at once on a host, most of which wait for
+// an artifact to arrive; perAgent bounds those that its agent works on. Starts
+// of units wait for one another, so it must not be small.
+const (
+	perHost  = 256
+	perAgent = 12
+)
 
 // grace is how long steps under way may go on after an interrupt.
 const grace = 20 * time.Second
@@ -29,10 +34,10 @@ func (o *Operator) Plan(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.plan(s), nil
+	return o.plan(s)
 }
 
-func (o *Operator) plan(s *survey) *plan.Plan {
+func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	in := plan.Input{
 		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.Inventory.Digest,
 		Now: o.Now(), Graph: s.graph, Hosts: s.hosts, Objects: s.objects, Warnings: s.warn,
@@ -41,7 +46,11 @@ func (o *Operator) plan(s *survey) *plan.Plan {
 		in.UUID = o.decision.Identity.UUID
 	}
 	in.Warnings = append(in.Warnings, o.leavers()...)
-	return plan.Build(in)
+	var err error
+	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
+		return nil, err
+	}
+	return plan.Build(in), nil
 }
 
 // leavers are hosts that the roster knows and the inventory does not.
@@ -68,7 +77,7 @@ func (o *Operator) leavers() []string {
 type Approve func(p *plan.Plan) (bool, error)
 
 // ErrDeclined is returned when Approve said no.
-var ErrDeclined = errors.New("nothing was changed: the plan was not approved")
+var ErrDeclined = errors.New("the plan was not approved: nothing was changed")
 
 // Outcome is how an apply ended.
 type Outcome struct {
@@ -83,7 +92,10 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if err != nil {
 		return nil, err
 	}
-	p := o.plan(s)
+	p, err := o.plan(s)
+	if err != nil {
+		return nil, err
+	}
 	if p.Empty() {
 		return &Outcome{Plan: p}, incomplete(p)
 	}
@@ -94,8 +106,11 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if p, s, err = o.again(ctx, p, s); err != nil {
 		return nil, err
 	}
-	if ok, err := approve(p); err != nil || !ok {
-		return nil, errors.Join(err, ErrDeclined)
+	switch ok, err := approve(p); {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, ErrDeclined
 	}
 	outcome := &Outcome{Plan: p}
 	outcome.Result = o.run(ctx, s, p, epoch)
@@ -112,7 +127,10 @@ func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey) (*pl
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	p := o.plan(s)
+	p, err := o.plan(s)
+	if err != nil {
+		return nil, nil, err
+	}
 	if p.Hash() != before.Hash() {
 		o.emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; the plan was made anew"})
 	}
@@ -126,7 +144,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 	}
 	transfers := o.startUploads(ctx, s, p)
 	defer transfers.close()
-	work := &steps{o: o, survey: s, epoch: epoch, uploads: transfers, nodes: o.awaited(s, p), bad: map[string]bool{}}
+	work := newSteps(o, s, epoch, transfers, o.awaited(s, p))
 	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
 	if ctx.Err() == nil {
 		o.commit(ctx)
@@ -162,7 +180,7 @@ func (o *Operator) commit(ctx context.Context) {
 func incomplete(p *plan.Plan) error {
 	var list []error
 	for _, h := range p.Hosts {
-		if h.Error != "" {
+		if h.Error != "" && p.Concerns(h.Name) {
 			list = append(list, fmt.Errorf("host %s took no part: %s", h.Name, h.Error))
 		}
 	}

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"provision/provision/event"
 	"provision/provision/plan"
 )
 
-// uploads sends each host the blobs that its steps need, in the order of the
-// steps, so that the first unit starts while the last blob is still on its way.
+// uploads sends each host the blobs that its steps need, those on the critical
+// path first, so that etcd starts while the last blob is still on its way.
 type uploads struct {
 	mu     sync.Mutex
 	hosts  map[string]*upload
@@ -30,7 +31,10 @@ func (o *Operator) startUploads(ctx context.Context, s *survey, p *plan.Plan) *u
 	ctx, cancel := context.WithCancel(ctx)
 	u := &uploads{hosts: map[string]*upload{}, cancel: cancel}
 	need := map[string][]string{}
-	for _, step := range p.Steps {
+	depths := p.Depths()
+	byDepth := slices.Clone(p.Steps)
+	slices.SortStableFunc(byDepth, func(a, b plan.Step) int { return depths[b.Address] - depths[a.Address] })
+	for _, step := range byDepth {
 		r, ok := s.graph.Get(step.Address)
 		if !ok || r.Address.IsCluster() {
 			continue

@@ -34,6 +34,16 @@ type steps struct {
 	nodes []string
 	mu    sync.Mutex
 	bad   map[string]bool // hosts on which a step failed
+	slots map[string]chan struct{}
+}
+
+func newSteps(o *Operator, survey *survey, epoch uint64, uploads *uploads, nodes []string) *steps {
+	s := &steps{o: o, survey: survey, epoch: epoch, uploads: uploads, nodes: nodes,
+		bad: map[string]bool{}, slots: map[string]chan struct{}{}}
+	for name := range o.fleet.members {
+		s.slots[name] = make(chan struct{}, perAgent)
+	}
+	return s
 }
 
 // do does one step: the engine calls it when all that it requires is done.
@@ -70,7 +80,10 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	if err := s.uploads.wait(ctx, a.Host, r.Blobs); err != nil {
 		return err
 	}
+	slot := s.slots[a.Host]
+	slot <- struct{}{}
 	_, err := s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != ""})
+	<-slot
 	if err != nil || step.Act == "" {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"provision/provision/event"
@@ -84,7 +85,8 @@ type run struct {
 	bad     map[resource.Address]int                // of a gate, failed
 	next    map[resource.Address][]resource.Address // edges forward, hard
 	counted map[resource.Address][]resource.Address // edges forward, into gates
-	ready   map[string][]resource.Address           // by host, in plan order
+	ready   map[string][]resource.Address           // by host, the critical path first
+	depths  map[resource.Address]int
 	busy    map[string]int
 	active  int
 	ended   chan finished
@@ -127,7 +129,7 @@ func newRun(p *plan.Plan, env Env) *run {
 		missing: map[resource.Address]int{}, met: map[resource.Address]int{}, bad: map[resource.Address]int{},
 		next: map[resource.Address][]resource.Address{}, counted: map[resource.Address][]resource.Address{},
 		ready: map[string][]resource.Address{}, busy: map[string]int{},
-		ended: make(chan finished),
+		ended: make(chan finished), depths: p.Depths(),
 	}
 	for _, s := range p.Steps {
 		r.steps[s.Address] = s
@@ -153,7 +155,11 @@ func (r *run) consider(a resource.Address) {
 	settled := !s.Settle || r.met[a]-s.Met+r.bad[a] == len(s.Of)
 	if r.states[a] == waiting && r.missing[a] == 0 && r.met[a] >= s.Need && settled {
 		r.states[a] = running
-		r.ready[a.Host] = append(r.ready[a.Host], a)
+		list := r.ready[a.Host]
+		at, _ := slices.BinarySearchFunc(list, r.depths[a]-1, func(queued resource.Address, depth int) int {
+			return depth - r.depths[queued]
+		})
+		r.ready[a.Host] = slices.Insert(list, at, a)
 	}
 }
 

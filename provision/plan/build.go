@@ -35,6 +35,8 @@ type Input struct {
 	Hosts                            map[string]Observed
 	Objects                          map[resource.Address]ClusterObserved
 	Warnings                         []string
+	// Targets limit the plan when there are any.
+	Targets []Target
 }
 
 // IdentityKind is the kind in the addresses of steps that give a host, or the
@@ -53,7 +55,7 @@ func JoinAddress(host, cluster string) resource.Address {
 
 // Build compares and orders. It is pure.
 func Build(in Input) *Plan {
-	b := builder{in: in, steps: map[resource.Address]*Step{}}
+	b := builder{in: in, steps: map[resource.Address]*Step{}, turns: map[resource.Address][]resource.Address{}}
 	b.identity()
 	for _, r := range in.Graph.Resources {
 		b.resource(r)
@@ -71,6 +73,8 @@ type builder struct {
 	steps map[resource.Address]*Step
 	order []resource.Address
 	items map[string]map[string]api.PlanItem // by host and ID
+	// turns are the steps whose turn comes before, by step: an order, not a need.
+	turns map[resource.Address][]resource.Address
 }
 
 func (b *builder) put(s Step) *Step {
@@ -278,7 +282,7 @@ func (b *builder) oneAtATime() {
 		if host[c] != a.Host {
 			host[c], last[c], current[c] = a.Host, current[c], nil
 		}
-		s.Requires = append(s.Requires, last[c]...)
+		b.turns[a] = last[c]
 		current[c] = append(current[c], a)
 	}
 }
@@ -320,6 +324,7 @@ func ledgerAddress(host string, gone facts.Resource) (resource.Address, error) {
 // not change, and orders steps as the graph does.
 func (b *builder) finish() *Plan {
 	through := newThrough(b)
+	hard := map[resource.Address][]resource.Address{}
 	p := &Plan{Format: Format, Cluster: b.in.Cluster, UUID: b.in.UUID, Target: b.in.Target,
 		Inventory: b.in.Inventory, Created: b.in.Now, Warnings: b.in.Warnings}
 	for _, a := range b.order {
@@ -334,7 +339,8 @@ func (b *builder) finish() *Plan {
 		if join := JoinAddress(a.Host, b.in.Cluster); a.Kind != IdentityKind && b.steps[join] != nil {
 			wants = append(wants, join)
 		}
-		s.Requires = through.steps(a, wants)
+		hard[a] = through.steps(a, wants)
+		s.Requires = through.steps(a, append(wants, b.turns[a]...))
 		p.Steps = append(p.Steps, *s)
 	}
 	wanted := b.in.Graph.ByHost()
@@ -345,6 +351,9 @@ func (b *builder) finish() *Plan {
 			h.Error = seen.Err.Error()
 		}
 		p.Hosts = append(p.Hosts, h)
+	}
+	if len(b.in.Targets) > 0 {
+		limit(p, b.in.Targets, hard)
 	}
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"provision/provision/resource"
@@ -71,6 +72,10 @@ type Plan struct {
 	Steps     []Step    `json:"steps"`
 	Hosts     []Host    `json:"hosts"`
 	Warnings  []string  `json:"warnings,omitempty"`
+	// Targets are what the plan was limited to, sorted; LeftOut counts the
+	// steps that it would have had without them.
+	Targets []string `json:"targets,omitempty"`
+	LeftOut int      `json:"left_out,omitempty"`
 }
 
 // Empty reports whether nothing would change.
@@ -83,14 +88,25 @@ func (p *Plan) Empty() bool {
 	return true
 }
 
-// Incomplete reports whether a host takes no part.
+// Incomplete reports whether a host that the plan is about takes no part.
 func (p *Plan) Incomplete() bool {
 	for _, h := range p.Hosts {
-		if h.Error != "" {
+		if h.Error != "" && p.Concerns(h.Name) {
 			return true
 		}
 	}
 	return false
+}
+
+// Concerns reports whether the plan is about the host: with targets, only those
+// hosts that they name.
+func (p *Plan) Concerns(host string) bool {
+	for _, t := range p.Targets {
+		if name, _, _ := strings.Cut(t, "/"); name == host {
+			return true
+		}
+	}
+	return len(p.Targets) == 0
 }
 
 // Count is the number of steps by action; Act counts as its own action when

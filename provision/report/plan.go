@@ -40,6 +40,9 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 		fmt.Fprint(w, " (new)")
 	}
 	fmt.Fprint(w, "\n")
+	if len(p.Targets) > 0 {
+		fmt.Fprintf(w, "Only %s and what that requires: %d other steps are left out.\n", strings.Join(p.Targets, ", "), p.LeftOut)
+	}
 	byHost := map[string][]plan.Step{}
 	var hosts []string
 	for _, s := range p.Steps {
@@ -131,6 +134,9 @@ func Summary(p *plan.Plan) string {
 	if p.Empty() {
 		if p.Incomplete() {
 			return "Nothing changes on the hosts that answered."
+		}
+		if len(p.Targets) > 0 {
+			return fmt.Sprintf("Nothing changes for the targets; %d steps elsewhere were left out.", p.LeftOut)
 		}
 		return "Nothing changes: the cluster is as the inventory says."
 	}
