@@ -120,7 +120,8 @@ func (s *session) close() error {
 	}
 	held := s.held
 	s.held = nil
-	return held.Close()
+	// An apply that failed has hashed as much as one that did not.
+	return errors.Join(s.sys.Save(), held.Close())
 }
 
 func sameCluster(state ledger.State, uuid string) error {

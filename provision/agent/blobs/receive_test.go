@@ -2,15 +2,18 @@ package blobs
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
 )
 
@@ -50,6 +53,19 @@ func TestBadHeadersEndTheChannel(t *testing.T) {
 		entries, _ := os.ReadDir(dir)
 		assert.Empty(t, entries)
 	}
+}
+
+func TestAReceivedBlobIsRecordedUnderItsFinalName(t *testing.T) {
+	root := t.TempDir()
+	dir := root + system.BlobDir
+	in := bytes.NewReader([]byte(`{"sha256":"` + digestOfX + `","size":1,"offset":0}` + "\nx"))
+	require.NoError(t, Receive(t.Context(), dir, in, io.Discard))
+	record, err := os.ReadFile(root + system.ReceivedBlobs)
+	require.NoError(t, err)
+	stat, err := os.Stat(filepath.Join(dir, digestOfX))
+	require.NoError(t, err)
+	ctime := stat.Sys().(*syscall.Stat_t).Ctim
+	assert.Contains(t, string(record), fmt.Sprintf(":%d %s\n", ctime.Nano(), digestOfX), "after the rename")
 }
 
 func TestEndInsideABlobKeepsWhatArrived(t *testing.T) {

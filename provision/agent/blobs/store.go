@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/system"
 )
 
 // receive writes one blob and reports, on an error, how much of it is there.
@@ -104,6 +105,8 @@ func finish(dir string, part *os.File, final string, header api.BlobHeader) erro
 	if err := folder.Sync(); err != nil {
 		return writing(header, err)
 	}
+	// Without the record the blob is hashed once more at its first use.
+	_ = system.RecordReceived(dir, part, header.SHA256)
 	return nil
 }
 

@@ -33,9 +33,10 @@ type digestCache struct {
 	now  func() time.Time
 	once sync.Once
 
-	mutex sync.Mutex
-	old   map[string]string // of earlier runs
-	used  map[string]string // of this run: only these are saved
+	mutex    sync.Mutex
+	old      map[string]string // of earlier runs, and of received blobs
+	used     map[string]string // of this run: only these are saved
+	received int64             // how much of ReceivedBlobs was read
 }
 
 func newDigestCache(now func() time.Time) *digestCache {
@@ -59,6 +60,7 @@ func (c *digestCache) load(files *realFiles) {
 func (c *digestCache) save(files *realFiles) error {
 	c.mutex.Lock()
 	content, err := json.Marshal(c.used)
+	received := c.received > 0
 	c.mutex.Unlock()
 	if err != nil {
 		return fmt.Errorf("writing digests: %w", err)
@@ -69,7 +71,21 @@ func (c *digestCache) save(files *realFiles) error {
 	if err := files.Mkdir(StateDir, Attr{Mode: 0o700}); err != nil {
 		return fmt.Errorf("writing digests: %w", err)
 	}
-	return files.WriteFile(DigestCache, bytes.NewReader(content), Attr{Mode: 0o600})
+	err = files.WriteFile(DigestCache, bytes.NewReader(content), Attr{Mode: 0o600})
+	if err == nil && received {
+		err = files.Remove(ReceivedBlobs) // a line that comes meanwhile only costs a hash
+	}
+	return err
+}
+
+// hash reads a whole file. The buffer is larger than io.Copy's: with SHA
+// instructions in the processor, system calls are what costs.
+func (c *digestCache) hash(content io.Reader) (string, error) {
+	sum := sha256.New()
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{content}, make([]byte, 256<<10)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func keyOf(file *os.File) (digestKey, error) {
@@ -122,11 +138,10 @@ func (c *digestCache) digest(file *os.File) (string, error) {
 		return digest, nil
 	}
 	started := c.now()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
+	digest, err := c.hash(file)
+	if err != nil {
 		return "", fmt.Errorf("hashing %s: %w", file.Name(), err)
 	}
-	digest := hex.EncodeToString(hash.Sum(nil))
 	after, err := keyOf(file)
 	if err == nil && after == key && started.Sub(time.Unix(0, key.CTime)) > settled {
 		c.put(file, digest)

@@ -166,6 +166,9 @@ func (f *realFiles) Digest(name string) (string, error) {
 	}
 	defer handle.Close()
 	f.cache.load(f)
+	if path.Dir(name) == BlobDir {
+		f.cache.receive(f)
+	}
 	return f.cache.digest(handle)
 }
 

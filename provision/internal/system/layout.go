@@ -2,14 +2,17 @@ package system
 
 // Folder layout on a host. Everything is root-only.
 const (
-	StateDir    = "/var/lib/provision"
-	AgentDir    = StateDir + "/agent"        // <sha256>: agent binaries, run by their hash
-	BlobDir     = StateDir + "/blobs"        // <sha256>: verified; <sha256>.part: on its way
-	LedgerDir   = StateDir + "/ledger"       // what is owned, fsynced before each change
-	SavedDir    = StateDir + "/saved"        // <sha256>: originals that Restore needs
-	IdentityDir = StateDir + "/identity"     // CAs and shared keys, by item name
-	DigestCache = StateDir + "/digests.json" // sha256 by file, see Files.Digest
-	LabMarker   = "/etc/provision-lab"       // only on lab hosts
+	StateDir = "/var/lib/provision"
+	AgentDir = StateDir + "/agent" // <sha256>: agent binaries, run by their hash
+	BlobDir  = StateDir + "/blobs" // <sha256>: verified; <sha256>.part: on its way
+	// ReceivedBlobs has the digests of blobs that the receiver verified, until
+	// an apply has them in its cache: see RecordReceived.
+	ReceivedBlobs = BlobDir + "/received"
+	LedgerDir     = StateDir + "/ledger"       // what is owned, fsynced before each change
+	SavedDir      = StateDir + "/saved"        // <sha256>: originals that Restore needs
+	IdentityDir   = StateDir + "/identity"     // CAs and shared keys, by item name
+	DigestCache   = StateDir + "/digests.json" // sha256 by file, see Files.Digest
+	LabMarker     = "/etc/provision-lab"       // only on lab hosts
 )
 
 // Items of a cluster's identity, files in IdentityDir. Every host has the
