@@ -126,7 +126,7 @@ func restoreSwaps(recorded, now []swap) error {
 // join counts the lab in, and records the machine's settings when it is
 // the first.
 func (m machine) join(id string) error {
-	return m.edit(func(r *machineRecord) error {
+	err := m.edit(func(r *machineRecord) error {
 		if len(r.Labs) == 0 {
 			r.Sysctls, r.Swaps = readSysctls(m.sysctls), readSwaps(m.swaps)
 		}
@@ -135,6 +135,42 @@ func (m machine) join(id string) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return m.widen() // only once the record is written
+}
+
+// shared are limits that all hosts of all labs draw on together, because they
+// count per user of the machine: the kernel's defaults are for one host.
+func shared() map[string]int {
+	return map[string]int{
+		"fs/inotify/max_user_instances": 8192,
+		"fs/inotify/max_user_watches":   524288,
+		"kernel/keys/maxkeys":           20000,
+		"kernel/keys/maxbytes":          2000000,
+	}
+}
+
+// widen raises the shared limits where they are lower; leave puts them back.
+func (m machine) widen() error {
+	for name, least := range shared() {
+		path := filepath.Join(m.sysctls, name)
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading limit %s: %w", name, err)
+		}
+		if have, err := strconv.Atoi(strings.TrimSpace(string(data))); err != nil || have >= least {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(strconv.Itoa(least)), 0o644); err != nil {
+			return fmt.Errorf("raising limit %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // leave counts the lab out, and puts the machine's settings back when

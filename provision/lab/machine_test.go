@@ -52,6 +52,15 @@ func TestTheLastLabPutsSysctlsBack(t *testing.T) {
 	assert.NoDirExists(t, m.dir)
 }
 
+func TestSharedLimitsAreRaisedWhileThereAreLabs(t *testing.T) {
+	m := fakeMachine(t, map[string]string{"fs/inotify/max_user_instances": "128\n", "fs/inotify/max_user_watches": "9999999\n"})
+	require.NoError(t, m.join("a"))
+	assert.Equal(t, "8192", m.get(t, "fs/inotify/max_user_instances"))
+	assert.Equal(t, "9999999\n", m.get(t, "fs/inotify/max_user_watches"), "what is high enough stays")
+	require.NoError(t, m.leave("a"))
+	assert.Equal(t, "128\n", m.get(t, "fs/inotify/max_user_instances"))
+}
+
 func TestJoiningTwiceCountsOnce(t *testing.T) {
 	m := fakeMachine(t, map[string]string{"vm/swappiness": "60\n"})
 	require.NoError(t, m.join("a"))
