@@ -2,52 +2,87 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/engine"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/report"
 )
 
+// application is what one apply was asked to do.
+type application struct {
+	*global
+	inv      *inventory.Inventory
+	saved    *plan.Plan // nil when there is none
+	yes      bool
+	untested bool
+	targets  []string
+	progress report.Progress
+	// concluded is set when it was said how the run ended.
+	concluded bool
+}
+
 func applyVerb(g *global) *cobra.Command {
-	var yes, untested bool
-	var targets []string
+	a := application{global: g}
 	cmd := &cobra.Command{
 		Use:   "apply [INVENTORY | PLAN-FILE]",
 		Short: "Make the hosts what the inventory says",
 		Long: `Plans, asks, and does it: on all hosts at once, as fast as order and safety
 allow. It can be interrupted at any moment and run again. A host that fails does
-not stop the others.`,
+not stop the others.
+
+A saved plan (plan --out) is applied as it is, or refused when the hosts or the
+inventory have moved on. For an environment "prod" the cluster's name must be
+typed, also for a saved plan, unless --yes is given.
+
+With --json each event is one line of JSON, then comes the plan ("type":"plan"),
+and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 		Example: `  provision apply
   provision apply --yes inventories/dc1.hcl
+  provision apply --target node-07
   provision --lab apply inventories/lab.hcl
   provision apply tonight.plan -i inventories/dc1.hcl`,
-		Args: inventoryArgs,
+		Args: inventoryArgs, ValidArgsFunction: completePlan,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			saved, args, err := savedPlan(args)
-			if err != nil {
-				return err
+			err := a.run(cmd.Context(), args)
+			if err != nil && g.json && !a.concluded {
+				g.line(ended{Type: "result", Error: err.Error()})
 			}
-			inv, err := g.load(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			return g.apply(cmd.Context(), inv, saved, yes, func(o *provision.Options) {
-				o.AllowUntestedOS, o.Targets = untested, targets
-			})
+			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
-	cmd.Flags().StringArrayVar(&targets, "target", nil, "only this `ADDRESS` (HOST or HOST/KIND[\"NAME\"]) and what it requires")
+	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	g.targetFlag(cmd, &a.targets)
 	return cmd
+}
+
+func (a *application) run(ctx context.Context, args []string) error {
+	saved, args, err := savedPlan(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case saved != nil && len(a.targets) > 0:
+		return errors.New("cannot apply the saved plan: --target was given; a saved plan is applied as it is")
+	case a.json && !a.yes && saved == nil:
+		return errors.New("cannot ask for consent with --json: add --yes, or apply a saved plan")
+	}
+	if a.inv, err = a.load(ctx, args); err != nil {
+		return err
+	}
+	if saved != nil {
+		a.saved, a.targets = saved, saved.Targets
+	}
+	return a.apply(ctx)
 }
 
 // savedPlan reads the argument if it is a plan: JSON, not HCL.
@@ -63,45 +98,92 @@ func savedPlan(args []string) (*plan.Plan, []string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading saved plan: %w", err)
 	}
+	if !json.Valid(raw) {
+		return nil, nil, fmt.Errorf("cannot apply %s: it is neither an inventory (*.hcl) nor a plan that \"provision plan --out\" saved", args[0])
+	}
 	p, err := plan.Decode(raw)
 	return p, nil, err
 }
 
-func (g *global) apply(ctx context.Context, inv *inventory.Inventory, saved *plan.Plan, yes bool, tune func(*provision.Options)) error {
-	progress := g.progress(g.out)
-	o, err := g.operate(inv, progress.Event, tune)
+func (a *application) apply(ctx context.Context) error {
+	a.progress = a.global.progress(a.out)
+	defer a.progress.Close()
+	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
+		o.AllowUntestedOS, o.Targets = a.untested, a.targets
+	})
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	outcome, err := o.Apply(ctx, func(p *plan.Plan) (bool, error) {
-		if saved != nil {
-			return true, sameplan(saved, p)
+	var running atomic.Bool
+	told := context.AfterFunc(ctx, func() {
+		if running.Load() {
+			fmt.Fprintln(a.err, "Interrupted: steps under way may end, for 20 seconds at most. Interrupt again to stop at once.")
 		}
-		if !g.json {
-			if live, ok := progress.(interface{ Pause() }); ok {
-				live.Pause()
-			}
-			if err := g.showPlan(p); err != nil {
-				return false, err
-			}
-		}
-		if yes {
-			return true, nil
-		}
-		return g.consent(p, inv.Cluster.Environment == "prod")
 	})
-	progress.Close()
+	defer told()
+	outcome, err := o.Apply(ctx, func(p *plan.Plan) (bool, error) {
+		agreed, err := a.approve(p)
+		running.Store(agreed)
+		return agreed, err
+	})
+	a.progress.Close()
 	if outcome != nil {
-		g.conclude(outcome)
+		if a.saved != nil && outcome.Plan.Empty() && !a.saved.Empty() {
+			return sameplan(a.saved, outcome.Plan)
+		}
+		a.conclude(outcome, err)
+		a.concluded = true
 	}
-	switch {
-	case err == nil, ctx.Err() != nil:
-		return err
-	case outcome != nil && len(outcome.Result.Failed) > 0 && errors.Is(err, ctx.Err()):
-		return err
+	if a.saved != nil && ctx.Err() != nil {
+		// The hosts are on their way: that plan is good no more.
+		return &interrupted{resume: a.withoutPlan()}
 	}
 	return err
+}
+
+// withoutPlan is the command that goes on where a saved plan was interrupted.
+func (a *application) withoutPlan() []string {
+	words := []string{"apply"}
+	for _, path := range a.inventory {
+		words = append(words, "-i", path)
+	}
+	for _, target := range a.targets {
+		words = append(words, "--target", target)
+	}
+	if name := a.labName(a.inv); name != "" {
+		words = append(words, "--lab="+name)
+	}
+	return words
+}
+
+// approve shows the plan and asks, unless a saved one or --yes speaks for the
+// operator.
+func (a *application) approve(p *plan.Plan) (bool, error) {
+	if live, ok := a.progress.(interface{ Pause() }); ok {
+		live.Pause()
+	}
+	prod := a.inv.Cluster.Environment == "prod"
+	if a.json {
+		a.line(struct {
+			Type string `json:"type"`
+			Plan any    `json:"plan"`
+		}{"plan", document(p)})
+	}
+	if a.saved != nil {
+		if err := sameplan(a.saved, p); err != nil || a.yes || !prod {
+			return err == nil, err
+		}
+	}
+	if !a.json {
+		if err := a.showPlan(p); err != nil {
+			return false, err
+		}
+	}
+	if a.yes {
+		return true, nil
+	}
+	return a.consent(p, prod)
 }
 
 // sameplan refuses a saved plan when inventory or hosts have moved on.
@@ -126,38 +208,4 @@ func (g *global) consent(p *plan.Plan, prod bool) (bool, error) {
 	}
 	line, err := g.answer(question)
 	return line == expect, err
-}
-
-// conclude says how the run ended.
-func (g *global) conclude(outcome *provision.Outcome) {
-	if g.json {
-		_ = report.JSON(g.out, conclusion(outcome)) // a closed output changes nothing
-		return
-	}
-	if outcome.Plan.Empty() {
-		fmt.Fprintln(g.out, report.Summary(outcome.Plan))
-		return
-	}
-	r := outcome.Result
-	fmt.Fprintf(g.out, "Done: %d steps, %d failed, %d not started.\n", r.Done, len(r.Failed), len(r.Skipped))
-	if len(r.Failed)+len(r.Skipped) > 0 {
-		fmt.Fprintln(g.out, "Mend what is named above and run the same command again: it goes on from here.")
-	}
-}
-
-func conclusion(outcome *provision.Outcome) any {
-	type failure struct {
-		Address string `json:"address"`
-		Error   string `json:"error"`
-	}
-	result := struct {
-		Empty   bool          `json:"empty"`
-		Done    int           `json:"done"`
-		Failed  []failure     `json:"failed"`
-		Skipped []engine.Skip `json:"skipped"`
-	}{Empty: outcome.Plan.Empty(), Done: outcome.Result.Done, Skipped: outcome.Result.Skipped}
-	for _, f := range outcome.Result.Failed {
-		result.Failed = append(result.Failed, failure{f.Address.String(), f.Err.Error()})
-	}
-	return result
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,21 +31,21 @@ machine's own mirrors. Every byte is checked before it is kept. What the store
 has ($PROVISION_CACHE, else ~/.cache/provision) is reused.`),
 		pullVerb(g, "build", "Like pull, but build from source only",
 			"Builds every artifact from source through the Go module proxy, whose checksum\ndatabase vouches for it. The first build takes about half an hour on two cores."),
-		verifyVerb(g), bundleListVerb(g))
+		verifyVerb(g), bundleListVerb(g), exportVerb(g), importVerb(g))
 }
 
 func pullVerb(g *global, use, short, long string) *cobra.Command {
 	var options pull.Options
-	var arches, systems []string
+	var hosts kindOfHosts
 	cmd := &cobra.Command{
-		Use: use + " [INVENTORY]", Short: short, Long: long, Args: inventoryArgs,
+		Use: use + " [INVENTORY]", Short: short, Long: long, Args: inventoryArgs, ValidArgsFunction: completeInventory,
 		Example: "  provision bundle " + use + " inventories/lab.hcl\n  provision bundle " + use + " --os debian-13 --arch arm64 dc2.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			refs, err := needed(inv, arches, systems)
+			refs, err := needed(inv, hosts)
 			if err != nil {
 				return err
 			}
@@ -58,11 +57,12 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 			if use == "build" {
 				obtain = pull.Build
 			}
-			return g.obtain(cmd.Context(), opened, refs, options, obtain)
+			return g.obtain(opened, func(progress func(pull.Event)) error {
+				return obtain(cmd.Context(), opened, refs, options, progress)
+			})
 		},
 	}
-	cmd.Flags().StringArrayVar(&arches, "arch", []string{"amd64"}, "architecture of the hosts: amd64 or arm64")
-	cmd.Flags().StringArrayVar(&systems, "os", []string{"debian-12"}, "operating system of the hosts: debian-12, debian-13, ubuntu-22.04, ubuntu-24.04")
+	hosts.flags(cmd)
 	if use == "pull" {
 		cmd.Flags().StringVar(&options.Bundle, "from", "", "take artifacts from this bundle `FOLDER` first")
 		cmd.Flags().StringVar(&options.Mirror, "mirror", "", "take artifacts from this `URL` next")
@@ -72,17 +72,29 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 	return cmd
 }
 
+// kindOfHosts says for which hosts artifacts are, which nobody asked yet.
+type kindOfHosts struct{ arches, systems []string }
+
+func (k *kindOfHosts) flags(cmd *cobra.Command) {
+	arches := []string{"amd64", "arm64"}
+	systems := []string{"debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04"}
+	cmd.Flags().StringArrayVar(&k.arches, "arch", arches[:1], "architecture of the hosts: "+strings.Join(arches, " or "))
+	cmd.Flags().StringArrayVar(&k.systems, "os", systems[:1], "operating system of the hosts: "+strings.Join(systems, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(arches, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("os", cobra.FixedCompletions(systems, cobra.ShellCompDirectiveNoFileComp))
+}
+
 // needed are the artifacts of an inventory whose hosts were not asked yet:
 // every component says what it needs for each system and architecture.
-func needed(inv *inventory.Inventory, arches, systems []string) ([]bundle.Ref, error) {
+func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 	var refs []bundle.Ref
-	for _, name := range systems {
+	for _, name := range hosts.systems {
 		id, release, _ := strings.Cut(name, "-")
 		known, ok := osfacts.Lookup(facts.OS{ID: id, Version: release})
 		if !ok {
 			return nil, fmt.Errorf("cannot obtain packages for %q: use one of debian-12, debian-13, ubuntu-22.04, ubuntu-24.04", name)
 		}
-		for _, arch := range arches {
+		for _, arch := range hosts.arches {
 			c := &component.Cluster{Inventory: inv, Facts: map[string]facts.Host{}}
 			for _, h := range inv.Hosts {
 				c.Facts[h.Name] = facts.Host{Arch: arch, OS: facts.OS{ID: known.ID, Version: known.Version, Codename: known.Codename}}
@@ -103,69 +115,10 @@ func needed(inv *inventory.Inventory, arches, systems []string) ([]bundle.Ref, e
 	return slices.Compact(refs), nil
 }
 
-type obtainer func(context.Context, *store.Store, []bundle.Ref, pull.Options, func(pull.Event)) error
-
-func (g *global) obtain(ctx context.Context, opened *store.Store, refs []bundle.Ref, options pull.Options, obtain obtainer) error {
-	view := &pullView{g: g}
-	err := obtain(ctx, opened, refs, options, view.event)
-	view.end()
-	if err != nil {
-		return err
-	}
-	if !g.json {
-		fmt.Fprintf(g.out, "%d artifacts are in %s: %d were there, %d obtained now.\n", len(refs), opened.Dir(), view.reused, view.stored)
-	}
-	return nil
-}
-
-// pullView shows a pull: one line that moves on a terminal, a line an artifact
-// elsewhere.
-type pullView struct {
-	g              *global
-	reused, stored int
-	moving         bool
-}
-
-func (v *pullView) event(e pull.Event) {
-	if v.g.json {
-		_ = report.JSON(v.g.out, e) // a closed output must not stop the pull
-		return
-	}
-	switch e.Stage {
-	case pull.Reused:
-		v.reused++
-	case pull.Stored:
-		v.stored++
-		v.end()
-		fmt.Fprintf(v.g.out, "[%d/%d] %s %s (%.0fs)\n", e.Index, e.Count, e.Ref, e.Source, e.Elapsed.Seconds())
-	case pull.Failed:
-		v.end()
-		fmt.Fprintf(v.g.out, "[%d/%d] %s failed: %v\n", e.Index, e.Count, e.Ref, e.Err)
-	case pull.Waiting, pull.Trying, pull.Passed:
-	case pull.Downloading, pull.Building:
-		if v.g.terminal {
-			text := fmt.Sprintf("[%d/%d] %s %s %d", e.Index, e.Count, e.Ref, e.Stage, e.Done)
-			if e.Total > 0 {
-				text += fmt.Sprintf(" of %d", e.Total)
-			}
-			fmt.Fprintf(v.g.out, "\r\x1b[K%s", text)
-			v.moving = true
-		} else if e.Done == 0 {
-			fmt.Fprintf(v.g.out, "[%d/%d] %s %s\n", e.Index, e.Count, e.Ref, e.Stage)
-		}
-	}
-}
-
-func (v *pullView) end() {
-	if v.moving {
-		fmt.Fprint(v.g.out, "\r\x1b[K")
-		v.moving = false
-	}
-}
-
 func verifyVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "Hash every artifact of the store again", Args: cobra.NoArgs,
+		Example: "  provision bundle verify",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			opened, err := store.Open(store.Options{})
 			if err != nil {
@@ -198,6 +151,7 @@ func verifyVerb(g *global) *cobra.Command {
 func bundleListVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the artifacts of the store and where they came from", Args: cobra.NoArgs,
+		Example: "  provision bundle list\n  provision bundle list --json",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			opened, err := store.Open(store.Options{})
 			if err != nil {

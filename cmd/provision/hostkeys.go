@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/spf13/cobra"
+
 	"provision/provision/inventory"
 	"provision/provision/remote"
 	"provision/provision/report"
@@ -31,7 +33,8 @@ func scanVerb(g *global) *cobra.Command {
 line to pin one in the inventory (host_key = "…"). Nothing is accepted: compare
 the fingerprints with what the hosts' consoles show (ssh-keygen -lf
 /etc/ssh/ssh_host_ed25519_key.pub).`,
-		Args: inventoryArgs,
+		Example: "  provision hostkeys scan inventories/dc1.hcl\n  provision hostkeys scan --json -i dc1.hcl",
+		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {
@@ -42,26 +45,35 @@ the fingerprints with what the hosts' consoles show (ssh-keygen -lf
 				return err
 			}
 			results := g.scan(cmd.Context(), settings, inv.Hosts)
-			if g.json {
-				return report.JSON(g.out, results)
-			}
-			failed := false
-			for _, r := range results {
-				fmt.Fprintf(g.out, "%s (%s)\n", r.Host, r.Address)
-				for _, k := range r.Keys {
-					fmt.Fprintf(g.out, "  %-20s %s\n    host_key = %q\n", k.Type, k.Fingerprint, k.Pin)
-				}
-				if r.Error != "" {
-					failed = true
-					fmt.Fprintf(g.out, "  %s\n", r.Error)
-				}
-			}
-			if failed {
-				return exit(exitError)
-			}
-			return nil
+			return g.showScan(results)
 		},
 	}
+}
+
+func (g *global) showScan(results []scanned) error {
+	if g.json {
+		if err := report.JSON(g.out, results); err != nil {
+			return err
+		}
+	}
+	failed := false
+	for _, r := range results {
+		failed = failed || r.Error != ""
+		if g.json {
+			continue
+		}
+		fmt.Fprintf(g.out, "%s (%s)\n", r.Host, r.Address)
+		for _, k := range r.Keys {
+			fmt.Fprintf(g.out, "  %-20s %s\n    host_key = %q\n", k.Type, k.Fingerprint, k.Pin)
+		}
+		if r.Error != "" {
+			fmt.Fprintf(g.out, "  %s\n", r.Error)
+		}
+	}
+	if failed {
+		return exit(exitError)
+	}
+	return nil
 }
 
 func (g *global) scan(ctx context.Context, settings remote.Settings, hosts []inventory.Host) []scanned {
@@ -90,16 +102,25 @@ func acceptVerb(g *global) *cobra.Command {
 known_hosts. A key that differs from a known one is taken only with --replaced:
 use it for a machine that was reinstalled or replaced, and for nothing else.`,
 		Example: "  provision hostkeys accept m1 m2 m3 -i dc1.hcl\n  provision hostkeys accept node-07 --replaced",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), nil)
 			if err != nil {
 				return err
 			}
+			if g.json && !yes {
+				return errors.New("cannot ask for consent with --json: add --yes when the fingerprints were compared")
+			}
+			accepted := []accepted{}
 			for _, name := range args {
-				if err := g.accept(cmd.Context(), inv, name, file, replaced, yes); err != nil {
+				one, err := g.accept(cmd.Context(), inv, name, file, replaced, yes)
+				if err != nil {
 					return err
 				}
+				accepted = append(accepted, one)
+			}
+			if g.json {
+				return report.JSON(g.out, accepted)
 			}
 			return nil
 		},
@@ -110,34 +131,51 @@ use it for a machine that was reinstalled or replaced, and for nothing else.`,
 	return cmd
 }
 
-func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, file string, replaced, yes bool) error {
+// accepted is a key that was written.
+type accepted struct {
+	scanned
+	File string `json:"file"`
+}
+
+func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, file string, replaced, yes bool) (accepted, error) {
+	none := accepted{}
 	h, ok := inv.Host(name)
 	if !ok {
-		return fmt.Errorf("cannot accept a key of %q: the inventory has no such host", name)
+		return none, fmt.Errorf("cannot accept a key of %q: the inventory has no such host", name)
 	}
 	settings, err := g.settings(inv)
 	if err != nil {
-		return err
+		return none, err
 	}
 	address, keys, err := remote.Scan(ctx, settings, h)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return none, fmt.Errorf("cannot accept a key of %s: %w", name, err)
+	case len(keys) == 0:
+		return none, fmt.Errorf("cannot accept a key of %s: %s showed none", name, address)
 	}
 	if file == "" {
 		if file, err = remote.KnownHosts(settings, h); err != nil {
-			return err
+			return none, err
 		}
 	}
-	fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, keys[0].Type, keys[0].Fingerprint)
+	if !g.json {
+		fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, keys[0].Type, keys[0].Fingerprint)
+	}
 	if !yes {
 		agreed, err := g.ask1("Is this its key? Type yes: ")
-		if err != nil || !agreed {
-			return err
+		if err != nil {
+			return none, err
+		}
+		if !agreed {
+			return none, fmt.Errorf("the key of %s was not accepted: nothing was written", name)
 		}
 	}
 	if err := remote.Accept(file, address, keys[0], replaced); err != nil {
-		return err
+		return none, err
 	}
-	fmt.Fprintf(g.out, "Written to %s.\n", file)
-	return nil
+	if !g.json {
+		fmt.Fprintf(g.out, "Written to %s.\n", file)
+	}
+	return accepted{scanned{Host: name, Address: address, Keys: keys[:1]}, file}, nil
 }

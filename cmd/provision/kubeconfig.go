@@ -34,7 +34,7 @@ through SSH: no port of the cluster need be reachable from here.`,
 		Example: `  provision kubeconfig --out dc1.kubeconfig
   provision --lab kubeconfig --tunnel --out lab.kubeconfig inventories/lab.hcl &
   kubectl --kubeconfig lab.kubeconfig get nodes`,
-		Args: inventoryArgs,
+		Args: inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {

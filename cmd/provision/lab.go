@@ -26,9 +26,10 @@ func labUpVerb(g *global) *cobra.Command {
 		Short: "Boot the inventory's hosts as test hosts",
 		Long: `Boots the hosts of the inventory, with their names and addresses, on this
 machine: real systemd, real OpenSSH, in a network namespace of their own with no
-route out. Needs root. Verbs act on them only with --lab.`,
+route out. Needs root. Verbs act on them only with --lab. A lab that is up stays
+as it is; hosts of it that are off are switched on.`,
 		Example: "  provision lab up inventories/lab.hcl\n  provision --lab=second lab up inventories/lab.hcl",
-		Args:    inventoryArgs,
+		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {
@@ -39,9 +40,6 @@ route out. Needs root. Verbs act on them only with --lab.`,
 				if !g.json {
 					fmt.Fprintf(g.out, "%6.1fs  %s\n", time.Since(started).Seconds(), line)
 				}
-			}
-			if err := lab.Prepare(cmd.Context(), say); err != nil {
-				return err
 			}
 			name := ""
 			if g.lab != labOfCluster {
@@ -71,7 +69,14 @@ func labDownVerb(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return lab.Down(cmd.Context(), name)
+			if err := lab.Down(cmd.Context(), name); err != nil {
+				return err
+			}
+			if g.json {
+				return report.JSON(g.out, map[string]string{"removed": name})
+			}
+			fmt.Fprintf(g.out, "Lab %q is gone.\n", name)
+			return nil
 		},
 	}
 }
@@ -96,6 +101,7 @@ func (g *global) whichLab(ctx context.Context, args []string) (string, error) {
 func labListVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the labs of this machine and their hosts", Args: cobra.NoArgs,
+		Example: "  provision lab list\n  provision lab list --json",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			names, err := lab.List()
 			if err != nil {
@@ -133,7 +139,7 @@ func labSSHVerb(g *global) *cobra.Command {
 		Use:     "ssh HOST [-- COMMAND...]",
 		Short:   "Open a shell on a lab host, or run a command there",
 		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := g.onlyLab(args[0])
 			if err != nil {

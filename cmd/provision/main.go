@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 )
 
@@ -28,9 +30,29 @@ func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], system())
 	stop()
 	os.Exit(code)
+}
+
+// interrupted is the end of a run that another command resumes than the one
+// that started it.
+type interrupted struct{ resume []string }
+
+func (*interrupted) Error() string { return "interrupted" }
+
+// commandLine shows arguments as a shell takes them.
+func commandLine(args []string) string {
+	plain := regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+	words := []string{"provision"}
+	for _, arg := range args {
+		if !plain.MatchString(arg) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // run is main without the process: tests call it.
@@ -39,14 +61,18 @@ func run(ctx context.Context, args []string, streams streams) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exit
+	var stopped *interrupted
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &stopped):
+		args = stopped.resume
+		fallthrough
+	case ctx.Err() != nil:
+		fmt.Fprintf(streams.err, "Interrupted. Nothing half-written is in use. To go on: %s\n", commandLine(args))
+		return exitInterrupted
 	case errors.As(err, &code):
 		return int(code)
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(streams.err, "Interrupted. Nothing half-written is in use; run the same command again to go on.")
-		return exitInterrupted
 	}
 	fmt.Fprintln(streams.err, "Error:", err)
 	return exitError

@@ -25,11 +25,15 @@ func planVerb(g *global) *cobra.Command {
 apply would do. Nothing is changed on any host.
 
 A plan saved with --out is applied with "provision apply FILE"; it is refused
-if the hosts or the inventory have moved on meanwhile.`,
+if the hosts or the inventory have moved on meanwhile.
+
+With --target, only what is named and what that requires; the plan says how
+much was left out. Hosts outside the targets are looked at but not touched.`,
 		Example: `  provision plan
   provision plan --out tonight.plan inventories/dc1.hcl
+  provision plan --target node-07 --target 'm1/unit["kubelet.service"]'
   provision plan --detailed-exitcode || mail -s "dc1 drifted" ops`,
-		Args: inventoryArgs,
+		Args: inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {
@@ -59,11 +63,16 @@ if the hosts or the inventory have moved on meanwhile.`,
 			return planExit(p, detailed)
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "save the plan to `FILE`")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "save the plan to `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when the plan has changes")
 	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
-	cmd.Flags().StringArrayVar(&targets, "target", nil, "only this `ADDRESS` (HOST or HOST/KIND[\"NAME\"]) and what it requires")
+	g.targetFlag(cmd, &targets)
 	return cmd
+}
+
+func (g *global) targetFlag(cmd *cobra.Command, targets *[]string) {
+	cmd.Flags().StringArrayVar(targets, "target", nil, "only this `ADDRESS` and what it requires: HOST, cluster, or HOST/KIND[\"NAME\"]; may be repeated")
+	g.completeTargets(cmd)
 }
 
 // planExit is 1 when hosts took no part, whatever else is true.
@@ -79,14 +88,19 @@ func planExit(p *plan.Plan, detailed bool) error {
 
 func (g *global) showPlan(p *plan.Plan) error {
 	if g.json {
-		return report.JSON(g.out, struct {
-			*plan.Plan
-			Hash  string `json:"hash"`
-			Empty bool   `json:"empty"`
-		}{p, p.Hash(), p.Empty()})
+		return report.JSON(g.out, document(p))
 	}
 	report.Plan(g.out, p, report.Style{Color: g.color(), Verbose: g.verbose})
 	return nil
+}
+
+// document is the plan as --json shows it.
+func document(p *plan.Plan) any {
+	return struct {
+		*plan.Plan
+		Hash  string `json:"hash"`
+		Empty bool   `json:"empty"`
+	}{p, p.Hash(), p.Empty()}
 }
 
 // savePlan writes the plan so that a half-written one is never seen.

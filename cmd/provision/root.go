@@ -58,6 +58,11 @@ Try an inventory on this machine first:
   provision lab up inventories/lab.hcl
   provision --lab apply inventories/lab.hcl
 
+With --json, standard output holds nothing but JSON: one document, or, for verbs
+that take long (apply, bundle pull, build and import), one JSON value a line,
+the last of which has the type "result". What went wrong is told on standard
+error in any case.
+
 Exit codes: 0 all is well; 1 an error, told on standard error; 2 the plan has
 changes (only with plan --detailed-exitcode); 130 interrupted.`
 
@@ -74,6 +79,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	root.SetVersionTemplate("{{.Version}}\n")
 	flags := root.PersistentFlags()
 	flags.StringArrayVarP(&g.inventory, "inventory", "i", nil, "inventory `FILE` or folder (default $PROVISION_INVENTORY, else the *.hcl of the current folder)")
 	flags.StringArrayVar(&g.vars, "var", nil, "set a variable of the inventory, `NAME=VALUE`")
@@ -83,14 +89,22 @@ func newRoot(s streams) *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "write JSON")
 	flags.BoolVar(&g.noColor, "no-color", false, "write without colours")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "tell more")
-	root.PersistentPreRun = func(*cobra.Command, []string) {
-		if value, set := s.env("PROVISION_LAB"); set && value != "" && value != "0" && g.lab == "" {
-			g.lab = labOfCluster
-			if value != "1" {
-				g.lab = value
-			}
-		}
-	}
+	root.PersistentPreRun = func(*cobra.Command, []string) { g.labFromEnv() }
+	root.SetFlagErrorFunc(suggestFlag)
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(verbs(g)...)
+	g.completeFlags(root)
 	return root
+}
+
+// labFromEnv lets $PROVISION_LAB stand for --lab.
+func (g *global) labFromEnv() {
+	value, set := g.env("PROVISION_LAB")
+	switch {
+	case !set || value == "" || value == "0" || g.lab != "":
+	case value == "1":
+		g.lab = labOfCluster
+	default:
+		g.lab = value
+	}
 }

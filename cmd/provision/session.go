@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,15 +28,11 @@ import (
 // load reads the inventory, tells what is wrong with it, and fails if anything
 // is.
 func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory, error) {
-	paths := g.inventory
-	if len(args) > 0 {
-		paths = append(append([]string(nil), paths...), args...)
-	}
 	vars, err := splitVars(g.vars)
 	if err != nil {
 		return nil, err
 	}
-	inv, problems := inventory.Load(ctx, inventory.Options{Paths: paths, Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	inv, problems := inventory.Load(ctx, inventory.Options{Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 	if !problems.HasErrors() && inv != nil {
 		_, found := addons.Decode(addonlist.All(), inv)
 		problems = append(problems, diag.FromHCL(found)...)
@@ -52,6 +49,11 @@ func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory,
 		return nil, exit(exitError)
 	}
 	return inv, nil
+}
+
+// paths are the inventory's files: those of -i and the verb's argument.
+func (g *global) paths(args []string) []string {
+	return slices.Concat(g.inventory, args)
 }
 
 func splitVars(list []string) (map[string]string, error) {

@@ -17,7 +17,7 @@ func statusVerb(g *global) *cobra.Command {
 		Use:     "status [INVENTORY]",
 		Short:   "Show hosts, Nodes, versions and etcd at a glance",
 		Example: "  provision status\n  provision --lab status inventories/lab.hcl --json",
-		Args:    inventoryArgs,
+		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {

@@ -19,14 +19,14 @@ func validateVerb(g *global) *cobra.Command {
 		Long: `Reads the inventory and reports every problem at once, each with its place and
 what to do. No connection is opened.`,
 		Example: "  provision validate inventories/lab.hcl\n  provision validate --json -i dc1/",
-		Args:    inventoryArgs,
+		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vars, err := splitVars(g.vars)
 			if err != nil {
 				return err
 			}
 			inv, problems := inventory.Load(cmd.Context(), inventory.Options{
-				Paths: append(append([]string(nil), g.inventory...), args...), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+				Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 			if !problems.HasErrors() && inv != nil {
 				_, found := addons.Decode(addonlist.All(), inv)
 				problems = append(problems, diag.FromHCL(found)...)

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"provision/provision"
+	"provision/provision/engine"
+	"provision/provision/report"
+)
+
+// ended is the last line of an apply's JSON.
+type ended struct {
+	Type    string        `json:"type"`
+	Empty   bool          `json:"empty"`
+	Done    int           `json:"done"`
+	Failed  []failure     `json:"failed,omitempty"`
+	Skipped []engine.Skip `json:"skipped,omitempty"`
+	Error   string        `json:"error,omitempty"`
+}
+
+type failure struct {
+	Address string `json:"address"`
+	Error   string `json:"error"`
+}
+
+// conclude says how a run ended that had a plan.
+func (g *global) conclude(outcome *provision.Outcome, err error) {
+	if g.json {
+		g.line(conclusion(outcome, err))
+		return
+	}
+	if outcome.Plan.Empty() {
+		fmt.Fprintln(g.out, report.Summary(outcome.Plan))
+		return
+	}
+	r := outcome.Result
+	fmt.Fprintf(g.out, "Done: %d steps, %d failed, %d not started.\n", r.Done, len(r.Failed), len(r.Skipped))
+	if len(r.Failed)+len(r.Skipped) > 0 {
+		fmt.Fprintln(g.out, "Mend what is named above and run the same command again: it goes on from here.")
+	}
+}
+
+func conclusion(outcome *provision.Outcome, err error) ended {
+	result := ended{Type: "result", Empty: outcome.Plan.Empty(), Done: outcome.Result.Done, Skipped: outcome.Result.Skipped}
+	for _, f := range outcome.Result.Failed {
+		result.Failed = append(result.Failed, failure{f.Address.String(), f.Err.Error()})
+	}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	return result
+}
+
+// line writes a value as one line of JSON: a stream of them can be read while
+// it is written.
+func (g *global) line(value any) {
+	_ = json.NewEncoder(g.out).Encode(value) // a closed output must not stop a run
+}

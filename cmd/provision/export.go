@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision/bundle"
+	"provision/provision/bundle/pull"
+	"provision/provision/bundle/store"
+	"provision/provision/report"
+)
+
+func exportVerb(g *global) *cobra.Command {
+	var hosts kindOfHosts
+	cmd := &cobra.Command{
+		Use:   "export FOLDER | FILE.tar",
+		Short: "Write artifacts of the store to a folder or a tar archive, to carry elsewhere",
+		Long: `Writes artifacts of the store, each checked on the way: those that an inventory
+needs when one is named with -i, else all. A folder can be taken with "bundle
+pull --from" or served by any web server as a mirror; a tar archive is one file
+for "bundle import". A place without internet needs nothing else.`,
+		Example: `  provision bundle export /media/usb/dc1
+  provision bundle export dc1.tar -i inventories/dc1.hcl`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opened, err := store.Open(store.Options{})
+			if err != nil {
+				return err
+			}
+			var refs []bundle.Ref
+			if len(g.inventory) > 0 {
+				inv, err := g.load(cmd.Context(), nil)
+				if err != nil {
+					return err
+				}
+				if refs, err = needed(inv, hosts); err != nil {
+					return err
+				}
+			}
+			return g.export(opened, args[0], refs)
+		},
+	}
+	hosts.flags(cmd)
+	return cmd
+}
+
+func (g *global) export(opened *store.Store, path string, refs []bundle.Ref) error {
+	count := len(refs)
+	if count == 0 {
+		records, err := opened.List()
+		if err != nil {
+			return err
+		}
+		if count = len(records); count == 0 {
+			return fmt.Errorf("cannot export: the store %s is empty; run provision bundle pull first", opened.Dir())
+		}
+	}
+	write := opened.Export
+	if strings.HasSuffix(path, ".tar") {
+		write = func(path string, refs ...bundle.Ref) error { return exportTar(opened, path, refs) }
+	}
+	if err := write(path, refs...); err != nil {
+		return err
+	}
+	if g.json {
+		return report.JSON(g.out, struct {
+			Path      string `json:"path"`
+			Artifacts int    `json:"artifacts"`
+		}{path, count})
+	}
+	fmt.Fprintf(g.out, "%d artifacts are in %s.\n", count, path)
+	return nil
+}
+
+// exportTar writes the archive so that a half-written one never has its name.
+func exportTar(opened *store.Store, path string, refs []bundle.Ref) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".export-*")
+	if err != nil {
+		return fmt.Errorf("exporting artifacts: %w", err)
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if err := opened.ExportTar(file, refs...); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("exporting artifacts: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("exporting artifacts: %w", err)
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return fmt.Errorf("exporting artifacts: %w", err)
+	}
+	return nil
+}
+
+func importVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FOLDER | FILE.tar",
+		Short: "Take an export's artifacts into the store",
+		Long: `Takes everything of a folder or tar archive that "bundle export" wrote into the
+store. Every byte is checked against the export's index, and the index against
+what this provision has locked.`,
+		Example: "  provision bundle import /media/usb/dc1\n  provision bundle import dc1.tar",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opened, err := store.Open(store.Options{})
+			if err != nil {
+				return err
+			}
+			return g.obtain(opened, func(progress func(pull.Event)) error {
+				return pull.Import(cmd.Context(), opened, args[0], pull.Options{}, progress)
+			})
+		},
+	}
+}

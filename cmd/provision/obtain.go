@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+
+	"provision/provision/bundle/pull"
+	"provision/provision/bundle/store"
+)
+
+// obtain shows how artifacts arrive, and says in the end what the store has.
+func (g *global) obtain(opened *store.Store, do func(progress func(pull.Event)) error) error {
+	view := &pullView{g: g}
+	err := do(view.event)
+	view.end()
+	if g.json {
+		result := struct {
+			Type   string `json:"type"`
+			Store  string `json:"store"`
+			Reused int    `json:"reused"`
+			Stored int    `json:"stored"`
+			Error  string `json:"error,omitempty"`
+		}{"result", opened.Dir(), view.reused, view.stored, ""}
+		if err != nil {
+			result.Error = err.Error()
+		}
+		g.line(result)
+	}
+	if err != nil || g.json {
+		return err
+	}
+	fmt.Fprintf(g.out, "%d artifacts are in %s: %d were there, %d obtained now.\n",
+		view.reused+view.stored, opened.Dir(), view.reused, view.stored)
+	return nil
+}
+
+// pullView shows a pull: one line that moves on a terminal, a line an artifact
+// elsewhere.
+type pullView struct {
+	g              *global
+	reused, stored int
+	moving         bool
+}
+
+func (v *pullView) event(e pull.Event) {
+	switch e.Stage {
+	case pull.Reused:
+		v.reused++
+	case pull.Stored:
+		v.stored++
+	}
+	if v.g.json {
+		v.g.line(e)
+		return
+	}
+	switch e.Stage {
+	case pull.Stored:
+		v.end()
+		fmt.Fprintf(v.g.out, "[%d/%d] %s %s (%.0fs)\n", e.Index, e.Count, e.Ref, e.Source, e.Elapsed.Seconds())
+	case pull.Failed:
+		v.end()
+		fmt.Fprintf(v.g.out, "[%d/%d] %s failed: %v\n", e.Index, e.Count, e.Ref, e.Err)
+	case pull.Reused, pull.Waiting, pull.Trying, pull.Passed:
+	case pull.Downloading, pull.Building:
+		if v.g.terminal {
+			text := fmt.Sprintf("[%d/%d] %s %s %d", e.Index, e.Count, e.Ref, e.Stage, e.Done)
+			if e.Total > 0 {
+				text += fmt.Sprintf(" of %d", e.Total)
+			}
+			fmt.Fprintf(v.g.out, "\r\x1b[K%s", text)
+			v.moving = true
+		} else if e.Done == 0 {
+			fmt.Fprintf(v.g.out, "[%d/%d] %s %s\n", e.Index, e.Count, e.Ref, e.Stage)
+		}
+	}
+}
+
+func (v *pullView) end() {
+	if v.moving {
+		fmt.Fprint(v.g.out, "\r\x1b[K")
+		v.moving = false
+	}
+}
