@@ -22,10 +22,10 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 	if err != nil {
 		return err
 	}
-	if have.Cert.Exists() && have.Issue == "" {
-		if want.Adopt {
-			return nil
-		}
+	switch good := have.Cert.Exists() && have.Issue == ""; {
+	case good && want.Adopt && have.Cert.Type == "symlink":
+		return nil
+	case good && !want.Adopt:
 		return errors.Join(sys.Files.SetAttr(name, certAttr(name, want)), sys.Files.SetAttr(want.Key, keyAttr(want)))
 	}
 	if have.Cert.Type == "directory" || have.Key.Type == "directory" {
@@ -36,6 +36,9 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 		return fmt.Errorf("issuing certificate %s: %w", name, err)
 	}
 	sys.Point("cert:signed")
+	if want.Adopt {
+		return writeLink(sys, name, want, append(certPEM, keyPEM...))
+	}
 	return write(sys, name, want, certPEM, keyPEM)
 }
 

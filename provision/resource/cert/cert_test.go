@@ -11,7 +11,7 @@ import (
 	"provision/provision/internal/system/systemfake"
 )
 
-const path = "/pki/a.crt"
+const plain = "/pki/a.crt"
 
 func spec() Spec {
 	return Spec{CA: "cluster", CommonName: "system:node:m1", Organizations: []string{"system:nodes"}, IPs: []string{"10.0.0.1"},
@@ -28,7 +28,7 @@ func open(t *testing.T, now *time.Time) *systemfake.Host {
 
 func issueOf(t *testing.T, host *systemfake.Host, want Spec) string {
 	t.Helper()
-	state, err := kind{}.Observe(t.Context(), host.System, path, want)
+	state, err := kind{}.Observe(t.Context(), host.System, plain, want)
 	require.NoError(t, err)
 	return state.Issue
 }
@@ -36,7 +36,7 @@ func issueOf(t *testing.T, host *systemfake.Host, want Spec) string {
 func TestWhatNeedsANewCertificate(t *testing.T) {
 	now := time.Now()
 	host := open(t, &now)
-	require.NoError(t, kind{}.Apply(t.Context(), host.System, path, spec()))
+	require.NoError(t, kind{}.Apply(t.Context(), host.System, plain, spec()))
 	require.Empty(t, issueOf(t, host, spec()))
 	changes := map[string]func(*Spec){
 		"subject":   func(s *Spec) { s.CommonName = "other" },
@@ -81,8 +81,8 @@ func TestBadAnswersAreNotWritten(t *testing.T) {
 	}
 	for name, answer := range answers {
 		host.CA.Answer = answer
-		assert.Error(t, kind{}.Apply(t.Context(), host.System, path, spec()), name)
-		assert.NoFileExists(t, host.Root+path, name)
+		assert.Error(t, kind{}.Apply(t.Context(), host.System, plain, spec()), name)
+		assert.NoFileExists(t, host.Root+plain, name)
 		assert.NoFileExists(t, host.Root+"/pki/a.key", name)
 	}
 }
@@ -90,7 +90,7 @@ func TestBadAnswersAreNotWritten(t *testing.T) {
 func TestTheKeyIsNotReadable(t *testing.T) {
 	now := time.Now()
 	host := open(t, &now)
-	require.NoError(t, kind{}.Apply(t.Context(), host.System, path, spec()))
+	require.NoError(t, kind{}.Apply(t.Context(), host.System, plain, spec()))
 	info, err := host.Files.Lstat("/pki/a.key")
 	require.NoError(t, err)
 	assert.Equal(t, uint32(0o600), info.Mode)

@@ -24,6 +24,14 @@ func server() cert.Spec {
 	}
 }
 
+const rotatedPath = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+
+func rotated() cert.Spec {
+	spec := server()
+	spec.Key, spec.Adopt = rotatedPath, true
+	return spec
+}
+
 func authority(host *systemfake.Host) error { return host.CA.Create("etcd") }
 
 func TestConformance(t *testing.T) {
@@ -32,6 +40,9 @@ func TestConformance(t *testing.T) {
 	resourcetest.Run(t,
 		resourcetest.Case{Title: "new", Kind: cert.Of(), Name: certPath, Spec: server(), Setup: authority},
 		resourcetest.Case{Title: "combined", Kind: cert.Of(), Name: certPath, Spec: combined, Setup: authority},
+		resourcetest.Case{Title: "rotated by others", Kind: cert.Of(), Name: rotatedPath, Spec: rotated(), Setup: func(host *systemfake.Host) error {
+			return errors.Join(authority(host), host.Put("/var/lib/kubelet/pki/kubelet-client-2020-01-01-00-00-00.pem", "old", 0o600))
+		}},
 		resourcetest.Case{Title: "damaged", Kind: cert.Of(), Name: certPath, Spec: server(), Setup: func(host *systemfake.Host) error {
 			return errors.Join(authority(host), host.Put(certPath, "junk", 0o600), host.Put(keyPath, "junk", 0o644))
 		}},

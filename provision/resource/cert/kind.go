@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"provision/provision/internal/system"
 	"provision/provision/resource"
@@ -21,6 +22,10 @@ type State struct {
 	NotAfter string `json:"not_after,omitempty"`
 	// KeyPath is the spec's: Restore needs it.
 	KeyPath string `json:"key_path"`
+	// Adopt is the spec's, and Dated are the files beside the link, by name,
+	// that were there when Keep ran: Restore leaves only those.
+	Adopt bool     `json:"adopt,omitempty"`
+	Dated []string `json:"dated,omitempty"`
 }
 
 type kind struct{}
@@ -37,6 +42,9 @@ func (kind) Check(name string, want Spec) error {
 	}
 	if want.Life <= 0 || want.RenewBefore < 0 || want.RenewBefore >= want.Life {
 		problems = append(problems, fmt.Errorf("renewing %s before the end of a life of %s is not possible", want.RenewBefore, want.Life))
+	}
+	if want.Adopt && (name != want.Key || !strings.HasSuffix(name, current)) {
+		problems = append(problems, fmt.Errorf("only a combined file that ends in %s can be rotated by others", current))
 	}
 	for _, ip := range want.IPs {
 		if _, err := netip.ParseAddr(ip); err != nil {
@@ -64,7 +72,7 @@ func certAttr(name string, want Spec) system.Attr {
 }
 
 func (kind) Observe(_ context.Context, sys *system.System, name string, want Spec) (State, error) {
-	state := State{KeyPath: want.Key}
+	state := State{KeyPath: want.Key, Adopt: want.Adopt}
 	var err error
 	if state.Cert, err = snapshot.Take(sys.Files, name); err != nil {
 		return State{}, err
@@ -103,7 +111,7 @@ func (kind) Diff(name string, want Spec, have State) []resource.Change {
 		return []resource.Change{{Field: "certificate", Old: old, New: "issued anew"}}
 	}
 	if want.Adopt {
-		return nil // whoever rotates it sets its mode too
+		return have.Cert.TypeChange("symlink") // whoever rotates it sets its mode
 	}
 	changes := have.Cert.AttrChanges(certAttr(name, want))
 	if name != want.Key {
@@ -123,6 +131,9 @@ func (kind) Keep(_ context.Context, sys *system.System, name string, have State)
 	if have.KeyPath != name {
 		have.Key, err = snapshot.Keep(sys, have.KeyPath, have.Key)
 	}
+	if err == nil && have.Adopt {
+		have.Dated, err = dated(sys.Files, name)
+	}
 	return have, err
 }
 
@@ -132,6 +143,9 @@ func (kind) Restore(_ context.Context, sys *system.System, name string, before S
 			return err
 		}
 		sys.Point("cert:key-restored")
+	}
+	if before.Adopt {
+		return restoreLink(sys, name, before)
 	}
 	return snapshot.Restore(sys, name, before.Cert)
 }
