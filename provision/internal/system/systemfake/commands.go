@@ -23,6 +23,8 @@ func (r *Runner) SetImage(name string, image Image) error {
 func Archive(name, manifest string) []byte { return []byte(name + " " + manifest) }
 
 func (r *Runner) images(change func(map[string]Image) error) error {
+	r.editing.Lock()
+	defer r.editing.Unlock()
 	all, err := load[map[string]Image](r.root, imagesFile)
 	if err != nil {
 		return err

@@ -30,6 +30,8 @@ func (r *Runner) SetPackage(name string, state Package) error {
 }
 
 func (r *Runner) packages(change func(map[string]Package) error) error {
+	r.editing.Lock()
+	defer r.editing.Unlock()
 	all, err := load[map[string]Package](r.root, dpkgFile)
 	if err != nil {
 		return err

@@ -22,6 +22,8 @@ type Runner struct {
 	mutex sync.Mutex
 	ran   [][]string
 	extra map[string]Handler
+
+	editing sync.Mutex // one edit of the fakes' files at a time
 }
 
 // Handle adds or replaces a command.

@@ -1,0 +1,217 @@
+package fleettest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"sort"
+	"strconv"
+	"sync"
+	"time"
+
+	"provision/provision/cluster"
+)
+
+// API is the Kubernetes API and Helm of a cluster, as maps. Every Node is
+// Ready as soon as it exists.
+type API struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	down     error
+	objects  map[cluster.Ref]cluster.Object
+	releases map[string][]cluster.Revision
+	version  int
+	writes   int
+	// Members are etcd's.
+	members []cluster.Member
+}
+
+func newAPI(now func() time.Time) *API {
+	return &API{now: now, objects: map[cluster.Ref]cluster.Object{}, releases: map[string][]cluster.Revision{}}
+}
+
+// Break makes the API answer with an error; nil mends it.
+func (a *API) Break(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.down = err
+}
+
+// Writes counts the writes so far.
+func (a *API) Writes() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.writes
+}
+
+// Names are the objects of a kind, sorted.
+func (a *API) Names(kind string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var names []string
+	for ref := range a.objects {
+		if ref.Kind == kind {
+			names = append(names, ref.Name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Reach implements provision.API.
+func (a *API) Reach(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.down
+}
+
+// Open implements provision.API.
+func (a *API) Open(ctx context.Context) error { return a.Reach(ctx) }
+
+// NodesReady implements provision.API.
+func (a *API) NodesReady(_ context.Context, names []string, _ func(map[string]string)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range names {
+		if a.objects[cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name}] == nil {
+			return fmt.Errorf("waiting for Nodes: there is no %s", name)
+		}
+	}
+	return a.down
+}
+
+// Env implements provision.API.
+func (a *API) Env(ctx context.Context) (*cluster.Env, error) {
+	return &cluster.Env{Objects: objects{a}, Members: members{a}, Releases: releases{a}, Now: a.now}, a.Reach(ctx)
+}
+
+// write changes an object under the lock.
+func (a *API) write(ref cluster.Ref, object cluster.Object) {
+	a.version++
+	a.writes++
+	metadata := maps.Clone(asMap(object["metadata"]))
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	metadata["resourceVersion"] = strconv.Itoa(a.version)
+	object = maps.Clone(object)
+	object["metadata"] = metadata
+	a.objects[ref] = object
+}
+
+type objects struct{ *API }
+
+func refOf(object cluster.Object) (cluster.Ref, error) {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return cluster.Ref{}, err
+	}
+	var head struct {
+		APIVersion, Kind string
+		Metadata         struct{ Namespace, Name string }
+	}
+	err = json.Unmarshal(raw, &head)
+	return cluster.Ref{APIVersion: head.APIVersion, Kind: head.Kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name}, err
+}
+
+// plain is the object as JSON has it, shared with nobody.
+func plain(object cluster.Object) (cluster.Object, error) {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var out cluster.Object
+	return out, json.Unmarshal(raw, &out)
+}
+
+func asMap(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+func (o objects) Get(_ context.Context, ref cluster.Ref) (cluster.Object, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down != nil {
+		return nil, o.down
+	}
+	return o.objects[ref], nil // never changed in place
+}
+
+func (o objects) Create(_ context.Context, object cluster.Object) error {
+	ref, err := refOf(object)
+	if err != nil {
+		return err
+	}
+	made, err := plain(object)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.objects[ref] != nil {
+		return cluster.ErrExists
+	}
+	o.write(ref, made)
+	return errors.Join(err, o.down)
+}
+
+func (o objects) Merge(_ context.Context, ref cluster.Ref, patch cluster.Object) error {
+	patch, err := plain(patch)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	have := o.objects[ref]
+	if have == nil {
+		return fmt.Errorf("%s not found", ref)
+	}
+	if version, ok := asMap(patch["metadata"])["resourceVersion"]; ok && version != asMap(have["metadata"])["resourceVersion"] {
+		return cluster.ErrConflict
+	}
+	o.write(ref, merged(have, patch))
+	return o.down
+}
+
+// merged is RFC 7396.
+func merged(have, patch map[string]any) map[string]any {
+	out := maps.Clone(have)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for key, value := range patch {
+		switch value := value.(type) {
+		case nil:
+			delete(out, key)
+		case map[string]any:
+			out[key] = merged(asMap(out[key]), value)
+		default:
+			out[key] = value
+		}
+	}
+	return out
+}
+
+func (o objects) Apply(_ context.Context, object cluster.Object) error {
+	ref, err := refOf(object)
+	if err != nil {
+		return err
+	}
+	want, err := plain(object)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.write(ref, merged(o.objects[ref], want))
+	return o.down
+}
+
+func (o objects) Delete(_ context.Context, ref cluster.Ref) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writes++
+	delete(o.objects, ref)
+	return o.down
+}

@@ -1,0 +1,106 @@
+package fleettest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"provision/provision/cluster"
+)
+
+type releases struct{ *API }
+
+func (r releases) History(_ context.Context, namespace, name string) ([]cluster.Revision, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.releases[namespace+"/"+name]), r.down
+}
+
+func (r releases) add(namespace, name, digest string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := namespace + "/" + name
+	history := r.releases[key]
+	for i := range history {
+		history[i].Status = cluster.StatusSuperseded
+	}
+	r.writes++
+	r.releases[key] = append(history, cluster.Revision{Number: len(history) + 1, Status: cluster.StatusDeployed, Digest: digest})
+	return r.down
+}
+
+func (r releases) Install(_ context.Context, c cluster.Chart) error {
+	return r.add(c.Namespace, c.Name, c.Digest)
+}
+
+func (r releases) Upgrade(_ context.Context, c cluster.Chart) error {
+	return r.add(c.Namespace, c.Name, c.Digest)
+}
+
+func (r releases) Rollback(_ context.Context, namespace, name string, revision int, _ time.Duration) error {
+	r.mu.Lock()
+	digest := r.releases[namespace+"/"+name][revision-1].Digest
+	r.mu.Unlock()
+	return r.add(namespace, name, digest)
+}
+
+func (r releases) Uninstall(_ context.Context, namespace, name string, _ time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writes++
+	delete(r.releases, namespace+"/"+name)
+	return r.down
+}
+
+// members is etcd's membership; everybody caught up at once.
+type members struct{ *API }
+
+// SetMembers makes etcd have these members.
+func (a *API) SetMembers(list ...cluster.Member) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.members = list
+}
+
+func (m members) List(context.Context) ([]cluster.Member, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.members), m.down
+}
+
+func (m members) AddLearner(_ context.Context, urls []string) (cluster.Member, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes++
+	added := cluster.Member{ID: uint64(len(m.members) + 1), PeerURLs: urls, Learner: true}
+	m.members = append(m.members, added)
+	return added, m.down
+}
+
+func (m members) edit(id uint64, change func(*cluster.Member)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes++
+	for i := range m.members {
+		if m.members[i].ID == id {
+			change(&m.members[i])
+		}
+	}
+	return m.down
+}
+
+func (m members) Promote(_ context.Context, id uint64) error {
+	return m.edit(id, func(member *cluster.Member) { member.Learner = false })
+}
+
+func (m members) Update(_ context.Context, id uint64, urls []string) error {
+	return m.edit(id, func(member *cluster.Member) { member.PeerURLs = urls })
+}
+
+func (m members) Remove(_ context.Context, id uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes++
+	m.members = slices.DeleteFunc(m.members, func(member cluster.Member) bool { return member.ID == id })
+	return m.down
+}
