@@ -1,0 +1,82 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// moment is when a run is killed: at the nth event of a type.
+type moment struct {
+	event string
+	nth   int
+}
+
+func (m moment) String() string { return fmt.Sprintf("%s %d", m.event, m.nth) }
+
+// moments are six, seeded: in the birth of the identity, while blobs are sent,
+// and between steps.
+func moments() []moment {
+	random := rand.New(rand.NewPCG(3, 1937))
+	list := []moment{{"step_started", 1}, {"step_started", 2 + random.IntN(8)}, {"transfer", 1 + random.IntN(20)}}
+	for range 4 {
+		list = append(list, moment{"step_done", 1 + random.IntN(90)})
+	}
+	return list
+}
+
+// killed kills provision again and again while it makes a cluster. The next
+// run goes on, and in the end all is as if nothing had happened.
+func (s *suite) killed(t *testing.T) {
+	require.NotNil(t, s.whole, "this journey compares with the cluster of TestJourneys/five/create: run that, too")
+	c := s.boot(t, "killed", sample("lab.hcl"))
+	for _, m := range moments() {
+		killed := c.kill(t, m)
+		t.Logf("killed at %s: %v", m, killed)
+	}
+	c.seconds(t, "apply after seven kills", c.apply(t).took)
+	c.unchanged(t)
+	st := c.status(t)
+	assert.True(t, st.healthy(), "%s", st)
+	c.answersDNS(t, "n1")
+	assert.Empty(t, s.whole.differences(c.snapshot(t)), "the cluster differs from one that was made in one go")
+}
+
+// kill runs apply and kills it at the moment. It reports whether the moment came.
+func (c *cluster) kill(t *testing.T, m moment) bool {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := c.command(ctx, append([]string{"apply", "--yes", "--json"}, c.inventory()...)...)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 64<<20)
+	seen, killed := 0, false
+	for lines.Scan() {
+		if !strings.Contains(lines.Text(), `"type":"`+m.event+`"`) {
+			continue
+		}
+		if seen++; seen == m.nth && !killed {
+			killed = true
+			require.NoError(t, cmd.Process.Kill())
+		}
+	}
+	require.NoError(t, lines.Err())
+	err = cmd.Wait()
+	if !killed {
+		require.NoError(t, err, "%s", errs.String())
+	}
+	return killed
+}

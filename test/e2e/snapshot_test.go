@@ -1,0 +1,129 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// snapshot is a cluster as far as two clusters of one inventory must be equal:
+// by host and path, unit or object.
+type snapshot map[string]string
+
+// differences lists what is not the same, for people.
+func (s snapshot) differences(other snapshot) []string {
+	keys := map[string]bool{}
+	for _, m := range []snapshot{s, other} {
+		for k := range m {
+			keys[k] = true
+		}
+	}
+	var list []string
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		if s[k] != other[k] {
+			list = append(list, k+": "+or(s[k])+" != "+or(other[k]))
+		}
+	}
+	return list
+}
+
+func or(text string) string {
+	if text == "" {
+		return "(absent)"
+	}
+	return text
+}
+
+// snapshot looks at all hosts and the API.
+func (c *cluster) snapshot(t *testing.T) snapshot {
+	t.Helper()
+	s := snapshot{}
+	for _, host := range c.applied(t) {
+		c.tree(t, host, s)
+		c.units(t, host, s)
+	}
+	a, closeTunnel := c.tunnel(t)
+	defer closeTunnel()
+	a.objects(t, s)
+	return s
+}
+
+// own are paths that differ from host to host or from run to run, whatever
+// provision does; ownContent those of which only name and mode are compared.
+func own() *regexp.Regexp {
+	return regexp.MustCompile(`^/etc/(ssh/|machine-id|provision-lab|\.pwd\.lock|.*-$|ld\.so\.cache|mtab)|/var/lib/provision/(ledger|saved|agent|digests)`)
+}
+
+func ownContent() *regexp.Regexp {
+	return regexp.MustCompile(`/pki/|encryption\.yaml$|/var/lib/provision/`)
+}
+
+func (c *cluster) tree(t *testing.T, host string, s snapshot) {
+	t.Helper()
+	folders := watched()
+	skip, secret := own(), ownContent()
+	list := c.on(t, host, append(append([]string{"find"}, folders...), "-xdev", "-printf", `%p\t%y %m %U:%G %l\n`)...)
+	for line := range strings.SplitSeq(list, "\n") {
+		path, meta, _ := strings.Cut(line, "\t")
+		// kubelet names each client certificate after the time of its making.
+		if skip.MatchString(path) || strings.Contains(path, "/kubelet-client-2") {
+			continue
+		}
+		if strings.Contains(path, "kubelet-client-current") {
+			meta = "link"
+		}
+		s[host+" "+path] = meta
+	}
+	sums := c.on(t, host, append(append([]string{"find"}, folders...), "-xdev", "-type", "f", "-size", "-1024k", "-exec", "sha256sum", "{}", "+")...)
+	for line := range strings.SplitSeq(sums, "\n") {
+		sum, path, _ := strings.Cut(line, "  ")
+		if _, listed := s[host+" "+path]; listed && !secret.MatchString(path) {
+			s[host+" "+path] += " " + sum[:12]
+		}
+	}
+}
+
+func (c *cluster) units(t *testing.T, host string, s snapshot) {
+	t.Helper()
+	shown := c.on(t, host, "systemctl", "show", "*.service", "*.timer", "-p", "Id", "-p", "ActiveState", "-p", "SubState", "-p", "UnitFileState", "-p", "FragmentPath")
+	for block := range strings.SplitSeq(shown, "\n\n") {
+		if !strings.Contains(block, "FragmentPath=/etc/systemd/system/") && !strings.Contains(block, "haproxy") {
+			continue
+		}
+		fields := strings.Fields(block)
+		slices.Sort(fields)
+		s[host+" unit "+strings.Join(fields, " ")] = "there"
+	}
+}
+
+// kinds are the objects that provision makes or has made.
+const kinds = "nodes,namespaces,serviceaccounts,configmaps,services,deployments,daemonsets,poddisruptionbudgets,clusterroles,clusterrolebindings,roles,rolebindings,priorityclasses"
+
+func (a *api) objects(t *testing.T, s snapshot) {
+	t.Helper()
+	var list struct{ Items []map[string]any }
+	a.get(t, &list, "-A", kinds)
+	for _, o := range list.Items {
+		meta, ok := o["metadata"].(map[string]any)
+		require.True(t, ok)
+		name, _ := meta["name"].(string)
+		if name == "kube-root-ca.crt" || name == "extension-apiserver-authentication" || name == "kube-apiserver-legacy-service-account-token-tracking" {
+			continue // these hold the CA, or a date
+		}
+		delete(o, "status")
+		labels := meta["labels"]
+		namespace, _ := meta["namespace"].(string)
+		o["metadata"] = labels
+		spec, err := json.Marshal(o)
+		require.NoError(t, err)
+		kind, _ := o["kind"].(string)
+		s["object "+kind+" "+namespace+"/"+name] = string(spec)
+	}
+}

@@ -1,0 +1,139 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/bundle"
+	"provision/provision/bundle/store"
+	"provision/provision/lab"
+)
+
+// suite is what all journeys share.
+type suite struct {
+	bin     string // the provision binary
+	kubectl string
+	testpod string // the testpod binary
+	image   string // its OCI archive
+	folder  string
+
+	whole snapshot // of a cluster that was made in one go
+
+	mu      sync.Mutex
+	figures []figure
+}
+
+// figure is a line of the table at the end.
+type figure struct{ journey, what, value string }
+
+// TestJourneys runs all journeys, one lab after the other: run one of them
+// with -run TestJourneys/single.
+func TestJourneys(t *testing.T) {
+	s := newSuite(t)
+	t.Cleanup(func() { s.table(t) })
+	t.Run("five", s.five)
+	t.Run("killed", s.killed)
+	t.Run("small", s.small)
+	t.Run("single", s.single)
+}
+
+func newSuite(t *testing.T) *suite {
+	t.Helper()
+	require.Zero(t, os.Geteuid(), "journeys boot lab hosts, which takes root")
+	s := &suite{bin: os.Getenv("PROVISION_BIN"), folder: t.TempDir()}
+	if s.bin == "" {
+		s.bin = "../../bin/provision"
+	}
+	s.bin = absolute(t, s.bin)
+	require.FileExists(t, s.bin, "build it first: make build")
+	opened, err := store.Open(store.Options{})
+	require.NoError(t, err)
+	artifacts, err := opened.Resolve(bundle.Ref{Name: "kubectl", Version: load(t, sample("lab.hcl")).Cluster.Versions.Kubernetes, Arch: "amd64"})
+	require.NoError(t, err, "pull the artifacts first: provision bundle pull")
+	blob, err := opened.Path(artifacts[0].SHA256)
+	require.NoError(t, err)
+	s.kubectl = filepath.Join(s.folder, "kubectl")
+	copyFile(t, blob, s.kubectl)
+	s.buildPod(t)
+	s.sweep(t)
+	return s
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	full, err := filepath.Abs(path)
+	require.NoError(t, err)
+	return full
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, data, 0o755))
+}
+
+const labPrefix = "e2e-"
+
+// sweep removes labs of earlier runs that were killed.
+func (s *suite) sweep(t *testing.T) {
+	t.Helper()
+	names, err := lab.List()
+	require.NoError(t, err)
+	for _, name := range names {
+		rest, ours := strings.CutPrefix(name, labPrefix)
+		owner, _, _ := strings.Cut(rest, "-")
+		pid, err := strconv.Atoi(owner)
+		if !ours || err != nil || syscall.Kill(pid, 0) == nil {
+			continue
+		}
+		t.Logf("removing lab %s of a run that is over", name)
+		require.NoError(t, lab.Down(context.Background(), name))
+	}
+}
+
+// note keeps a figure for the table.
+func (s *suite) note(t *testing.T, what, format string, args ...any) {
+	t.Helper()
+	value := fmt.Sprintf(format, args...)
+	t.Logf("%s: %s", what, value)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.figures = append(s.figures, figure{strings.TrimPrefix(t.Name(), "TestJourneys/"), what, value})
+}
+
+func (s *suite) seconds(t *testing.T, what string, took time.Duration) {
+	t.Helper()
+	s.note(t, what, "%.1f s", took.Seconds())
+}
+
+func (s *suite) table(t *testing.T) {
+	var b strings.Builder
+	for _, f := range s.figures {
+		fmt.Fprintf(&b, "%-24s %-52s %s\n", f.journey, f.what, f.value)
+	}
+	t.Logf("figures:\n%s", b.String())
+}
+
+// output runs a program of this machine.
+func output(ctx context.Context, t *testing.T, env []string, argv ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s: %s", strings.Join(argv, " "), out)
+	return string(out)
+}
