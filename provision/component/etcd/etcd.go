@@ -94,7 +94,10 @@ func addCerts(s *component.Set) {
 	add("client", "provision-etcd-client", false, true)
 }
 
-// bootstrap is what etcd reads only while it has no data.
+// bootstrap is what etcd reads only while it has no data. It must come out the
+// same in each run of an interrupted first apply, whether the cluster has a UUID
+// by then or not: members that started with different tokens never find each
+// other. What keeps clusters on the same addresses apart is etcd's own CA.
 func bootstrap(cluster *component.Cluster, host inventory.Host) string {
 	members := map[string]string{}
 	state := "new"
@@ -121,15 +124,7 @@ func bootstrap(cluster *component.Cluster, host inventory.Host) string {
 	}
 	sort.Strings(list)
 	return fmt.Sprintf("ETCD_INITIAL_CLUSTER=%s\nETCD_INITIAL_CLUSTER_STATE=%s\nETCD_INITIAL_CLUSTER_TOKEN=%s\n",
-		strings.Join(list, ","), state, token(cluster))
-}
-
-// token keeps members of different clusters apart even on the same addresses.
-func token(cluster *component.Cluster) string {
-	if cluster.Identity.UUID != "" {
-		return cluster.Identity.UUID
-	}
-	return cluster.Inventory.Cluster.Name
+		strings.Join(list, ","), state, cluster.Inventory.Cluster.Name)
 }
 
 // newcomers are the hosts that become members one after the other in a

@@ -10,6 +10,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/componenttest"
 	"provision/provision/component/etcd"
+	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
@@ -48,9 +49,17 @@ func TestNewClusterStartsWithAllMembers(t *testing.T) {
 		spec := bootstrap(t, componenttest.Lab(), host)
 		assert.Contains(t, spec.Content, "CLUSTER=m1=https://10.40.0.11:2380,m2=https://10.40.0.12:2380,m3=https://10.40.0.13:2380\n")
 		assert.Contains(t, spec.Content, "STATE=new\n")
-		assert.Contains(t, spec.Content, "TOKEN="+componenttest.UUID)
+		assert.Contains(t, spec.Content, "TOKEN=lab\n")
 		assert.Equal(t, "/var/lib/etcd/member", spec.Until, "read only while there is no data")
 	}
+}
+
+// The first run of a cluster that is killed half-way wrote the file without a
+// UUID; the next one has it, and must not part the members.
+func TestTokenIsTheSameBeforeAndAfterBirth(t *testing.T) {
+	unborn := componenttest.Lab()
+	unborn.Identity = facts.Identity{}
+	assert.Equal(t, bootstrap(t, componenttest.Lab(), "m2").Content, bootstrap(t, unborn, "m2").Content)
 }
 
 // etcd refuses a newcomer whose list is not exactly the membership at that time.
