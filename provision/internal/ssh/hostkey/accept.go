@@ -24,7 +24,7 @@ func Accept(file, address string, replaced bool, keys ...gossh.PublicKey) error 
 	}
 	fresh, changed, err := db.compare(address, keys)
 	if err == nil && changed != nil && !replaced {
-		err = changed
+		err = fmt.Errorf("%w; if the host was reinstalled or replaced, use --replaced; if not, someone may be in between", changed)
 	}
 	if err != nil {
 		return fmt.Errorf("accepting the key of %s: %w", address, err)
