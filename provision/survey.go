@@ -207,7 +207,8 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 			seen[r.Address] = plan.ClusterObserved{Unknown: true}
 		}
 	}
-	if o.decision.Identity == nil || len(wanted) == 0 {
+	// A second look would only wait again for an API that did not answer.
+	if o.decision.Identity == nil || len(wanted) == 0 || s.unreached != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
