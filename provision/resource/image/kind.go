@@ -132,7 +132,8 @@ func load(ctx context.Context, sys *system.System, name string, want Spec) error
 	if err != nil {
 		return fmt.Errorf("importing image %s: %w", name, err)
 	}
-	if _, err := ctr(ctx, sys, "import", "--label", pin, sys.Files.Path(blob)); err != nil {
+	// Through containerd's transfer service the same takes twice the processor.
+	if _, err := ctr(ctx, sys, "import", "--local", "--label", pin, sys.Files.Path(blob)); err != nil {
 		return fmt.Errorf("importing image %s: %w", name, err)
 	}
 	return nil
