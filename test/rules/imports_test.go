@@ -1,0 +1,131 @@
+package rules
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// layer is a set of packages. They may import layers before their own; those of
+// a layer with peers, each other too.
+type layer struct {
+	peers    bool
+	packages []string // path.Match patterns; the first that matches wins
+}
+
+// layers, the lowest first: a package is in the first that names it.
+var layers = []layer{
+	{packages: []string{ // contracts and leaves: nothing of ours
+		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
+		"provision/facts", "provision/pki", "provision/resource", "provision/agent/scope",
+		"provision/internal/system", "provision/internal/agentbin", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
+		"provision/resource/internal/textdiff", "network/plan",
+	}},
+	{packages: []string{ // what speaks in those terms
+		"provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
+		"provision/bundle/catalogue", "provision/etcd", "provision/kube", "provision/internal/system/systemfake",
+		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "addons/release",
+	}},
+	{packages: []string{ // kinds, connections, sources of artifacts
+		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity",
+		"provision/bundle/debs", "provision/bundle/gobuild", "provision/kube/helm", "provision/kube/kubetest", "provision/lab",
+		"provision/resource/resourcetest",
+		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",
+		"provision/resource/etcdmember", "provision/resource/file", "provision/resource/hosts", "provision/resource/identity",
+		"provision/resource/image", "provision/resource/kmod", "provision/resource/node", "provision/resource/object",
+		"provision/resource/pkg", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
+		"provision/resource/unit", "provision/resource/user",
+	}},
+	{packages: []string{ // the agent; the component contract
+		"provision/resource/kinds", "provision/resource/clusterkinds", "provision/component", "provision/bundle/pull",
+		"provision/agent", "provision/agent/blobs", "provision/agent/client",
+	}},
+	{packages: []string{"provision/agent/command", "provision/desired", "provision/component/componenttest", "addons"}},
+	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
+		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
+		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",
+		"provision/component/ossettings", "provision/component/timesync", "provision/component/trust",
+		"network/flannel", "addons/coredns",
+	}},
+	{packages: []string{"provision/plan", "provision/component/components", "addons/catalogue"}},
+	{packages: []string{"provision/engine", "provision/report"}},
+	{packages: []string{"provision"}}, // the façade
+	{packages: []string{"provision/remote"}},
+	{packages: []string{"provision/fleettest"}},
+	{packages: []string{"cmd/*", "test/*", "test/*/*"}},
+}
+
+func layerOf(folder string) int {
+	for i, l := range layers {
+		for _, pattern := range l.packages {
+			if ok, _ := path.Match(pattern, folder); ok {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func TestImportsPointDownward(t *testing.T) {
+	for folder, files := range folders(sources(t)) {
+		own := layerOf(folder)
+		if !assert.GreaterOrEqual(t, own, 0, "%s is in no layer: give it one in test/rules/imports_test.go", folder) {
+			continue
+		}
+		for _, file := range files {
+			for _, imported := range file.imports() {
+				other := layerOf(imported)
+				assert.True(t, other < own || other == own && layers[own].peers,
+					"%s imports %s, which is not below it", file.path, imported)
+			}
+		}
+	}
+}
+
+// What stays out of where, besides the layers.
+var forbidden = []struct{ folder, pkg, why string }{
+	{"provision/inventory", "net/http", "reading an inventory opens no connection"},
+	{"provision/desired", "net", "it is pure"},
+	{"provision/desired", "os", "it is pure"},
+	{"provision/plan", "net", "it is pure"},
+	{"provision/plan", "os", "it is pure"},
+	{"provision/identity", "net", "it is pure"},
+	{"provision/identity", "os", "it is pure"},
+	{"provision/engine", "net", "it knows nothing of hosts"},
+	{"provision/engine", "os", "it knows nothing of hosts"},
+	{"provision/report", "net", "it only writes"},
+	{"provision/report", "os", "it is given its output"},
+	{"provision/resource", "os", "a contract does nothing"},
+	{"network/plan", "os", "it is pure"},
+	{"network/plan", "net", "it is pure"},
+}
+
+func TestPureFoldersStayPure(t *testing.T) {
+	byFolder := folders(sources(t))
+	for _, rule := range forbidden {
+		assert.NotEmpty(t, byFolder[rule.folder], "the rule for %s has a folder", rule.folder)
+		for _, file := range byFolder[rule.folder] {
+			for _, spec := range file.file.Imports {
+				name := strings.Trim(spec.Path.Value, `"`)
+				assert.False(t, name == rule.pkg || strings.HasPrefix(name, rule.pkg+"/") && rule.pkg == "os",
+					"%s imports %s: %s", file.path, name, rule.why)
+			}
+		}
+	}
+}
+
+func TestOnlyCommandsHaveACommandLine(t *testing.T) {
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.folder, "cmd/") {
+			continue
+		}
+		for _, spec := range s.file.Imports {
+			assert.NotContains(t, spec.Path.Value, "spf13/cobra", "%s: only cmd/provision has a command line", s.path)
+		}
+		for _, imported := range s.imports() {
+			assert.False(t, strings.HasPrefix(imported, "cmd/"), "%s imports a command", s.path)
+		}
+	}
+}
