@@ -81,9 +81,9 @@ func (c *cluster) put(t *testing.T, host, from, to string) {
 	data, err := os.Open(from)
 	require.NoError(t, err)
 	defer data.Close()
-	cmd, err := c.lab.Command(t.Context(), host, "sh", "-c", `cat >"$1" && chmod 755 "$1"`, "put", to)
+	cmd, err := c.lab.Command(t.Context(), host, "sh", "-c", `cat >"$1.new" && chmod 755 "$1.new" && mv "$1.new" "$1"`, "put", to)
 	require.NoError(t, err)
-	cmd.Stdin = data
+	cmd.Stdin, cmd.Dir = data, "/"
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
@@ -115,7 +115,7 @@ func (c *cluster) logs(ctx context.Context, t *testing.T) {
 				t.Logf("=== %s, journal of %s:\n%s", h.Name, unit, log)
 			}
 		}
-		log, _ := c.lab.Exec(ctx, h.Name, "journalctl", "--no-pager", "-n", "25", "-p", "warning")
+		log, _ := c.lab.Exec(ctx, h.Name, "journalctl", "--no-pager", "-n", "25", "-p", "err")
 		t.Logf("=== %s, warnings:\n%s", h.Name, log)
 	}
 }

@@ -28,8 +28,8 @@ func (s *suite) single(t *testing.T) {
 	a, _ := c.tunnel(t)
 	a.allReady(t, "k1")
 	c.answersDNS(t, "k1")
-	c.pods(t, a, map[string]string{"only": "k1"})
-	assert.True(t, strings.HasPrefix(c.in(t, a, "only", "get", "http://only/"), "only to "))
+	c.pods(t, a, map[string]string{"east": "k1", "west": "k1"})
+	assert.True(t, strings.HasPrefix(c.in(t, a, "east", "get", "http://west/"), "west to "))
 }
 
 // refused plans, which must fail and say all of this.
@@ -126,7 +126,7 @@ func (c *cluster) interrupt(t *testing.T) {
 	}
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 130, cmd.ProcessState.ExitCode(), "%s", errs.String())
-	assert.Contains(t, errs.String(), "run the same command again")
+	assert.Contains(t, errs.String(), "To go on:")
 }
 
 // takenPort has something else listen where the API server must.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 type trace struct {
 	Units []string // with invocation and process
 	Files []string // with time of change, size and mode
+	Books []string // the same of what provision keeps for itself: lock, ledger, digests
 }
 
 // watched are the folders in which provision writes.
@@ -22,6 +24,7 @@ func watched() []string {
 // trace reads it. Units and files that live their own life are left out.
 func (c *cluster) trace(t *testing.T, host string) trace {
 	t.Helper()
+	books := regexp.MustCompile(`^/var/lib/provision(/ledger.*|/digests.json)? `)
 	units := c.on(t, host, "systemctl", "show", "*.service", "-p", "Id", "-p", "ActiveState", "-p", "InvocationID", "-p", "MainPID", "-p", "FragmentPath")
 	var tr trace
 	for block := range strings.SplitSeq(units, "\n\n") {
@@ -33,9 +36,16 @@ func (c *cluster) trace(t *testing.T, host string) trace {
 		}
 	}
 	args := append(append([]string{"find"}, watched()...), "-xdev", "-not", "-path", "/var/lib/provision/agent*", "-printf", "%p %T@ %s %m\n")
-	tr.Files = strings.Split(c.on(t, host, args...), "\n")
+	for line := range strings.SplitSeq(c.on(t, host, args...), "\n") {
+		if books.MatchString(line) {
+			tr.Books = append(tr.Books, line)
+		} else {
+			tr.Files = append(tr.Files, line)
+		}
+	}
 	slices.Sort(tr.Units)
 	slices.Sort(tr.Files)
+	slices.Sort(tr.Books)
 	return tr
 }
 
