@@ -7,6 +7,8 @@ GO ?= go
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w
 ARCHES := amd64 arm64
+# Tests that start a real API server and etcd on loopback.
+CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/coredns
 INVENTORY ?= inventories/lab.hcl
 
 .PHONY: help build agents demo test unit lint fuzz lab-tests e2e bench soak bundle deps clean
@@ -38,8 +40,11 @@ unit: agents ## run the quick tests
 lint: agents ## run golangci-lint with the import rules
 	$(GO) run $(GOLANGCI) run ./...
 
-e2e: build ## run the journeys on lab hosts
+e2e: build ## run the journeys on lab hosts, and the tests of real programs
 	bin/provision bundle pull $(INVENTORY)
+	$(GO) test -tags lab -count=1 -timeout 10m ./provision/lab
+	$(GO) run ./test/e2e/programs bin/programs $(INVENTORY)
+	PROVISION_TEST_BIN=$(CURDIR)/bin/programs $(GO) test -tags cluster -p 1 -count=1 -timeout 10m $(CLUSTER_TESTS)
 	$(GO) test -tags e2e -count=1 -timeout 40m -v ./test/e2e
 
 test: deps build ## run everything

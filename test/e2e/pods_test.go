@@ -50,7 +50,7 @@ func (s *suite) buildPod(t *testing.T) {
 	file, err := os.Create(s.image)
 	require.NoError(t, err)
 	defer file.Close()
-	_, err = images.Write(file, spec, built)
+	s.manifest, err = images.Write(file, spec, built)
 	require.NoError(t, err)
 }
 

@@ -30,6 +30,10 @@ func (s *suite) single(t *testing.T) {
 	c.answersDNS(t, "k1")
 	c.pods(t, a, map[string]string{"east": "k1", "west": "k1"})
 	assert.True(t, strings.HasPrefix(c.in(t, a, "east", "get", "http://west/"), "west to "))
+
+	c.put(t, "k1", s.kindTests(t), "/root/kinds")
+	c.put(t, "k1", s.image, "/root/image.tar")
+	c.inside(t, "TestImage", "PROVISION_TEST_IMAGE=/root/image.tar", "PROVISION_TEST_REFERENCE="+podImage, "PROVISION_TEST_MANIFEST="+s.manifest)
 }
 
 // refused plans, which must fail and say all of this.

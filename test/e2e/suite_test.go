@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +28,9 @@ type suite struct {
 	kubectl string
 	testpod string // the testpod binary
 	image   string // its OCI archive
-	folder  string
+	// manifest is the digest of the image.
+	manifest string
+	folder   string
 
 	whole snapshot // of a cluster that was made in one go
 
@@ -44,6 +46,7 @@ type figure struct{ journey, what, value string }
 func TestJourneys(t *testing.T) {
 	s := newSuite(t)
 	t.Cleanup(func() { s.table(t) })
+	t.Run("kinds", s.kinds)
 	t.Run("five", s.five)
 	t.Run("killed", s.killed)
 	t.Run("small", s.small)
@@ -59,17 +62,33 @@ func newSuite(t *testing.T) *suite {
 	}
 	s.bin = absolute(t, s.bin)
 	require.FileExists(t, s.bin, "build it first: make build")
-	opened, err := store.Open(store.Options{})
-	require.NoError(t, err)
-	artifacts, err := opened.Resolve(bundle.Ref{Name: "kubectl", Version: load(t, sample("lab.hcl")).Cluster.Versions.Kubernetes, Arch: "amd64"})
-	require.NoError(t, err, "pull the artifacts first: provision bundle pull")
-	blob, err := opened.Path(artifacts[0].SHA256)
-	require.NoError(t, err)
+	blob := s.artifacts(t, "kubectl", load(t, sample("lab.hcl")).Cluster.Versions.Kubernetes)[0].path
 	s.kubectl = filepath.Join(s.folder, "kubectl")
 	copyFile(t, blob, s.kubectl)
 	s.buildPod(t)
 	s.sweep(t)
 	return s
+}
+
+// artifact is a file of the store.
+type artifact struct {
+	bundle.Artifact
+	path string
+}
+
+func (s *suite) artifacts(t *testing.T, name, version string) []artifact {
+	t.Helper()
+	opened, err := store.Open(store.Options{})
+	require.NoError(t, err)
+	found, err := opened.Resolve(bundle.Ref{Name: name, Version: version, Arch: runtime.GOARCH})
+	require.NoError(t, err, "pull the artifacts first: provision bundle pull")
+	var list []artifact
+	for _, a := range found {
+		path, err := opened.Path(a.SHA256)
+		require.NoError(t, err)
+		list = append(list, artifact{a, path})
+	}
+	return list
 }
 
 func absolute(t *testing.T, path string) string {
@@ -126,14 +145,4 @@ func (s *suite) table(t *testing.T) {
 		fmt.Fprintf(&b, "%-24s %-52s %s\n", f.journey, f.what, f.value)
 	}
 	t.Logf("figures:\n%s", b.String())
-}
-
-// output runs a program of this machine.
-func output(ctx context.Context, t *testing.T, env []string, argv ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s: %s", strings.Join(argv, " "), out)
-	return string(out)
 }
