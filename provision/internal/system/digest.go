@@ -148,3 +148,16 @@ func (c *digestCache) digest(file *os.File) (string, error) {
 	}
 	return digest, nil
 }
+
+// IsSHA256 reports whether text is a sha256 in hex, as blobs are named.
+func IsSHA256(text string) bool {
+	if len(text) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"provision/provision/internal/system"
 	"provision/provision/resource"
@@ -24,7 +23,7 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, want Spec) error {
-	if ok, _ := regexp.MatchString("^[0-9a-f]{64}$", want.SHA256); !ok {
+	if !system.IsSHA256(want.SHA256) {
 		return fmt.Errorf("%q is not a sha256", want.SHA256)
 	}
 	return errors.Join(snapshot.CheckPath(name), snapshot.CheckAttr(want.Attr))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
 	"provision/provision/internal/system"
@@ -34,10 +33,10 @@ func (kind) Check(name string, want Spec) error {
 	if strings.ContainsAny(name, " \t\n\x00\"'") || !strings.ContainsAny(name, ":@") || strings.HasPrefix(name, "-") {
 		return fmt.Errorf("%q is not a reference of an image with its tag", name)
 	}
-	if ok, _ := regexp.MatchString("^[0-9a-f]{64}$", want.SHA256); !ok {
+	if !system.IsSHA256(want.SHA256) {
 		return fmt.Errorf("%q is not a sha256", want.SHA256)
 	}
-	if ok, _ := regexp.MatchString("^sha256:[0-9a-f]{64}$", want.Manifest); !ok {
+	if digest, ok := strings.CutPrefix(want.Manifest, "sha256:"); !ok || !system.IsSHA256(digest) {
 		return fmt.Errorf("%q is not a digest of a manifest", want.Manifest)
 	}
 	return nil

@@ -19,6 +19,9 @@ type State struct {
 	Right    bool              `json:"right,omitempty"` // the file is as wanted
 }
 
+// moduleName is what modprobe(8) takes.
+var moduleName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
 type kind struct{}
 
 // Of is the kind for the catalogue.
@@ -27,7 +30,7 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, _ Spec) error {
-	if ok, _ := regexp.MatchString(`^[a-zA-Z0-9_-]{1,64}$`, name); !ok {
+	if !moduleName.MatchString(name) {
 		return fmt.Errorf("%q is not a kernel module", name)
 	}
 	return nil

@@ -23,6 +23,9 @@ type State struct {
 	Right bool `json:"right,omitempty"`
 }
 
+// keyName is what sysctl(8) takes with dots.
+var keyName = regexp.MustCompile(`^[a-z0-9_]+(\.[a-zA-Z0-9_/:@-]+)+$`)
+
 type kind struct{}
 
 // Of is the kind for the catalogue.
@@ -31,7 +34,7 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, want Spec) error {
-	if ok, _ := regexp.MatchString(`^[a-z0-9_]+(\.[a-zA-Z0-9_/:@-]+)+$`, name); !ok || strings.Contains(name, "//") {
+	if !keyName.MatchString(name) || strings.Contains(name, "//") {
 		return fmt.Errorf("%q is not a kernel parameter", name)
 	}
 	if want.Value == "" || strings.ContainsAny(want.Value, "\n\r\x00") {
