@@ -7,6 +7,7 @@ import (
 	"sort"
 	"sync"
 
+	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/event"
 	"provision/provision/facts"
 	"provision/provision/internal/system"
@@ -32,22 +33,18 @@ func (o *Operator) dial(ctx context.Context) *fleet {
 	f := &fleet{members: map[string]*member{}, failed: map[string]error{}}
 	o.fleet = f
 	var mu sync.Mutex
-	var all sync.WaitGroup
-	for _, host := range o.Inventory.Hosts {
-		all.Go(func() {
-			m, err := o.dialOne(ctx, host)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				f.failed[host.Name] = err
-				o.emit(event.Event{Type: event.HostFailed, Host: host.Name, Text: err.Error()})
-				return
-			}
-			f.members[host.Name] = m
-			o.emit(event.Event{Type: event.HostConnected, Host: host.Name})
-		})
-	}
-	all.Wait()
+	spread(o.Inventory.Hosts, func(host inventory.Host) {
+		m, err := o.dialOne(ctx, host)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			f.failed[host.Name] = err
+			o.emit(event.Event{Type: event.HostFailed, Host: host.Name, Text: err.Error()})
+			return
+		}
+		f.members[host.Name] = m
+		o.emit(event.Event{Type: event.HostConnected, Host: host.Name})
+	})
 	return f
 }
 
@@ -57,7 +54,7 @@ func (o *Operator) dialOne(ctx context.Context, host inventory.Host) (*member, e
 	if err != nil {
 		return nil, err
 	}
-	known, err := agent.Facts(ctx)
+	known, err := agent.Facts(ctx, etcdcomponent.MemberDir(o.Inventory))
 	if err == nil {
 		err = o.rightTarget(host, known)
 	}
@@ -112,18 +109,33 @@ func (f *fleet) close() {
 func each(names []string, do func(name string) error) map[string]error {
 	var mu sync.Mutex
 	errs := map[string]error{}
+	spread(names, func(name string) {
+		if err := do(name); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			errs[name] = err
+		}
+	})
+	return errs
+}
+
+// wide bounds how many hosts are talked to at once: enough to hide round trips,
+// few enough that on a busy machine the heartbeats of all sessions get their
+// turn between the answers.
+const wide = 256
+
+// spread runs do for every item, wide at once, and waits for all.
+func spread[T any](list []T, do func(item T)) {
+	slots := make(chan struct{}, wide)
 	var all sync.WaitGroup
-	for _, name := range names {
+	for _, item := range list {
+		slots <- struct{}{}
 		all.Go(func() {
-			if err := do(name); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs[name] = err
-			}
+			defer func() { <-slots }()
+			do(item)
 		})
 	}
 	all.Wait()
-	return errs
 }
 
 // uuid returns a random UUID (RFC 9562, version 4).

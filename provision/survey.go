@@ -83,7 +83,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	if o.decision.Identity != nil {
 		s.cluster.Identity = *o.decision.Identity
 		if err := o.learnMembers(ctx, s.cluster); err != nil {
-			s.warn = append(s.warn, err.Error())
+			return err
 		}
 	}
 	if err := o.assign(s); err != nil {
@@ -134,36 +134,6 @@ func (o *Operator) assign(s *survey) error {
 	return nil
 }
 
-// learnMembers reads etcd's members, needed only when an etcd host joins.
-func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error {
-	joining := false
-	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
-		if _, joins := o.decision.Joins[h.Name]; joins && o.fleet.members[h.Name] != nil {
-			joining = true
-		}
-	}
-	if !joining {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	env, err := o.api.Env(ctx)
-	if err != nil {
-		return err
-	}
-	members, err := env.Members.List(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot read etcd's members, so no etcd host can join: %w", err)
-	}
-	c.EtcdMembers = map[string]string{}
-	for _, m := range members {
-		if len(m.PeerURLs) > 0 {
-			c.EtcdMembers[m.Name] = m.PeerURLs[0]
-		}
-	}
-	return nil
-}
-
 // compare has all agents, and the cluster's API, compare at once.
 func (o *Operator) compare(ctx context.Context, s *survey) {
 	s.hosts = map[string]plan.Observed{}
@@ -176,18 +146,17 @@ func (o *Operator) compare(ctx context.Context, s *survey) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	all.Go(func() { o.compareObjects(ctx, s) })
-	for name, m := range o.fleet.members {
-		all.Go(func() {
-			result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name]})
-			if err != nil {
-				err = fmt.Errorf("comparing host %s: %w", name, err)
-			}
-			_, joins := o.decision.Joins[name]
-			mu.Lock()
-			defer mu.Unlock()
-			s.hosts[name] = plan.Observed{Result: result, New: m.facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
-		})
-	}
+	spread(o.fleet.names(), func(name string) {
+		m := o.fleet.members[name]
+		result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name]})
+		if err != nil {
+			err = fmt.Errorf("comparing host %s: %w", name, err)
+		}
+		_, joins := o.decision.Joins[name]
+		mu.Lock()
+		defer mu.Unlock()
+		s.hosts[name] = plan.Observed{Result: result, New: m.facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
+	})
 	all.Wait()
 }
 
