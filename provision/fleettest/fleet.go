@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,8 +22,10 @@ import (
 	"provision/provision/event"
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/remote"
+	"provision/provision/resource"
 	"provision/provision/resource/clusterkinds"
 )
 
@@ -46,6 +49,7 @@ type Fleet struct {
 	key     string // private key file of the login
 	login   gossh.PublicKey
 	hostKey gossh.Signer
+	kinds   []resource.Kind[*system.System]
 	bytes   atomic.Int64
 }
 
@@ -57,6 +61,7 @@ func New(dir string, options Options) (*Fleet, error) {
 	f := &Fleet{
 		API: newAPI(options.Now), Artifacts: newArtifacts(), options: options, dir: dir,
 		network: sshtest.NewNetwork(), hosts: map[string]*Host{},
+		kinds:   gatedKinds(make(chan struct{}, 2*runtime.GOMAXPROCS(0))),
 		hostKey: sshtest.NewSigner(), key: filepath.Join(dir, "login"),
 	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)

@@ -17,7 +17,6 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/internal/system/systemfake"
 	"provision/provision/inventory"
-	"provision/provision/resource/kinds"
 )
 
 // Host is one machine.
@@ -119,7 +118,7 @@ func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
 	// The connection's end is the session's: sshd closes the agent's input.
 	in := &input{Reader: e.Stdin}
 	return agent.Serve(ctx, in, e.Stdout, nonce, agent.Options{
-		System: fake.System, Kinds: kinds.Host(), Addresses: h.addresses,
+		System: fake.System, Kinds: h.fleet.kinds, Addresses: h.addresses,
 	})
 }
 
