@@ -22,13 +22,13 @@ type moment struct {
 
 func (m moment) String() string { return fmt.Sprintf("%s %d", m.event, m.nth) }
 
-// moments are six, seeded: in the birth of the identity, while blobs are sent,
+// moments are seven, seeded: in the birth of the identity, while blobs are sent,
 // and between steps.
 func moments() []moment {
 	random := rand.New(rand.NewPCG(3, 1937))
 	list := []moment{{"step_started", 1}, {"step_started", 2 + random.IntN(8)}, {"transfer", 1 + random.IntN(20)}}
-	for range 4 {
-		list = append(list, moment{"step_done", 1 + random.IntN(90)})
+	for i := range 4 { // some 300 steps in all
+		list = append(list, moment{"step_done", 1 + 20*i + random.IntN(60)})
 	}
 	return list
 }
@@ -47,7 +47,9 @@ func (s *suite) killed(t *testing.T) {
 	st := c.status(t)
 	assert.True(t, st.healthy(), "%s", st)
 	c.answersDNS(t, "n1")
-	assert.Empty(t, s.whole.differences(c.snapshot(t)), "the cluster differs from one that was made in one go")
+	resumed := c.snapshot(t)
+	c.note(t, "files, units and objects compared", "%d", len(resumed))
+	assert.Empty(t, s.whole.differences(resumed), "the cluster differs from one that was made in one go")
 }
 
 // kill runs apply and kills it at the moment. It reports whether the moment came.
