@@ -17,6 +17,7 @@ import (
 	"provision/provision/cluster"
 	"provision/provision/component"
 	"provision/provision/component/controlplane"
+	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/etcd"
 	"provision/provision/event"
 	"provision/provision/internal/system"
@@ -180,10 +181,8 @@ func (a *access) members(ctx context.Context) (*etcd.Client, error) {
 		return nil, err
 	}
 	var endpoints []string
-	for _, h := range a.o.Inventory.With(inventory.RoleEtcd) {
-		if a.o.fleet.members[h.Name] != nil {
-			endpoints = append(endpoints, "https://"+net.JoinHostPort(h.Address.String(), "2379"))
-		}
+	for _, h := range a.o.etcdHosts() {
+		endpoints = append(endpoints, etcdcomponent.ClientURL(h))
 	}
 	a.etcd, err = etcd.New(etcd.Options{Dial: a.o.dialVia, Endpoints: endpoints,
 		CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})

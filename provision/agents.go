@@ -14,7 +14,7 @@ import (
 
 // Agent is the session with one host's agent.
 type Agent interface {
-	Facts(ctx context.Context) (facts.Host, error)
+	Facts(ctx context.Context, paths ...string) (facts.Host, error)
 	Plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error)
 	Lock(ctx context.Context, params api.LockParams) (api.LockResult, error)
 	Apply(ctx context.Context, params api.ApplyParams) (api.ApplyResult, error)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/component"
 	"provision/provision/engine"
 	"provision/provision/event"
 	"provision/provision/facts"
@@ -44,6 +45,13 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	}
 	if o.decision.Identity != nil {
 		in.UUID = o.decision.Identity.UUID
+	}
+	if !o.formed() {
+		for _, h := range o.fleet.answered(o.Inventory) {
+			if h.Has(inventory.RoleEtcd) {
+				in.Forming = append(in.Forming, component.MemberAt(h.Name))
+			}
+		}
 	}
 	in.Warnings = append(in.Warnings, o.leavers()...)
 	var err error

@@ -14,7 +14,6 @@ import (
 // uploads sends each host the blobs that its steps need, those on the critical
 // path first, so that etcd starts while the last blob is still on its way.
 type uploads struct {
-	mu     sync.Mutex
 	hosts  map[string]*upload
 	cancel context.CancelFunc
 	all    sync.WaitGroup

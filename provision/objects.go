@@ -50,6 +50,7 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 			list = append(list, r)
 		}
 	}
+	list = append(list, o.etcdMembers(c)...)
 	for _, comp := range o.Components {
 		objecter, ok := comp.(component.Objecter)
 		if !ok {
@@ -74,13 +75,7 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 
 // nodeSpec is what a Node has from the start, before its kubelet runs.
 func nodeSpec(c *component.Cluster, h inventory.Host) node.Spec {
-	spec := node.Spec{Labels: map[string]string{
-		"kubernetes.io/hostname": h.Name,
-		"kubernetes.io/os":       "linux",
-	}}
-	if known, ok := c.Facts[h.Name]; ok {
-		spec.Labels["kubernetes.io/arch"] = known.Arch
-	}
+	spec := node.Spec{Labels: map[string]string{}} // arch, os and hostname are the kubelet's
 	for key, value := range h.Labels {
 		spec.Labels[key] = value
 	}

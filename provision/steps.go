@@ -60,6 +60,8 @@ func (s *steps) do(ctx context.Context, step plan.Step) error {
 func (s *steps) step(ctx context.Context, step plan.Step) error {
 	a := step.Address
 	switch {
+	case a == plan.FormedAddress(s.o.Inventory.Cluster.Name):
+		return s.o.rememberEtcd(ctx, s.epoch)
 	case a.Kind == plan.IdentityKind && a.IsCluster():
 		return s.o.birth(ctx, s.epoch)
 	case a.Kind == plan.IdentityKind:

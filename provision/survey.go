@@ -15,7 +15,6 @@ import (
 	"provision/provision/desired"
 	"provision/provision/event"
 	"provision/provision/facts"
-	"provision/provision/inventory"
 	"provision/provision/osfacts"
 	"provision/provision/plan"
 	"provision/provision/resource"

@@ -14,7 +14,7 @@ var sha256Name = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // facts tells what the operator must know before it can wish. Everything is a
 // plain read: nothing is run.
-func (s *session) facts(context.Context, api.FactsParams) (facts.Host, error) {
+func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, error) {
 	state, err := s.state()
 	if err != nil {
 		return facts.Host{}, err
@@ -36,6 +36,11 @@ func (s *session) facts(context.Context, api.FactsParams) (facts.Host, error) {
 	host.Rebooting = rebooting(files)
 	host.Capability = capability(files)
 	host.Blobs = s.blobs()
+	for _, path := range params.Paths {
+		if _, err := files.Lstat(path); err == nil {
+			host.Present = append(host.Present, path)
+		}
+	}
 	if host.Addresses, err = s.options.Addresses(); err != nil {
 		return host, err
 	}

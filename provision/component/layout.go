@@ -58,9 +58,15 @@ func NodeAt(host string) resource.Address {
 	return resource.Address{Host: resource.ClusterHost, Kind: NodeKind, Name: host}
 }
 
-// MemberAt is the address of the etcd membership of a host.
+// MemberAt is the address of the etcd membership of a host, as a voter.
 func MemberAt(host string) resource.Address {
 	return resource.Address{Host: resource.ClusterHost, Kind: MemberKind, Name: host}
+}
+
+// LearnerAt is the address of the first step of joining etcd: the member is
+// known to the others, as a learner, before it starts.
+func LearnerAt(host string) resource.Address {
+	return resource.Address{Host: resource.ClusterHost, Kind: MemberKind, Name: host + " learner"}
 }
 
 // Object is an API object that a component needs in the cluster, as YAML (JSON

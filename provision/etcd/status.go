@@ -115,3 +115,12 @@ func (c *Client) MoveLeader(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// ClusterID is the id that etcd gave itself when it formed.
+func (c *Client) ClusterID(ctx context.Context) (uint64, error) {
+	response, err := c.client.MemberList(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return response.Header.ClusterId, nil
+}

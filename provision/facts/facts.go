@@ -24,6 +24,8 @@ type Host struct {
 	Rebooting  bool      `json:"rebooting,omitempty"`
 	Capability uint64    `json:"capability"` // bounding set of the agent
 	Owned      Owned     `json:"owned"`
+	// Present are those of the paths asked for that exist.
+	Present []string `json:"present,omitempty"`
 	// Blobs are the sha256 of the verified blobs the host has.
 	Blobs []string `json:"blobs,omitempty"`
 }

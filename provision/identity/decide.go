@@ -44,7 +44,8 @@ func Decide(inv *inventory.Inventory, owned map[string]facts.Owned) (Decision, e
 	}
 	d := Decision{Joins: map[string][]string{}, Holders: map[string][]string{}}
 	for _, host := range inv.Hosts {
-		if known := owned[host.Name].Identity; known != nil && d.Identity == nil {
+		known := owned[host.Name].Identity
+		if known != nil && (d.Identity == nil || d.Identity.EtcdClusterID == "") {
 			d.Identity = known
 		}
 	}
@@ -105,7 +106,7 @@ func oneCluster(inv *inventory.Inventory, owned map[string]facts.Owned) error {
 		return nil
 	}
 	sort.Strings(lines)
-	return fmt.Errorf("cannot go on: the inventory describes cluster %q, but hosts belong elsewhere:\n  %s\nNothing was changed. Use the inventory of that cluster, or reset the hosts first",
+	return fmt.Errorf("cannot go on: the inventory describes cluster %q, but hosts belong elsewhere:\n  %s\nNothing was changed. Use the inventory of that cluster, or hosts that belong to none",
 		inv.Cluster.Name, strings.Join(lines, "\n  "))
 }
 

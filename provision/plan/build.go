@@ -37,6 +37,9 @@ type Input struct {
 	Warnings                         []string
 	// Targets limit the plan when there are any.
 	Targets []Target
+	// Forming is what must be done before etcd's cluster id is recorded; empty
+	// when it is known.
+	Forming []resource.Address
 }
 
 // IdentityKind is the kind in the addresses of steps that give a host, or the
@@ -46,6 +49,11 @@ const IdentityKind = "cluster-identity"
 // BirthAddress is the step that creates a cluster's identity.
 func BirthAddress(cluster string) resource.Address {
 	return resource.Address{Host: resource.ClusterHost, Kind: IdentityKind, Name: cluster}
+}
+
+// FormedAddress is the step that records, on every host, that etcd has formed.
+func FormedAddress(cluster string) resource.Address {
+	return resource.Address{Host: resource.ClusterHost, Kind: IdentityKind, Name: cluster + " etcd"}
 }
 
 // JoinAddress is the step that gives a host the cluster's identity.
@@ -100,6 +108,10 @@ func (b *builder) identity() {
 			s.Requires = []resource.Address{birth}
 		}
 		b.put(s)
+	}
+	if len(b.in.Forming) > 0 {
+		b.put(Step{Address: FormedAddress(b.in.Cluster), Action: Create, Requires: b.in.Forming,
+			Changes: []resource.Change{{Field: "etcd cluster id", New: "recorded on every host", Create: true}}})
 	}
 }
 

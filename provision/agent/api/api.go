@@ -34,8 +34,10 @@ const MethodAskSign = "ask.sign"
 // Empty is a result or parameter without content.
 type Empty struct{}
 
-// FactsParams asks for the facts.
-type FactsParams struct{}
+// FactsParams asks for the facts, and which of some paths exist.
+type FactsParams struct {
+	Paths []string `json:"paths,omitempty"`
+}
 
 // PlanParams are all resources wanted on the host.
 type PlanParams struct {

@@ -18,9 +18,9 @@ func call[R any](ctx context.Context, s *Session, method string, params any) (R,
 	return result, nil
 }
 
-// Facts asks what the host is.
-func (s *Session) Facts(ctx context.Context) (facts.Host, error) {
-	return call[facts.Host](ctx, s, api.MethodFacts, api.FactsParams{})
+// Facts asks what the host is, and which of the paths exist there.
+func (s *Session) Facts(ctx context.Context, paths ...string) (facts.Host, error) {
+	return call[facts.Host](ctx, s, api.MethodFacts, api.FactsParams{Paths: paths})
 }
 
 // Plan asks what differs.

@@ -127,6 +127,12 @@ func bootstrap(cluster *component.Cluster, host inventory.Host) string {
 		strings.Join(list, ","), state, cluster.Inventory.Cluster.Name)
 }
 
+// MemberDir is where a member's data are once it has started.
+func MemberDir(inv *inventory.Inventory) string { return dataDir(inv) + "/member" }
+
+// PeerURL is where the other members reach a host's member.
+func PeerURL(host inventory.Host) string { return peerURL(host) }
+
 // newcomers are the hosts that become members one after the other in a
 // cluster that exists: each must name exactly those before it.
 func newcomers(cluster *component.Cluster) []inventory.Host {
@@ -152,9 +158,9 @@ func joining(cluster *component.Cluster, host inventory.Host) []resource.Address
 			previous = h.Name
 			continue
 		}
-		needed := []resource.Address{component.MemberAt(host.Name)}
+		needed := []resource.Address{component.LearnerAt(host.Name)}
 		if previous != "" {
-			needed = append(needed, component.UnitAt(previous, Unit))
+			needed = append(needed, component.MemberAt(previous))
 		}
 		return needed
 	}

@@ -1,0 +1,196 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/cluster"
+	"provision/provision/component"
+	etcdcomponent "provision/provision/component/etcd"
+	"provision/provision/event"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/etcdmember"
+)
+
+// formed reports whether etcd of this cluster is known to have formed. From
+// then on a host without data never starts etcd as if the cluster were new.
+func (o *Operator) formed() bool {
+	return o.decision.Identity != nil && o.decision.Identity.EtcdClusterID != ""
+}
+
+// hasData reports whether etcd's data are on a host that answered.
+func (o *Operator) hasData(host string) bool {
+	m := o.fleet.members[host]
+	return m != nil && slices.Contains(m.facts.Present, etcdcomponent.MemberDir(o.Inventory))
+}
+
+// etcdHosts are the etcd hosts that answered: those with data, if any has.
+func (o *Operator) etcdHosts() []inventory.Host {
+	var all, started []inventory.Host
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		if o.fleet.members[h.Name] == nil {
+			continue
+		}
+		all = append(all, h)
+		if o.hasData(h.Name) {
+			started = append(started, h)
+		}
+	}
+	if len(started) > 0 {
+		return started
+	}
+	return all
+}
+
+// learnMembers reads etcd's members when a host without data is to join a
+// cluster that has formed. When nobody can tell, such hosts take no part: a
+// member that started empty under its old identity would break etcd's promises.
+func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error {
+	var empty []string
+	kept, silent := 0, 0
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		switch {
+		case o.fleet.members[h.Name] == nil:
+			silent++
+		case o.hasData(h.Name):
+			kept++
+		default:
+			empty = append(empty, h.Name)
+		}
+	}
+	if !o.formed() || len(empty) == 0 {
+		return nil
+	}
+	if kept == 0 && silent == 0 {
+		return fmt.Errorf("cannot go on: all etcd data of cluster %q are gone (looked for %s on %s). Nothing was changed. Put back a data folder, or a snapshot with etcdutl snapshot restore, on these hosts; an empty etcd would lose every object of the cluster",
+			c.Inventory.Cluster.Name, etcdcomponent.MemberDir(c.Inventory), strings.Join(empty, ", "))
+	}
+	members, err := o.listMembers(ctx)
+	if err != nil {
+		for _, name := range empty {
+			o.exclude(name, fmt.Errorf("host %s has no etcd data, and no other member can be asked to let it join: %w", name, err))
+		}
+		return nil
+	}
+	o.known(c, members, empty)
+	return nil
+}
+
+func (o *Operator) listMembers(ctx context.Context) ([]cluster.Member, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	env, err := o.access.Env(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return env.Members.List(ctx)
+}
+
+// known fills in the members that a newcomer will find: not those whose data
+// are lost, which are replaced.
+func (o *Operator) known(c *component.Cluster, members []cluster.Member, empty []string) {
+	c.EtcdMembers = map[string]string{}
+	o.lost = map[string]string{}
+	for _, m := range members {
+		if len(m.PeerURLs) == 0 {
+			continue
+		}
+		name := o.memberHost(m)
+		if slices.Contains(empty, name) {
+			if m.Name != "" {
+				o.lost[name] = strconv.FormatUint(m.ID, 16)
+			}
+			continue
+		}
+		c.EtcdMembers[name] = m.PeerURLs[0]
+	}
+}
+
+// memberHost is the host of a member; one that has not started has no name yet.
+func (o *Operator) memberHost(m cluster.Member) string {
+	if m.Name != "" {
+		return m.Name
+	}
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		if slices.Contains(m.PeerURLs, etcdcomponent.PeerURL(h)) {
+			return h.Name
+		}
+	}
+	return strconv.FormatUint(m.ID, 16)
+}
+
+// exclude lets a host that answered take no part.
+func (o *Operator) exclude(name string, why error) {
+	_ = o.fleet.members[name].agent.Close() // it takes no part either way
+	delete(o.fleet.members, name)
+	o.fleet.failed[name] = why
+	o.emit(event.Event{Type: event.HostFailed, Host: name, Text: why.Error()})
+}
+
+// etcdMembers wants every etcd host that takes part to be a voter once its etcd
+// runs. One that joins is made known to the others, as a learner, before; one
+// after the other, because etcd takes one learner at a time.
+func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
+	var list []resource.Resource
+	var previous *resource.Address
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		if o.fleet.members[h.Name] == nil {
+			continue
+		}
+		spec := etcdmember.Spec{Member: h.Name, PeerURLs: []string{etcdcomponent.PeerURL(h)}, Role: etcdmember.Voter}
+		voter := component.MemberAt(h.Name)
+		if _, member := c.EtcdMembers[h.Name]; len(c.EtcdMembers) > 0 && !member {
+			first := spec
+			first.Role, first.Replaces = etcdmember.Learner, o.lost[h.Name]
+			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first)
+			if previous != nil {
+				learner = learner.After(*previous)
+			}
+			learner.Component = "etcd"
+			list = append(list, learner)
+			previous = &voter
+		}
+		r := resource.New(resource.ClusterHost, etcdmember.Name, voter.Name, spec).After(component.UnitAt(h.Name, etcdcomponent.Unit))
+		r.Component = "etcd"
+		list = append(list, r)
+	}
+	return list
+}
+
+// rememberEtcd writes etcd's cluster id to every host's ledger, once etcd has
+// formed: the mark by which lost data are told from a new cluster.
+func (o *Operator) rememberEtcd(ctx context.Context, epoch uint64) error {
+	client, err := o.access.Etcd(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := client.ClusterID(ctx)
+	if err != nil {
+		return fmt.Errorf("asking etcd for its cluster id: %w", err)
+	}
+	known := *o.decision.Identity
+	known.EtcdClusterID = strconv.FormatUint(id, 16)
+	known.Holds = nil
+	base := api.IdentityParams{Epoch: epoch, UUID: known.UUID, Cluster: known.Cluster}
+	err = o.acts(o.fleet.names(), func(name string) error {
+		put := base
+		put.Act, put.Identity = "put", &known
+		if _, err := o.fleet.members[name].agent.Identity(ctx, put); err != nil {
+			return err
+		}
+		commit := base
+		commit.Act = "commit"
+		_, err := o.fleet.members[name].agent.Identity(ctx, commit)
+		return err
+	})
+	if err == nil {
+		o.decision.Identity.EtcdClusterID = known.EtcdClusterID
+	}
+	return err
+}
