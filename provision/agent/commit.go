@@ -34,7 +34,7 @@ func (s *session) commit(ctx context.Context, _ api.Empty) (api.Empty, error) {
 			}
 		}
 	}
-	if err := held.Compact(); err != nil {
+	if err := errors.Join(s.sys.Settle(ctx), held.Compact()); err != nil {
 		return api.Empty{}, err
 	}
 	used := map[string]bool{}

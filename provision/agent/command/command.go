@@ -21,6 +21,10 @@ import (
 // memoryLimit keeps the agent small on hosts where everything else is not.
 const memoryLimit = 32 << 20
 
+// garbage lets the heap grow to five times what is in use, within the limit: a
+// collector that runs for every megabyte costs more than what it saves.
+const garbage = 400
+
 // endTime is how long changes under way may take to stop when the operator is
 // gone. Then the agent ends hard, and the lock with it; what it leaves running
 // is ended by the next session (see package scope).
@@ -31,6 +35,7 @@ var errUsage = errors.New("usage: provision-agent serve NONCE | blobs | version"
 // Run does what the arguments say: serve NONCE, blobs or version.
 func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(memoryLimit)
+	debug.SetGCPercent(garbage)
 	syscall.Umask(0o022) // what commands that we run expect, whatever the login had
 	switch {
 	case len(args) == 2 && args[0] == "serve":

@@ -89,11 +89,11 @@ func TestReloadsAreJoined(t *testing.T) {
 }
 
 func FuzzUnitStatus(f *testing.F) {
-	f.Add("active", []byte{1, 2}, uint32(7))
-	f.Fuzz(func(t *testing.T, text string, id []byte, pid uint32) {
-		status := unitStatus(map[string]any{"ActiveState": text, "InvocationID": id, "MainPID": pid, "LoadState": pid})
+	f.Add("active", []byte{1, 2}, true)
+	f.Fuzz(func(t *testing.T, text string, id []byte, reload bool) {
+		status := unitStatus(map[string]any{"ActiveState": text, "InvocationID": id, "NeedDaemonReload": reload, "LoadState": id})
 		assert.Equal(t, text, status.ActiveState)
 		assert.Empty(t, status.LoadState, "another type is no value")
-		assert.Equal(t, int(pid), status.MainPID)
+		assert.Equal(t, reload, status.NeedReload)
 	})
 }

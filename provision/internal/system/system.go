@@ -45,6 +45,14 @@ func (s *System) Save() error {
 	return nil
 }
 
+// Settle makes systemd read what was enabled and disabled, once for all.
+func (s *System) Settle(ctx context.Context) error {
+	if settler, ok := s.Units.(interface{ Settle(context.Context) error }); ok {
+		return settler.Settle(ctx)
+	}
+	return nil
+}
+
 // Files is a host's file system. Paths are absolute; Root is put before them.
 type Files interface {
 	// Path is where the absolute path of the host really is, for code that
@@ -154,9 +162,6 @@ type UnitStatus struct {
 	FragmentPath  string
 	InvocationID  string // hex; "" when it never ran
 	NeedReload    bool   // unit file changed on disk since it was loaded
-	MainPID       int
-	Result        string
-	NRestarts     int
 }
 
 // Units is the host's systemd.
@@ -171,6 +176,8 @@ type Units interface {
 	Stop(ctx context.Context, unit string) error
 	Restart(ctx context.Context, unit string) error
 	Reload(ctx context.Context, unit string) error
+	// Enable and Disable show in Status at once; what follows from the links
+	// does so after System.Settle.
 	Enable(ctx context.Context, unit string) error
 	Disable(ctx context.Context, unit string) error
 	Mask(ctx context.Context, unit string) error

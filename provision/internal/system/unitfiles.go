@@ -26,14 +26,14 @@ func (e *UnitError) Error() string {
 }
 
 func (u *systemdUnits) Enable(ctx context.Context, unit string) error {
-	return u.change(ctx, "enabling", unit, func(conn *dbus.Conn) error {
+	return u.edit("enabling", unit, func(conn *dbus.Conn) error {
 		_, _, err := conn.EnableUnitFilesContext(ctx, []string{unit}, false, true)
 		return err
 	})
 }
 
 func (u *systemdUnits) Disable(ctx context.Context, unit string) error {
-	return u.change(ctx, "disabling", unit, func(conn *dbus.Conn) error {
+	return u.edit("disabling", unit, func(conn *dbus.Conn) error {
 		_, err := conn.DisableUnitFilesContext(ctx, []string{unit}, false)
 		return err
 	})
@@ -53,15 +53,48 @@ func (u *systemdUnits) Unmask(ctx context.Context, unit string) error {
 	})
 }
 
-// change edits links below /etc/systemd/system, which systemd only sees after
-// a reload (systemctl does the same).
-func (u *systemdUnits) change(ctx context.Context, verb, unit string, edit func(*dbus.Conn) error) error {
+// edit changes links below /etc/systemd/system. They count from the next start
+// of the host on; that systemd reads them now can wait for Settle, for each
+// reload also runs every generator.
+func (u *systemdUnits) edit(verb, unit string, edit func(*dbus.Conn) error) error {
 	conn, err := u.connect()
 	if err != nil {
 		return err
 	}
+	u.mutex.Lock()
+	if u.edited == nil {
+		u.edited = map[string]bool{}
+	}
+	u.edited[unit] = true
+	u.mutex.Unlock()
 	if err := edit(conn); err != nil {
 		return fmt.Errorf("%s %s: %w", verb, unit, err)
+	}
+	return nil
+}
+
+// change is edit for what must count at once (systemctl does the same).
+func (u *systemdUnits) change(ctx context.Context, verb, unit string, edit func(*dbus.Conn) error) error {
+	if err := u.edit(verb, unit, edit); err != nil {
+		return err
+	}
+	return u.DaemonReload(ctx)
+}
+
+func (u *systemdUnits) isEdited(unit string) bool {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	return u.edited[unit]
+}
+
+// Settle reloads when something was enabled or disabled since the last reload.
+func (u *systemdUnits) Settle(ctx context.Context) error {
+	u.mutex.Lock()
+	edited := u.edited
+	u.edited = nil
+	u.mutex.Unlock()
+	if len(edited) == 0 {
+		return nil
 	}
 	return u.DaemonReload(ctx)
 }

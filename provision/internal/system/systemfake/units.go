@@ -108,7 +108,7 @@ func (u *Units) Status(_ context.Context, unit string) (system.UnitStatus, error
 		return system.UnitStatus{}, err
 	}
 	path, digest := u.fragment(unit)
-	status := system.UnitStatus{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled", FragmentPath: path, Result: "success"}
+	status := system.UnitStatus{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled", FragmentPath: path}
 	have := all[unit]
 	if have == nil {
 		have = &Unit{Loaded: digest}
