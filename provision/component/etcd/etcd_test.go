@@ -76,7 +76,7 @@ func TestNewcomersJoinOneAfterTheOther(t *testing.T) {
 	id := resource.Address{Kind: unit.Kind, Name: etcd.Unit}.ID()
 	assert.Contains(t, desired(t, c, "b")[id].Requires, component.LearnerAt("b"))
 	assert.Contains(t, desired(t, c, "c")[id].Requires, component.LearnerAt("c"))
-	assert.Contains(t, desired(t, c, "c")[id].Requires, component.UnitAt("b", etcd.Unit))
+	assert.Contains(t, desired(t, c, "c")[id].Requires, component.MemberAt("b"))
 	for _, needed := range desired(t, c, "all")[id].Requires {
 		assert.Equal(t, "all", needed.Host, "a member waits for nobody else")
 	}
