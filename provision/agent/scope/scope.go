@@ -10,8 +10,9 @@ import (
 )
 
 // stopTime is how long processes of an older session may take to end before
-// systemd kills them.
-const stopTime = 10 * time.Second
+// systemd kills them. On cgroup v1 nobody tells it that they are gone, so that
+// it waits once more.
+const stopTime = 5 * time.Second
 
 // enterTime bounds the whole.
 const enterTime = 3 * stopTime
