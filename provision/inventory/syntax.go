@@ -181,7 +181,7 @@ func checkLabelValue(s string) error {
 func checkLabelKey(s string) error {
 	prefix, name, ok := strings.Cut(s, "/")
 	if !ok {
-		prefix, name = "", s
+		name = s
 	} else if !isDomain(prefix) {
 		return fmt.Errorf("%s is not a key: what stands before the '/' must be a DNS domain", quote(s))
 	}

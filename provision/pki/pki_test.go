@@ -123,7 +123,6 @@ func TestKeysShowInNoText(t *testing.T) {
 }
 
 func TestOperatorsAccessServesTLS(t *testing.T) {
-	ca := authority(t, 0)
 	now := Env{}
 	ca, err := NewCA(now, "now", 0)
 	require.NoError(t, err)

@@ -77,16 +77,14 @@ func (b *Builder) Plan(ctx context.Context, s Spec, dir string) (Result, error) 
 
 // Build compiles the command into the file out, after Plan with the same dir.
 func (b *Builder) Build(ctx context.Context, s Spec, dir, out string, progress Progress) error {
-	env := []string{}
+	var cc string
 	if s.Cgo {
-		cc, err := Compiler(s.Arch)
-		if err != nil {
+		var err error
+		if cc, err = Compiler(s.Arch); err != nil {
 			return err
 		}
-		env = b.env.environ(s.Arch, true, cc, b.Env)
-	} else {
-		env = b.env.environ(s.Arch, false, "", b.Env)
 	}
+	env := b.env.environ(s.Arch, s.Cgo, cc, b.Env)
 	list := append([]string{"list", "-deps", "-f", "{{.ImportPath}}"}, s.Flags()...)
 	deps, err := b.run(ctx, dir, env, append(list, s.Package)...)
 	if err != nil {

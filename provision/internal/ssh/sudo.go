@@ -82,7 +82,7 @@ func (c *Conn) sudoError(failed *ExitError, w *watcher) error {
 		return t.fail(kind, lastLine(failed.Stderr), remedy, errors.Join(errSudo{failed.Stderr}, failed))
 	}
 	for line := range strings.Lines(failed.Stderr) {
-		if kind, remedy := sudoKind(strings.TrimSpace(line), t.User); kind != nil && failed.Code == 1 {
+		if remedy, kind := sudoKind(strings.TrimSpace(line), t.User); kind != nil && failed.Code == 1 {
 			return say(kind, remedy)
 		}
 	}
@@ -97,7 +97,7 @@ func missingSudo(stderr string) bool {
 }
 
 // sudoKind knows one line of sudo's own messages.
-func sudoKind(line, user string) (kind error, remedy string) {
+func sudoKind(line, user string) (remedy string, kind error) {
 	has := func(parts ...string) bool {
 		for _, part := range parts {
 			if strings.Contains(line, part) {
@@ -110,17 +110,17 @@ func sudoKind(line, user string) (kind error, remedy string) {
 	ours := strings.HasPrefix(line, "sudo: ") || strings.HasPrefix(line, "Sorry, ") || strings.HasPrefix(line, user+" ")
 	switch {
 	case !ours:
-		return nil, ""
+		return "", nil
 	case has("must have a tty"):
-		return ErrSudoTTY, "remove `Defaults requiretty` from the host's sudoers"
+		return "remove `Defaults requiretty` from the host's sudoers", ErrSudoTTY
 	case has("password is required", "terminal is required", "no password was provided", "incorrect password"):
-		return ErrSudoPassword, "set sudo_password_env in the ssh block, or " + allow
+		return "set sudo_password_env in the ssh block, or " + allow, ErrSudoPassword
 	case has("not in the sudoers", "may not run sudo", "not allowed to"):
-		return ErrSudoDenied, allow
+		return allow, ErrSudoDenied
 	case has("no new privileges", "must be owned by uid 0", "effective uid is not 0", "expired", "account validation"):
-		return ErrNoSudo, "repair sudo on the host"
+		return "repair sudo on the host", ErrNoSudo
 	}
-	return nil, ""
+	return "", nil
 }
 
 func lastLine(text string) string {

@@ -19,7 +19,7 @@ func (f *realFiles) Remove(name string) error {
 	defer dir.Close()
 	fd := int(dir.Fd())
 	err = unlink(fd, base)
-	if err == unix.EISDIR {
+	if errors.Is(err, unix.EISDIR) {
 		err = unix.Unlinkat(fd, base, unix.AT_REMOVEDIR)
 	}
 	if err == nil {
@@ -56,7 +56,7 @@ func (f *realFiles) RemoveAll(name string) error {
 func removeTree(dir int, base string, device uint64) error {
 	var stat unix.Stat_t
 	err := unix.Fstatat(dir, base, &stat, unix.AT_SYMLINK_NOFOLLOW)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	if err != nil {

@@ -17,7 +17,7 @@ func ToError(err error) *api.Error {
 	var typed *api.Error
 	switch {
 	case errors.As(err, &typed):
-		if error(typed) == err {
+		if error(typed) == err { //nolint:errorlint // only the error itself, with nothing around it
 			return typed
 		}
 		out.Code, out.Data = typed.Code, typed.Data

@@ -173,7 +173,7 @@ func (c *Conn) send(m message) error {
 func (c *Conn) read() {
 	err := c.readAll(bufio.NewReader(c.stream))
 	c.mu.Lock()
-	if err != nil && !errors.Is(err, io.EOF) && c.ctx.Err() == nil {
+	if !errors.Is(err, io.EOF) && c.ctx.Err() == nil {
 		c.err = err
 	}
 	c.mu.Unlock()
@@ -183,6 +183,7 @@ func (c *Conn) read() {
 	close(c.done)
 }
 
+// readAll takes messages until it fails; the end of the stream is io.EOF.
 func (c *Conn) readAll(r *bufio.Reader) error {
 	for {
 		line, err := ReadLine(r, MaxLine)

@@ -35,6 +35,7 @@ func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, want Spec) error {
 	valid := regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+	digest := regexp.MustCompile(`^[0-9a-f]{64}$`)
 	if !valid.MatchString(name) {
 		return fmt.Errorf("%q is not a name of a package", name)
 	}
@@ -43,7 +44,7 @@ func (kind) Check(name string, want Spec) error {
 		if !valid.MatchString(deb.Package) || deb.Version == "" {
 			return fmt.Errorf("file %s: package %q, version %q", deb.File, deb.Package, deb.Version)
 		}
-		if ok, _ := regexp.MatchString("^[0-9a-f]{64}$", deb.SHA256); !ok {
+		if !digest.MatchString(deb.SHA256) {
 			return fmt.Errorf("file %s: %q is not a sha256", deb.File, deb.SHA256)
 		}
 		holds = holds || deb.Package == name

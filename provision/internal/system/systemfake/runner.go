@@ -2,6 +2,7 @@ package systemfake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,8 +95,8 @@ func (r *Runner) Run(ctx context.Context, command system.Command) (system.Result
 	if err == nil {
 		return system.Result{Stdout: []byte(stdout)}, nil
 	}
-	failure, ok := err.(*system.CommandError)
-	if !ok {
+	var failure *system.CommandError
+	if !errors.As(err, &failure) {
 		failure = &system.CommandError{Code: 1, Tail: err.Error(), Err: err}
 	}
 	failure.Argv = command.Argv
