@@ -280,29 +280,31 @@ func (b *builder) gates() {
 }
 
 // oneAtATime chains the restarts of running units of a component over hosts,
-// so that never two hosts of it are down at once.
+// so that never two hosts of it are down at once. It follows the order of the
+// graph: against it, a unit that requires something of another host and the
+// turn of that host would wait for each other.
 func (b *builder) oneAtATime() {
-	last := map[string][]resource.Address{} // component → acting units of the host before
-	host := map[string]string{}
-	current := map[string][]resource.Address{}
-	for _, a := range b.sortedByHost() {
-		s := b.steps[a]
-		if s.Act == "" || s.Act == Reload || !b.in.Graph.OneAtATime[s.Component] {
+	type turn struct {
+		host          string
+		last, current []resource.Address
+	}
+	turns := map[string]*turn{} // by component
+	for _, r := range b.in.Graph.Resources {
+		s := b.steps[r.Address]
+		if s == nil || s.Act == "" || s.Act == Reload || !b.in.Graph.OneAtATime[s.Component] {
 			continue
 		}
-		c := s.Component
-		if host[c] != a.Host {
-			host[c], last[c], current[c] = a.Host, current[c], nil
+		t := turns[s.Component]
+		if t == nil {
+			t = &turn{host: r.Address.Host}
+			turns[s.Component] = t
 		}
-		b.turns[a] = last[c]
-		current[c] = append(current[c], a)
+		if t.host != r.Address.Host {
+			t.host, t.last, t.current = r.Address.Host, t.current, nil
+		}
+		b.turns[r.Address] = t.last
+		t.current = append(t.current, r.Address)
 	}
-}
-
-func (b *builder) sortedByHost() []resource.Address {
-	order := append([]resource.Address(nil), b.order...)
-	sort.SliceStable(order, func(i, j int) bool { return order[i].Host < order[j].Host })
-	return order
 }
 
 // removals plans what the ledger holds and nobody wants any more. It happens
@@ -310,6 +312,9 @@ func (b *builder) sortedByHost() []resource.Address {
 func (b *builder) removals() {
 	for _, host := range b.hostNames() {
 		var before []resource.Address
+		if len(b.in.Hosts[host].Result.Removed) == 0 {
+			continue
+		}
 		for _, a := range b.order {
 			if a.Host == host {
 				before = append(before, a)

@@ -1,7 +1,8 @@
 package plan
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 
 	"provision/provision/desired"
 	"provision/provision/resource"
@@ -37,7 +38,9 @@ func (t *through) steps(self resource.Address, wants []resource.Address) []resou
 	for a := range found {
 		list = append(list, a)
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].String() < list[j].String() })
+	slices.SortFunc(list, func(a, b resource.Address) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
 	if len(list) == 0 {
 		return nil
 	}
