@@ -43,7 +43,9 @@ func (o *Operator) gates() []desired.Gate {
 func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 	api := desired.GateAddress(gateAPI)
 	var list []resource.Resource
-	for _, h := range o.Inventory.Hosts {
+	// A host that did not answer takes no part: of its Node, too, not all is
+	// known, and none is made for a host that may never come.
+	for _, h := range o.fleet.answered(o.Inventory) {
 		if h.Joins() {
 			r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(api)
 			r.Component = "nodes"
