@@ -74,6 +74,7 @@ func (c *cluster) masterLost(t *testing.T) {
 	for _, worker := range []string{"n1", "n2"} {
 		c.seconds(t, "one master lost: DNS from "+worker, c.answersDNS(t, worker))
 	}
+	assert.Empty(t, c.plan(t).addresses(), "nothing is planned for a host that takes no part, its Node included")
 	c.applyWithout(t, lost)
 	for worker, stop := range stops {
 		p := stop()

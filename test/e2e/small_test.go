@@ -17,9 +17,7 @@ func (s *suite) small(t *testing.T) {
 	require.NoError(t, c.lab.PowerCut(t.Context(), "node-2"))
 	c.applyWithout(t, "node-2")
 	a, closeTunnel := c.tunnel(t)
-	for _, name := range []string{"master", "node-1"} {
-		assert.True(t, a.nodes(t)[name].ready(), "Node %s", name)
-	}
+	a.allReady(t, "master", "node-1") // and no Node for a host that never was there
 	c.answersDNS(t, "node-1")
 	before := c.traces(t, "node-1")["node-1"]
 
