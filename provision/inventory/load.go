@@ -108,7 +108,7 @@ func (l *loader) readPaths() {
 		case !isDir:
 			names = append(names, filepath.Clean(p))
 		case len(entries) == 0:
-			l.report(diag.Errorf(hcl.Range{}, "No inventory here", "There is no *.hcl in %s; name a file or folder with -i, or run `provision init`.", quote(p)))
+			l.report(diag.Errorf(hcl.Range{}, "No inventory here", "There is no *.hcl in %s; name a file or folder with -i, or start from a sample of the folder inventories.", quote(p)))
 		}
 		for _, e := range entries {
 			names = append(names, filepath.Join(p, e))

@@ -50,7 +50,7 @@ func graph(t require.TestingT, hosts []string, gates []desired.Gate, parts ...pa
 	return g
 }
 
-func file(host, name string) resource.Resource { return resource.New(host, "file", name, 1) }
+func file(host, name string) resource.Resource    { return resource.New(host, "file", name, 1) }
 func service(host, name string) resource.Resource { return resource.New(host, "unit", name, 1) }
 
 // differs is a host's answer: these resources differ, these units run.
