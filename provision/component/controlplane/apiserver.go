@@ -159,9 +159,20 @@ func apiFlags(s *component.Set) component.Flags {
 		"audit-log-maxsize":         strconv.Itoa(positive(inv.Kubernetes.AuditLog.MaxSizeMB, 100)),
 		// Long-lived HTTP/2 connections move to a master that came back.
 		"goaway-chance":           goaway(inv),
-		"shutdown-delay-duration": "5s",
-		"profiling":               "false",
+		"shutdown-delay-duration": drain(inv),
+		// Without it open watches hold up the end of the server for a minute.
+		"shutdown-watch-termination-grace-period": "3s",
+		"profiling": "false",
 	}
+}
+
+// drain is how long a master that stops still answers, so that the balancers
+// see that it is not ready any more; alone it has nobody to hand over to.
+func drain(inv *inventory.Inventory) string {
+	if len(inv.With(inventory.RoleMaster)) < 2 {
+		return "0s"
+	}
+	return "5s"
 }
 
 // goaway is zero with one master: there is nowhere else to go.
