@@ -24,6 +24,8 @@ type API interface {
 	NodesReady(ctx context.Context, names []string, progress func(waiting map[string]string)) error
 	// Env is what cluster-scoped kinds act on.
 	Env(ctx context.Context) (*cluster.Env, error)
+	// EtcdID is the id of the etcd cluster, once it has formed.
+	EtcdID(ctx context.Context) (uint64, error)
 }
 
 // ErrNoAccess is the state of a cluster whose first apply was interrupted
@@ -83,4 +85,13 @@ func (a *access) NodesReady(ctx context.Context, names []string, progress func(w
 		return err
 	}
 	return client.NodesReady(ctx, names, progress)
+}
+
+// EtcdID asks etcd for the id of its cluster.
+func (a *access) EtcdID(ctx context.Context) (uint64, error) {
+	client, err := a.Etcd(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return client.ClusterID(ctx)
 }

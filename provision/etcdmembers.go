@@ -143,11 +143,12 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 		if o.fleet.members[h.Name] == nil {
 			continue
 		}
-		spec := etcdmember.Spec{Member: h.Name, PeerURLs: []string{etcdcomponent.PeerURL(h)}, Role: etcdmember.Voter}
+		spec := etcdmember.Spec{Member: h.Name, PeerURLs: []string{etcdcomponent.PeerURL(h)}, Role: etcdmember.Voter,
+			Replaces: o.lost[h.Name]}
 		voter := component.MemberAt(h.Name)
 		if _, member := c.EtcdMembers[h.Name]; len(c.EtcdMembers) > 0 && !member {
 			first := spec
-			first.Role, first.Replaces = etcdmember.Learner, o.lost[h.Name]
+			first.Role = etcdmember.Learner
 			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first)
 			if previous != nil {
 				learner = learner.After(*previous)
@@ -166,11 +167,7 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 // rememberEtcd writes etcd's cluster id to every host's ledger, once etcd has
 // formed: the mark by which lost data are told from a new cluster.
 func (o *Operator) rememberEtcd(ctx context.Context, epoch uint64) error {
-	client, err := o.access.Etcd(ctx)
-	if err != nil {
-		return err
-	}
-	id, err := client.ClusterID(ctx)
+	id, err := o.api.EtcdID(ctx)
 	if err != nil {
 		return fmt.Errorf("asking etcd for its cluster id: %w", err)
 	}

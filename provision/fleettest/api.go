@@ -88,6 +88,9 @@ func (a *API) Env(ctx context.Context) (*cluster.Env, error) {
 	return &cluster.Env{Objects: objects{a}, Members: members{a}, Releases: releases{a}, Now: a.now}, a.Reach(ctx)
 }
 
+// EtcdID implements provision.API.
+func (a *API) EtcdID(ctx context.Context) (uint64, error) { return 0xe7cd, a.Reach(ctx) }
+
 // write changes an object under the lock.
 func (a *API) write(ref cluster.Ref, object cluster.Object) {
 	a.version++
