@@ -73,7 +73,7 @@ func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs [
 	if len(blobs) == 0 {
 		return
 	}
-	var total, sent int64
+	var total, sent, told int64
 	for _, b := range blobs {
 		total += b.Size - b.Have
 	}
@@ -82,6 +82,10 @@ func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs [
 		mu.Lock()
 		defer mu.Unlock()
 		sent += bytes
+		if sent-told < toldEvery && sent < total {
+			return
+		}
+		told = sent
 		o.emit(event.Event{Type: event.Transfer, Host: host, Done: sent, Total: total})
 	}
 	arrived := func(digest string) {
@@ -93,6 +97,9 @@ func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs [
 		one.err = fmt.Errorf("sending artifacts to %s: %w", host, err)
 	}
 }
+
+// toldEvery is how many bytes go between two events of a transfer.
+const toldEvery = 8 << 20
 
 // wait returns when the host has the blobs.
 func (u *uploads) wait(ctx context.Context, host string, digests []string) error {

@@ -49,6 +49,7 @@ type plain struct {
 	w       io.Writer
 	started time.Time
 	done    map[string]int
+	closed  bool
 }
 
 func (p *plain) Event(e event.Event) {
@@ -65,9 +66,10 @@ func (p *plain) Event(e event.Event) {
 func (p *plain) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.done) == 0 {
+	if len(p.done) == 0 || p.closed {
 		return
 	}
+	p.closed = true
 	hosts := make([]string, 0, len(p.done))
 	for h := range p.done {
 		hosts = append(hosts, h)

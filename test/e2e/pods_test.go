@@ -33,11 +33,7 @@ const (
 func (s *suite) buildPod(t *testing.T) {
 	t.Helper()
 	s.testpod = filepath.Join(s.folder, "testpod")
-	goTool := filepath.Join(runtime.GOROOT(), "bin", "go")
-	if _, err := os.Stat(goTool); err != nil {
-		goTool = "go"
-	}
-	cmd := exec.CommandContext(t.Context(), goTool, "build", "-o", s.testpod, "./testpod")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", s.testpod, "./testpod")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "building testpod: %s", out)

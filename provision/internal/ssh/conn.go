@@ -98,7 +98,7 @@ func (c *Conn) keepalive() {
 		select {
 		case <-c.done:
 			return
-		case _ = <-answers: // an error is an answer too
+		case <-answers: // an error is an answer too
 			missed, asked = 0, false
 		case <-ticker.C:
 			if asked {
