@@ -54,7 +54,7 @@ bench: build ## measure, print a table
 	$(GO) test -tags bench -count=1 -timeout 30m -v ./test/bench
 
 soak: build ## run what is too long for test; writes test/soak/results
-	$(GO) test -tags soak -count=1 -timeout 170m -v ./test/soak
+	$(GO) test -tags e2e,soak -count=1 -timeout 170m -v -run TestSoak ./test/e2e
 
 clean: ## remove what was built
 	rm -rf bin provision/internal/agentbin/bin/provision-agent-*

@@ -1,0 +1,86 @@
+//go:build e2e && soak
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// soaked is the result that is committed in test/soak/results.
+type soaked struct {
+	Commit   string  `json:"commit"`
+	Date     string  `json:"date"`
+	Journey  string  `json:"journey"`
+	Passed   bool    `json:"passed"`
+	Seed     uint64  `json:"seed"`
+	Kills    int     `json:"kills"`
+	Clusters int     `json:"clusters"`
+	Compared int     `json:"compared"` // files, units and objects, each time
+	Seconds  float64 `json:"seconds"`
+}
+
+func commit(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "git", "rev-parse", "HEAD").Output()
+	require.NoError(t, err)
+	return strings.TrimSpace(string(out))
+}
+
+// TestSoakKills makes clusters and kills provision at random moments, until it
+// was killed often enough ($PROVISION_SOAK_KILLS, 100). Each cluster must end up
+// equal to one that was made in one go.
+func TestSoakKills(t *testing.T) {
+	wanted := 100
+	if text := os.Getenv("PROVISION_SOAK_KILLS"); text != "" {
+		var err error
+		wanted, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	s := newSuite(t)
+	result := soaked{Journey: "kills", Seed: rand.Uint64(), Date: time.Now().UTC().Format(time.RFC3339),
+		Commit: commit(t)}
+	random := rand.New(rand.NewPCG(result.Seed, 0))
+	t.Logf("seed %d", result.Seed)
+	begun := time.Now()
+	t.Run("in one go", func(t *testing.T) {
+		c := s.boot(t, "soak", sample("small.hcl"), extra("shared-kernel.hcl"))
+		c.apply(t)
+		c.unchanged(t)
+		s.whole = c.snapshot(t)
+	})
+	result.Compared = len(s.whole)
+	for !t.Failed() && result.Kills < wanted {
+		result.Clusters++
+		t.Run(fmt.Sprintf("cluster %d", result.Clusters), func(t *testing.T) {
+			c := s.boot(t, "soak", sample("small.hcl"), extra("shared-kernel.hcl"))
+			for range 12 {
+				m := moment{"step_done", 1 + random.IntN(120)}
+				if !c.kill(t, m) {
+					break
+				}
+				result.Kills++
+			}
+			c.apply(t)
+			c.unchanged(t)
+			assert.Empty(t, s.whole.differences(c.snapshot(t)))
+		})
+	}
+	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
+	raw, err := json.MarshalIndent(result, "", "  ")
+	require.NoError(t, err)
+	folder := filepath.Join(repo, "test", "soak", "results")
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kills.json"), append(raw, '\n'), 0o644))
+}
