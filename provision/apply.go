@@ -147,6 +147,9 @@ func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey) (*pl
 
 func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint64) engine.Result {
 	o.emit(event.Event{Type: event.PhaseStarted, Text: fmt.Sprintf("Applying %d steps", len(p.Steps))})
+	if err := o.completeBirth(ctx, epoch); err != nil {
+		o.emit(event.Event{Type: event.Warning, Text: "completing the cluster's identity: " + err.Error()})
+	}
 	if err := o.writeRoster(ctx, s); err != nil {
 		o.emit(event.Event{Type: event.Warning, Text: err.Error()})
 	}

@@ -44,16 +44,46 @@ func (o *Operator) birth(ctx context.Context, epoch uint64) error {
 	}); err != nil {
 		return err
 	}
-	if err := o.acts(names, func(name string) error {
-		commit := base
-		commit.Act = "commit"
-		_, err := o.fleet.members[name].agent.Identity(ctx, commit)
-		return err
-	}); err != nil {
-		return err
+	// Those who hold the keys first: a host that has committed may count on them.
+	for _, group := range o.keepersFirst() {
+		if err := o.commitBirth(ctx, group, base); err != nil {
+			return err
+		}
 	}
 	o.adopt(made)
 	return nil
+}
+
+// keepersFirst are the hosts that answered: those that keep the identity, then
+// all others.
+func (o *Operator) keepersFirst() [2][]string {
+	var groups [2][]string
+	for _, name := range o.fleet.names() {
+		i := 1
+		if keeper(o.fleet.members[name].host) {
+			i = 0
+		}
+		groups[i] = append(groups[i], name)
+	}
+	return groups
+}
+
+func (o *Operator) commitBirth(ctx context.Context, names []string, base api.IdentityParams) error {
+	base.Act = "commit"
+	return o.acts(names, func(name string) error {
+		_, err := o.fleet.members[name].agent.Identity(ctx, base)
+		return err
+	})
+}
+
+// completeBirth commits on hosts that were cut off between the two phases,
+// before anything asks them to sign.
+func (o *Operator) completeBirth(ctx context.Context, epoch uint64) error {
+	if len(o.decision.Commit) == 0 {
+		return nil
+	}
+	id := o.decision.Identity
+	return o.commitBirth(ctx, o.decision.Commit, api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster})
 }
 
 // create has the keys made on hosts that will keep them: etcd's CA on an etcd

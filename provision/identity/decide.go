@@ -18,6 +18,8 @@ type Decision struct {
 	Joins map[string][]string
 	// Holders are, by item, the hosts that have it, sorted.
 	Holders map[string][]string
+	// Commit are hosts with the first phase of a birth that others committed.
+	Commit []string
 	// Discard are hosts with the first phase of a birth that was interrupted
 	// before any host committed; nothing ever used it.
 	Discard []string
@@ -68,6 +70,13 @@ func (d *Decision) host(host inventory.Host, known facts.Owned) {
 	if known.Identity == nil && known.Pending != nil && d.Identity == nil {
 		d.Discard = append(d.Discard, host.Name)
 	}
+	if d.halfway(known) {
+		// It has the items although it has not committed: perhaps nobody else does.
+		for _, item := range known.Pending.Holds {
+			d.Holders[item] = append(d.Holders[item], host.Name)
+		}
+		d.Commit = append(d.Commit, host.Name)
+	}
 	has := map[string]bool{}
 	if known.Identity != nil {
 		for _, item := range known.Identity.Holds {
@@ -84,6 +93,12 @@ func (d *Decision) host(host inventory.Host, known facts.Owned) {
 	if known.Identity == nil || len(lacks) > 0 {
 		d.Joins[host.Name] = lacks
 	}
+}
+
+// halfway reports that the host was cut off between the two phases of the birth
+// of this cluster.
+func (d *Decision) halfway(known facts.Owned) bool {
+	return d.Identity != nil && known.Identity == nil && known.Pending != nil && known.Pending.UUID == d.Identity.UUID
 }
 
 // oneCluster refuses hosts of several clusters, or of one with another name.

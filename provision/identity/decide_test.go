@@ -82,3 +82,20 @@ func TestOnlyMastersAndEtcdHostsHoldKeys(t *testing.T) {
 	require.NotContains(t, Items(inv.Hosts[2]), system.EtcdKey)
 	require.Contains(t, Items(inv.Hosts[0]), system.EtcdKey)
 }
+
+func TestAHostCutOffBetweenThePhasesHoldsItsItems(t *testing.T) {
+	inv := lab()
+	m1, n1 := inv.Hosts[0], inv.Hosts[2]
+	half := facts.Owned{Pending: &facts.Identity{UUID: "u1", Cluster: "dc1", Holds: Items(m1)}}
+	d, err := Decide(inv, map[string]facts.Owned{"m1": half, "n1": member("dc1", "u1", n1)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"m1"}, d.Holders[system.ClusterKey], "nobody else has it")
+	require.Equal(t, []string{"m1"}, d.Commit)
+	require.Contains(t, d.Joins, "m1")
+
+	half.Pending.UUID = "u0" // of a birth that was given up
+	d, err = Decide(inv, map[string]facts.Owned{"m1": half, "n1": member("dc1", "u1", n1)})
+	require.NoError(t, err)
+	require.Empty(t, d.Holders[system.ClusterKey])
+	require.Empty(t, d.Commit)
+}
