@@ -6,7 +6,6 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/desired"
-	"provision/provision/facts"
 	"provision/provision/resource"
 )
 
@@ -63,7 +62,8 @@ func JoinAddress(host, cluster string) resource.Address {
 
 // Build compares and orders. It is pure.
 func Build(in Input) *Plan {
-	b := builder{in: in, steps: map[resource.Address]*Step{}, turns: map[resource.Address][]resource.Address{}}
+	b := builder{in: in, steps: map[resource.Address]*Step{},
+		turns: map[resource.Address][]resource.Address{}, early: map[resource.Address][]resource.Address{}}
 	b.identity()
 	for _, r := range in.Graph.Resources {
 		b.resource(r)
@@ -83,6 +83,8 @@ type builder struct {
 	items map[string]map[string]api.PlanItem // by host and ID
 	// turns are the steps whose turn comes before, by step: an order, not a need.
 	turns map[resource.Address][]resource.Address
+	// early are the units that must restart after a removal, by what is removed.
+	early map[resource.Address][]resource.Address
 }
 
 func (b *builder) put(s Step) *Step {
@@ -200,6 +202,17 @@ func (b *builder) units() {
 			}
 		}
 	}
+	for host, seen := range b.in.Hosts {
+		for _, gone := range seen.Result.Removed {
+			a, err := ledgerAddress(host, gone)
+			for name, action := range gone.Triggers {
+				if unit := unitAt(host, name); err == nil && running[unit] {
+					add(unit, resource.TriggerAction(action), a)
+					b.early[a] = append(b.early[a], unit)
+				}
+			}
+		}
+	}
 	for _, r := range b.in.Graph.Resources {
 		if act[r.Address] == "" {
 			continue
@@ -305,36 +318,6 @@ func (b *builder) oneAtATime() {
 		b.turns[r.Address] = t.last
 		t.current = append(t.current, r.Address)
 	}
-}
-
-// removals plans what the ledger holds and nobody wants any more. It happens
-// last on its host, in the reverse order of its making.
-func (b *builder) removals() {
-	for _, host := range b.hostNames() {
-		var before []resource.Address
-		if len(b.in.Hosts[host].Result.Removed) == 0 {
-			continue
-		}
-		for _, a := range b.order {
-			if a.Host == host {
-				before = append(before, a)
-			}
-		}
-		for _, gone := range b.in.Hosts[host].Result.Removed {
-			a, err := ledgerAddress(host, gone)
-			if err != nil {
-				b.in.Warnings = append(b.in.Warnings, err.Error())
-				continue
-			}
-			b.put(Step{Address: a, Action: Remove, Component: gone.Component, Irreversible: gone.Irreversible,
-				Requires: before, Changes: []resource.Change{{Field: "wanted", Old: "yes", New: "no longer in the inventory"}}})
-			before = []resource.Address{a}
-		}
-	}
-}
-
-func ledgerAddress(host string, gone facts.Resource) (resource.Address, error) {
-	return resource.ParseAddress(host + "/" + gone.ID)
 }
 
 // finish keeps the edges between steps only, looking through resources that do

@@ -121,6 +121,21 @@ func TestRemovalsComeLastAndBackwards(t *testing.T) {
 	assert.Len(t, p.Warnings, 1, "a ledger entry that cannot be read is told")
 }
 
+func TestAUnitRestartsAfterTheRemovalOfAnInput(t *testing.T) {
+	svc := service("m1", "a.service")
+	g := graph(t, []string{"m1"}, nil, part{"a", component.Parallel, map[string][]resource.Resource{"m1": {svc}}})
+	seen := differs([]string{"a.service"})
+	seen.Result.Removed = []facts.Resource{{ID: `file["/etc/a.d/extra"]`, Triggers: map[string]string{"a.service": "restart"}}, {ID: `file["/old"]`}}
+	p := build(g, map[string]plan.Observed{"m1": seen})
+	extra := file("m1", "/etc/a.d/extra").Address
+	unit := find(t, p, svc.Address)
+	assert.Equal(t, plan.Restart, unit.Act)
+	assert.Equal(t, []resource.Address{extra}, unit.Causes)
+	assert.Equal(t, []resource.Address{extra}, unit.Requires)
+	assert.Empty(t, find(t, p, extra).Requires)
+	assert.Equal(t, []resource.Address{svc.Address}, find(t, p, file("m1", "/old").Address).Requires)
+}
+
 func TestGatesCountWhatRunsAlready(t *testing.T) {
 	want := map[string][]resource.Resource{}
 	gate := desired.Gate{Address: desired.GateAddress("quorum"), Need: 2}
