@@ -107,11 +107,12 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if p.Empty() {
 		return &Outcome{Plan: p}, incomplete(p)
 	}
-	epoch, err := o.lock(ctx)
+	locked := o.concerned(p)
+	epoch, err := o.lock(ctx, locked)
 	if err != nil {
 		return nil, err
 	}
-	if p, s, err = o.again(ctx, p, s); err != nil {
+	if p, s, err = o.again(ctx, p, s, locked); err != nil {
 		return nil, err
 	}
 	switch ok, err := approve(p); {
@@ -122,16 +123,34 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	}
 	outcome := &Outcome{Plan: p}
 	outcome.Result = o.run(ctx, s, p, epoch)
+	if ctx.Err() == nil {
+		o.commit(ctx, locked)
+	}
 	if err := ctx.Err(); err != nil {
 		return outcome, err
 	}
 	return outcome, errors.Join(outcome.Result.Err(), incomplete(p))
 }
 
+// concerned are the hosts that a plan writes to: those with steps, and those
+// that keep identity and roster. Identity is written to all.
+func (o *Operator) concerned(p *plan.Plan) []string {
+	changed := map[string]bool{}
+	for _, step := range p.Steps {
+		changed[step.Address.Host] = true
+		if step.Address.Kind == plan.IdentityKind && step.Address.IsCluster() {
+			return o.fleet.names()
+		}
+	}
+	return slices.DeleteFunc(o.fleet.names(), func(name string) bool {
+		return !changed[name] && !keeper(o.fleet.members[name].host)
+	})
+}
+
 // again compares once more under the locks when the first look was without.
 // Hosts rarely move in these milliseconds; when they did, the plan is new.
-func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey) (*plan.Plan, *survey, error) {
-	o.compare(ctx, s)
+func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey, locked []string) (*plan.Plan, *survey, error) {
+	o.compare(ctx, s, locked)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -156,11 +175,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 	transfers := o.startUploads(ctx, s, p)
 	defer transfers.close()
 	work := newSteps(o, s, epoch, transfers, o.awaited(s, p))
-	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
-	if ctx.Err() == nil {
-		o.commit(ctx)
-	}
-	return result
+	return engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
 }
 
 // awaited are the hosts on which something changes and whose Nodes must be
@@ -180,8 +195,8 @@ func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
 }
 
 // commit lets the agents compact their ledgers and drop what is not used.
-func (o *Operator) commit(ctx context.Context) {
-	errs := each(o.fleet.names(), func(name string) error { return o.fleet.members[name].agent.Commit(ctx) })
+func (o *Operator) commit(ctx context.Context, locked []string) {
+	errs := each(locked, func(name string) error { return o.fleet.members[name].agent.Commit(ctx) })
 	for name, err := range errs {
 		o.emit(event.Event{Type: event.Warning, Host: name, Text: "tidying up after the run: " + err.Error()})
 	}

@@ -157,16 +157,17 @@ func (s *steps) nodesReady(ctx context.Context) error {
 	})
 }
 
-// lock takes the lock of masters and etcd hosts in sorted order, then of all
-// others at once, with an epoch above all that were ever used. When one is
-// taken, all are let go by ending the run.
-func (o *Operator) lock(ctx context.Context) (uint64, error) {
+// lock takes the lock of masters and etcd hosts in sorted order, then of the
+// others that the plan changes at once, with an epoch above all that were ever
+// used. When one is taken, all are let go by ending the run.
+func (o *Operator) lock(ctx context.Context, names []string) (uint64, error) {
 	var epoch uint64
 	var keepers, others []string
-	for _, name := range o.fleet.names() {
-		m := o.fleet.members[name]
+	for _, m := range o.fleet.members {
 		epoch = max(epoch, m.facts.Owned.Epoch)
-		if keeper(m.host) {
+	}
+	for _, name := range names {
+		if keeper(o.fleet.members[name].host) {
 			keepers = append(keepers, name)
 		} else {
 			others = append(others, name)

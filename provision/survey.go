@@ -45,7 +45,8 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.want(ctx, s); err != nil {
 		return nil, err
 	}
-	o.compare(ctx, s)
+	s.hosts = map[string]plan.Observed{}
+	o.compare(ctx, s, o.fleet.names())
 	return s, ctx.Err()
 }
 
@@ -134,8 +135,7 @@ func (o *Operator) assign(s *survey) error {
 }
 
 // compare has all agents, and the cluster's API, compare at once.
-func (o *Operator) compare(ctx context.Context, s *survey) {
-	s.hosts = map[string]plan.Observed{}
+func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 	for _, h := range o.Inventory.Hosts {
 		if err := o.fleet.failed[h.Name]; err != nil {
 			s.hosts[h.Name] = plan.Observed{Err: err}
@@ -145,7 +145,7 @@ func (o *Operator) compare(ctx context.Context, s *survey) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	all.Go(func() { o.compareObjects(ctx, s) })
-	spread(o.fleet.names(), func(name string) {
+	spread(names, func(name string) {
 		m := o.fleet.members[name]
 		result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name]})
 		if err != nil {
