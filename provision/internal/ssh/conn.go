@@ -92,13 +92,13 @@ func (c *Conn) DialContext(ctx context.Context, network, address string) (net.Co
 func (c *Conn) keepalive() {
 	ticker := time.NewTicker(c.target.Keepalive)
 	defer ticker.Stop()
-	answers := make(chan error, 1)
+	answers := make(chan struct{}, 1)
 	missed, asked := 0, false
 	for {
 		select {
 		case <-c.done:
 			return
-		case <-answers: // an error is an answer too
+		case <-answers:
 			missed, asked = 0, false
 		case <-ticker.C:
 			if asked {
@@ -111,8 +111,9 @@ func (c *Conn) keepalive() {
 			if !asked {
 				asked = true
 				c.wg.Go(func() {
-					_, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil)
-					answers <- err
+					// A refusal is an answer too; a lost connection ends c.done.
+					_, _, _ = c.client.SendRequest("keepalive@openssh.com", true, nil)
+					answers <- struct{}{}
 				})
 			}
 		}
