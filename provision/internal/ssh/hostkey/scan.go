@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -36,8 +37,17 @@ var errSeen = errors.New("host key seen")
 // best type first. It logs in nowhere.
 func Scan(ctx context.Context, dial DialFunc, address string) ([]Key, error) {
 	var keys []Key
+	var hungUp error
 	for _, keyType := range keyTypes() {
 		public, err := scanOne(ctx, dial, address, AlgorithmsOf(keyType))
+		if errors.Is(err, io.EOF) {
+			// Some servers hang up when no algorithm fits, before they have said
+			// so; a busy one hangs up on anybody, once.
+			if public, err = scanOne(ctx, dial, address, AlgorithmsOf(keyType)); errors.Is(err, io.EOF) {
+				hungUp = err
+				continue
+			}
+		}
 		var none *gossh.AlgorithmNegotiationError
 		switch {
 		case errors.As(err, &none):
@@ -46,6 +56,9 @@ func Scan(ctx context.Context, dial DialFunc, address string) ([]Key, error) {
 			return nil, fmt.Errorf("scanning the host keys of %s: %w", address, err)
 		}
 		keys = append(keys, Key{Type: public.Type(), Fingerprint: gossh.FingerprintSHA256(public), Public: public})
+	}
+	if len(keys) == 0 && hungUp != nil {
+		return nil, fmt.Errorf("scanning the host keys of %s: it hung up: %w", address, hungUp)
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("scanning the host keys of %s: it offers none of the known types", address)
