@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -45,11 +46,9 @@ func Decide(inv *inventory.Inventory, owned map[string]facts.Owned) (Decision, e
 		return Decision{}, err
 	}
 	d := Decision{Joins: map[string][]string{}, Holders: map[string][]string{}}
-	for _, host := range inv.Hosts {
-		known := owned[host.Name].Identity
-		if known != nil && (d.Identity == nil || d.Identity.EtcdClusterID == "") {
-			d.Identity = known
-		}
+	d.Identity = told(inv, owned)
+	if err := agree(inv, owned, d.Identity); err != nil {
+		return d, err
 	}
 	if d.Identity == nil {
 		if silent := silentKeepers(inv, owned); len(silent) > 0 {
@@ -66,23 +65,60 @@ func Decide(inv *inventory.Inventory, owned map[string]facts.Owned) (Decision, e
 	return d, nil
 }
 
+// keeper reports whether the host keeps the identity: it is believed before
+// any other.
+func keeper(host inventory.Host) bool {
+	return host.Has(inventory.RoleMaster) || host.Has(inventory.RoleEtcd)
+}
+
+// told is the identity that the keepers tell; the word of another host counts
+// only while no keeper has committed. One that knows etcd's id knows most.
+func told(inv *inventory.Inventory, owned map[string]facts.Owned) *facts.Identity {
+	var best *facts.Identity
+	for _, keepers := range []bool{true, false} {
+		for _, host := range inv.Hosts {
+			known := owned[host.Name].Identity
+			if keeper(host) == keepers && known != nil && (best == nil || keepers && best.EtcdClusterID == "") {
+				best = known
+			}
+		}
+	}
+	return best
+}
+
+// agree refuses a host that knows other authorities for the same cluster: its
+// word would decide whom the operator trusts.
+func agree(inv *inventory.Inventory, owned map[string]facts.Owned, told *facts.Identity) error {
+	for _, host := range inv.Hosts {
+		known := owned[host.Name].Identity
+		if known == nil {
+			continue
+		}
+		for name, certificate := range known.CAs {
+			if want, ok := told.CAs[name]; ok && want != certificate {
+				return fmt.Errorf("cannot go on: host %s knows another certificate authority %q for cluster %q than the masters do. Nothing was changed. Its ledger was damaged or tampered with: take the host out of the inventory and look into it",
+					host.Name, name, inv.Cluster.Name)
+			}
+		}
+	}
+	return nil
+}
+
 func (d *Decision) host(host inventory.Host, known facts.Owned) {
 	if known.Identity == nil && known.Pending != nil && d.Identity == nil {
 		d.Discard = append(d.Discard, host.Name)
 	}
 	if d.halfway(known) {
 		// It has the items although it has not committed: perhaps nobody else does.
-		for _, item := range known.Pending.Holds {
-			d.Holders[item] = append(d.Holders[item], host.Name)
-		}
+		d.holds(host, known.Pending.Holds)
 		d.Commit = append(d.Commit, host.Name)
 	}
 	has := map[string]bool{}
 	if known.Identity != nil {
 		for _, item := range known.Identity.Holds {
 			has[item] = true
-			d.Holders[item] = append(d.Holders[item], host.Name)
 		}
+		d.holds(host, known.Identity.Holds)
 	}
 	var lacks []string
 	for _, item := range Items(host) {
@@ -92,6 +128,16 @@ func (d *Decision) host(host inventory.Host, known facts.Owned) {
 	}
 	if known.Identity == nil || len(lacks) > 0 {
 		d.Joins[host.Name] = lacks
+	}
+}
+
+// holds counts the items that the host's roles give it; a worker that claims to
+// hold a key is not asked to sign.
+func (d *Decision) holds(host inventory.Host, items []string) {
+	for _, item := range items {
+		if slices.Contains(Items(host), item) {
+			d.Holders[item] = append(d.Holders[item], host.Name)
+		}
 	}
 }
 

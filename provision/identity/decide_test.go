@@ -76,6 +76,23 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+func TestAWorkerDoesNotDecideWhomTheOperatorTrusts(t *testing.T) {
+	inv := lab()
+	inv.Hosts[2].Name = "a1" // first by name
+	inv.Hosts = []inventory.Host{inv.Hosts[2], inv.Hosts[0], inv.Hosts[1]}
+	good := member("dc1", "u1", inv.Hosts[1])
+	good.Identity.CAs = map[string]string{"cluster": "right"}
+	evil := facts.Owned{Identity: &facts.Identity{UUID: "u1", Cluster: "dc1", EtcdClusterID: "1", CAs: map[string]string{"cluster": "wrong"},
+		Holds: []string{system.ClusterKey}}}
+	_, err := Decide(inv, map[string]facts.Owned{"a1": evil, "m1": good, "m2": good})
+	require.ErrorContains(t, err, "host a1 knows another certificate authority")
+	evil.Identity.CAs = nil
+	d, err := Decide(inv, map[string]facts.Owned{"a1": evil, "m1": good, "m2": good})
+	require.NoError(t, err)
+	require.Equal(t, "right", d.Identity.CAs["cluster"])
+	require.Equal(t, []string{"m1", "m2"}, d.Holders[system.ClusterKey])
+}
+
 func TestOnlyMastersAndEtcdHostsHoldKeys(t *testing.T) {
 	inv := lab()
 	require.NotContains(t, Items(inv.Hosts[2]), system.ClusterKey)
