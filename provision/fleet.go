@@ -50,7 +50,7 @@ func (o *Operator) dial(ctx context.Context) *fleet {
 
 func (o *Operator) dialOne(ctx context.Context, host inventory.Host) (*member, error) {
 	o.emit(event.Event{Type: event.HostConnecting, Host: host.Name})
-	agent, err := o.Connector.Connect(ctx, host, o.sign)
+	agent, err := o.Connector.Connect(ctx, host, o.signFor(host))
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,7 @@ type Operator struct {
 	Options
 	fleet    *fleet
 	decision identity.Decision
+	signing  signing
 	lost     map[string]string // etcd hosts whose data are lost → id of their member
 	access   *access
 	api      API

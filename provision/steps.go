@@ -82,9 +82,14 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	if err := s.uploads.wait(ctx, a.Host, r.Blobs); err != nil {
 		return err
 	}
+	done, err := s.o.signing.expect(r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	slot := s.slots[a.Host]
 	slot <- struct{}{}
-	_, err := s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != ""})
+	_, err = s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != ""})
 	<-slot
 	if err != nil || step.Act == "" {
 		return err

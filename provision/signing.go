@@ -1,0 +1,102 @@
+package provision
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+)
+
+// signing knows which certificates hosts may ask for right now: those whose
+// steps are under way, with exactly the names and uses that the plan gave them.
+// An agent is only as honest as its host, so anything else is refused.
+type signing struct {
+	mu      sync.Mutex
+	expects map[string][]cert.Spec // by host
+}
+
+// expect lets a host ask for the certificate of a resource until done is called.
+func (s *signing) expect(r resource.Resource) (done func(), err error) {
+	if r.Address.Kind != cert.Kind {
+		return func() {}, nil
+	}
+	var spec cert.Spec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		return nil, fmt.Errorf("reading spec of %s: %w", r.Address, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.expects == nil {
+		s.expects = map[string][]cert.Spec{}
+	}
+	host := r.Address.Host
+	s.expects[host] = append(s.expects[host], spec)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		list := s.expects[host]
+		for i := range list {
+			if list[i].Key == spec.Key {
+				s.expects[host] = slices.Delete(list, i, i+1)
+				return
+			}
+		}
+	}, nil
+}
+
+// check refuses a request that fits no certificate expected of the host.
+func (s *signing) check(host string, request system.SignRequest) error {
+	csr, err := x509.ParseCertificateRequest(request.CSR)
+	if err != nil {
+		return fmt.Errorf("reading the certificate request of host %s: %w", host, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, spec := range s.expects[host] {
+		if fits(spec, request, csr) {
+			return nil
+		}
+	}
+	return fmt.Errorf("refusing to have a certificate signed for host %s: it asks for %q of CA %q, which the plan does not give it; look into that host",
+		host, csr.Subject.String(), request.CA)
+}
+
+func fits(spec cert.Spec, request system.SignRequest, csr *x509.CertificateRequest) bool {
+	addresses := make([]string, 0, len(csr.IPAddresses))
+	for _, ip := range csr.IPAddresses {
+		addresses = append(addresses, ip.String())
+	}
+	wanted := make([]string, 0, len(spec.IPs))
+	for _, text := range spec.IPs {
+		wanted = append(wanted, net.ParseIP(text).String())
+	}
+	return request.CA == spec.CA && request.Server == spec.Server && request.Client == spec.Client && request.Life == spec.Life &&
+		csr.Subject.CommonName == spec.CommonName &&
+		same(csr.Subject.Organization, spec.Organizations) && same(csr.DNSNames, spec.DNSNames) && same(addresses, wanted) &&
+		len(csr.EmailAddresses) == 0 && len(csr.URIs) == 0
+}
+
+func same(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+// signFor answers the requests of one host's agent.
+func (o *Operator) signFor(host inventory.Host) SignFunc {
+	return func(ctx context.Context, request system.SignRequest) ([]byte, error) {
+		if err := o.signing.check(host.Name, request); err != nil {
+			return nil, err
+		}
+		return o.sign(ctx, request)
+	}
+}
