@@ -26,7 +26,7 @@ const (
 )
 
 // grace is how long steps under way may go on after an interrupt.
-const grace = 20 * time.Second
+const grace = 10 * time.Second
 
 // Plan says what an apply would do. It changes nothing on any host but puts
 // the agent there.
@@ -217,7 +217,7 @@ func incomplete(p *plan.Plan) error {
 // anything else, so that pod ranges never move even when the run is killed.
 // Hosts that left the inventory stay on it until they are removed.
 func (o *Operator) writeRoster(ctx context.Context, s *survey) error {
-	roster := facts.Roster{Written: o.Now().UTC()}
+	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
 	for _, m := range o.fleet.members {
 		if m.facts.Owned.Roster == nil {
 			continue

@@ -38,6 +38,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}
+	if err := o.safe(); err != nil {
+		return nil, err
+	}
 	s := &survey{}
 	if err := o.supported(s); err != nil {
 		return nil, err

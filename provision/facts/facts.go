@@ -90,8 +90,10 @@ type Identity struct {
 
 // Roster is who belongs to the cluster, as the last apply left it.
 type Roster struct {
-	Written time.Time    `json:"written"`
-	Hosts   []RosterHost `json:"hosts"`
+	Written time.Time `json:"written"`
+	// Services is the cluster's service range; it cannot change.
+	Services string       `json:"services,omitempty"`
+	Hosts    []RosterHost `json:"hosts"`
 }
 
 // RosterHost says how to reach a host that may have left the inventory.

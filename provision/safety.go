@@ -1,0 +1,106 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"provision/provision/component"
+	etcdcomponent "provision/provision/component/etcd"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+)
+
+// safe refuses inventories that would break a running cluster in a way that no
+// later apply mends. Everything is reported at once.
+func (o *Operator) safe() error {
+	known, services := o.lastRoster()
+	var bad []error
+	bad = append(bad, o.movedHosts(known)...)
+	bad = append(bad, o.droppedMembers()...)
+	if now := o.Inventory.Network.Services.String(); services != "" && services != now {
+		bad = append(bad, fmt.Errorf("the service range cannot change from %s to %s: addresses that services have stay as they are; put services = %q back", services, now, services))
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return fmt.Errorf("cannot go on, nothing was changed:\n%w", errors.Join(bad...))
+}
+
+// lastRoster is the newest roster that a host has, by name, and its service range.
+func (o *Operator) lastRoster() (map[string]facts.RosterHost, string) {
+	var newest *facts.Roster
+	for _, name := range o.fleet.names() {
+		m := o.fleet.members[name]
+		if roster := m.facts.Owned.Roster; roster != nil && keeper(m.host) && (newest == nil || roster.Written.After(newest.Written)) {
+			newest = roster
+		}
+	}
+	hosts := map[string]facts.RosterHost{}
+	if newest == nil {
+		return hosts, ""
+	}
+	for _, h := range newest.Hosts {
+		hosts[h.Name] = h
+	}
+	return hosts, newest.Services
+}
+
+// movedHosts are hosts whose address is not theirs, or was another host's.
+func (o *Operator) movedHosts(known map[string]facts.RosterHost) []error {
+	owner := map[string]string{}
+	for name, h := range known {
+		owner[h.Address] = name
+	}
+	var bad []error
+	for _, h := range o.Inventory.Hosts {
+		address := h.Address.String()
+		if before, taken := owner[address]; taken && before != h.Name {
+			if _, stays := o.Inventory.Host(before); stays {
+				bad = append(bad, fmt.Errorf("host %s has address %s, which belongs to %s: addresses of hosts cannot be exchanged (%s)", h.Name, address, before, h.Range))
+			}
+		}
+		if was, ok := known[h.Name]; ok && was.Address != address && h.Has(inventory.RoleEtcd) {
+			bad = append(bad, fmt.Errorf("etcd host %s cannot change its address from %s to %s: add a host with the new address under another name (%s)", h.Name, was.Address, address, h.Range))
+		}
+		if m := o.fleet.members[h.Name]; m != nil && len(m.facts.Addresses) > 0 && !hasAddress(m.facts.Addresses, h.Address) {
+			bad = append(bad, fmt.Errorf("host %s does not have address %s (%s); it has %s", h.Name, address, h.Range, listAddresses(m.facts.Addresses)))
+		}
+	}
+	return bad
+}
+
+func hasAddress(list []facts.Address, wanted netip.Addr) bool {
+	return slices.ContainsFunc(list, func(a facts.Address) bool {
+		prefix, err := netip.ParsePrefix(a.CIDR)
+		return err == nil && prefix.Addr().Unmap() == wanted.Unmap()
+	})
+}
+
+func listAddresses(list []facts.Address) string {
+	texts := make([]string, 0, len(list))
+	for _, a := range list {
+		texts = append(texts, a.CIDR+" on "+a.Interface)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// droppedMembers are hosts that run etcd and are no etcd hosts any more. Taking
+// them away as files would take the quorum away.
+func (o *Operator) droppedMembers() []error {
+	var bad []error
+	etcd := component.UnitAt("", etcdcomponent.Unit).ID()
+	for _, h := range o.Inventory.Hosts {
+		m := o.fleet.members[h.Name]
+		if m == nil || h.Has(inventory.RoleEtcd) {
+			continue
+		}
+		runs := slices.ContainsFunc(m.facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == etcd })
+		if runs {
+			bad = append(bad, fmt.Errorf("host %s runs an etcd member, and the inventory takes the role etcd away from it: members cannot be removed yet, and stopping one could end the quorum; put the role back (%s)", h.Name, h.Range))
+		}
+	}
+	return bad
+}
