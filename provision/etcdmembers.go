@@ -96,7 +96,7 @@ func (o *Operator) listMembers(ctx context.Context) ([]cluster.Member, error) {
 // are lost, which are replaced.
 func (o *Operator) known(c *component.Cluster, members []cluster.Member, empty []string) {
 	c.EtcdMembers = map[string]string{}
-	o.lost = map[string]string{}
+	o.lostMembers = map[string]string{}
 	for _, m := range members {
 		if len(m.PeerURLs) == 0 {
 			continue
@@ -104,7 +104,7 @@ func (o *Operator) known(c *component.Cluster, members []cluster.Member, empty [
 		name := o.memberHost(m)
 		if slices.Contains(empty, name) {
 			if m.Name != "" {
-				o.lost[name] = strconv.FormatUint(m.ID, 16)
+				o.lostMembers[name] = strconv.FormatUint(m.ID, 16)
 			}
 			continue
 		}
@@ -144,7 +144,7 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 			continue
 		}
 		spec := etcdmember.Spec{Member: h.Name, PeerURLs: []string{etcdcomponent.PeerURL(h)}, Role: etcdmember.Voter,
-			Replaces: o.lost[h.Name]}
+			Replaces: o.lostMembers[h.Name]}
 		voter := component.MemberAt(h.Name)
 		if _, member := c.EtcdMembers[h.Name]; len(c.EtcdMembers) > 0 && !member {
 			first := spec

@@ -45,12 +45,12 @@ type Options struct {
 // Operator is one run over a cluster's hosts.
 type Operator struct {
 	Options
-	fleet    *fleet
-	decision identity.Decision
-	signing  signing
-	lost     map[string]string // etcd hosts whose data are lost → id of their member
-	access   *access
-	api      API
+	fleet       *fleet
+	decision    identity.Decision
+	signing     signing
+	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
+	access      *access
+	api         API
 }
 
 // New checks options and returns an Operator. Close it.
