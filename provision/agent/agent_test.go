@@ -2,6 +2,8 @@ package agent_test
 
 import (
 	"context"
+	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
 	"provision/provision/resource"
+	"provision/provision/resource/binary"
 )
 
 func TestApplyMakesThePlanEmptyAndRemoveUndoesIt(t *testing.T) {
@@ -223,6 +226,77 @@ func TestPlanAndCommitMindBlobs(t *testing.T) {
 	assert.Equal(t, []string{used}, host.Blobs)
 	assert.FileExists(t, h.root+system.BlobDir+"/"+part+".part")
 	assert.Empty(t, plan(t, s, text("/etc/a", "x").WithBlobs(unused)).Missing, "what does not change needs no blob")
+}
+
+func TestABlobThatNoLongerFitsItsNameIsAskedForAgain(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, path string){
+		"changed through a hard link": func(t *testing.T, path string) {
+			require.NoError(t, os.Link(path, path+".link"))
+			file, err := os.OpenFile(path+".link", os.O_WRONLY|os.O_APPEND, 0)
+			require.NoError(t, err)
+			_, err = file.WriteString("X")
+			require.NoError(t, errors.Join(err, file.Close()))
+		},
+		"cut":     func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
+		"removed": func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			digest := blobOf("program")
+			path := h.root + system.BlobDir + "/" + digest
+			h.write(t, system.BlobDir+"/"+digest, "program")
+			wanted := text("/etc/a", "x").WithBlobs(digest)
+			s := h.locked(t)
+			require.Empty(t, plan(t, s, wanted).Missing)
+			damage(t, path)
+			before := h.tree(t, "/")
+			assert.Equal(t, map[string]int64{digest: 0}, plan(t, s, wanted).Missing)
+			assert.Equal(t, before, h.tree(t, "/"), "a plan writes nothing")
+
+			h.receive(t, digest, "program")
+			_, err := h.apply(t.Context(), s, wanted, false)
+			require.NoError(t, err, "in the same run")
+			assert.Empty(t, plan(t, s, text("/etc/b", "x").WithBlobs(digest)).Missing)
+		})
+	}
+}
+
+func TestAnEditedProgramIsRepairedInOneRun(t *testing.T) {
+	h := newHost(t)
+	const path = "/usr/local/bin/runc"
+	digest := blobOf("program")
+	h.write(t, system.BlobDir+"/"+digest, "program")
+	wanted := binary.New("m1", path, digest, "1.5.2")
+	s := h.locked(t)
+	_, err := h.apply(t.Context(), s, wanted, false)
+	require.NoError(t, err)
+	require.NoError(t, s.Commit(t.Context()))
+	require.NoError(t, s.Close())
+
+	file, err := os.OpenFile(h.root+path, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString("X")
+	require.NoError(t, errors.Join(err, file.Close()))
+	require.Equal(t, "programX", h.read(system.BlobDir+"/"+digest), "they are one file")
+
+	s = h.locked(t)
+	result := plan(t, s, wanted)
+	require.Len(t, result.Items, 1)
+	require.Equal(t, map[string]int64{digest: 0}, result.Missing)
+	h.receive(t, digest, "program")
+	_, err = h.apply(t.Context(), s, wanted, false)
+	require.NoError(t, err)
+	assert.Equal(t, "program", h.read(path))
+	assert.Empty(t, plan(t, s, wanted).Items)
+}
+
+func TestADirectoryInTheWayIsAnErrorOfThePlan(t *testing.T) {
+	h := newHost(t)
+	require.NoError(t, os.MkdirAll(h.root+"/usr/local/bin/ctr", 0o755))
+	result := plan(t, h.session(t, sessionOptions{}), binary.New("m1", "/usr/local/bin/ctr", blobOf("ctr"), "2.2.1"))
+	require.Len(t, result.Items, 1)
+	assert.Empty(t, result.Items[0].Changes)
+	assert.ErrorContains(t, result.Items[0].Error, "/usr/local/bin/ctr is a directory: remove it")
 }
 
 func TestJournal(t *testing.T) {

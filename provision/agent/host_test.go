@@ -18,10 +18,12 @@ import (
 
 	"provision/provision/agent"
 	"provision/provision/agent/api"
+	"provision/provision/agent/blobs"
 	"provision/provision/agent/client"
 	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
+	"provision/provision/resource/binary"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,6 +106,13 @@ func (h *host) apply(ctx context.Context, s *client.Session, r resource.Resource
 	return s.Apply(ctx, api.ApplyParams{Epoch: h.epoch, Resource: r, Act: act})
 }
 
+// receive sends a blob to the host as an operator does.
+func (h *host) receive(t *testing.T, digest, content string) {
+	t.Helper()
+	input := fmt.Sprintf("{\"sha256\":%q,\"size\":%d,\"offset\":0}\n%s", digest, len(content), content)
+	require.NoError(t, blobs.Receive(t.Context(), h.root+system.BlobDir, strings.NewReader(input), io.Discard))
+}
+
 type noRunner struct{}
 
 func (noRunner) Run(_ context.Context, c system.Command) (system.Result, error) {
@@ -162,6 +171,7 @@ func kinds() []resource.Kind[*system.System] {
 	return []resource.Kind[*system.System]{
 		resource.Erase[*system.System, textSpec, textState](textKind{}),
 		resource.Erase[*system.System, unitSpec, unitState](unitKind{}),
+		binary.Of(),
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -125,18 +127,21 @@ func (s *session) running(ctx context.Context, params api.PlanParams, gone []fac
 	return out, nil
 }
 
-// missing adds the blobs of a change that the host lacks, with what it has.
+// missing adds the blobs of a change that the host lacks, with what it has. One
+// that no longer fits its name is of no use: installed programs are hard links
+// of blobs, so whoever edits one in place damages both.
 func (s *session) missing(result *api.PlanResult, digests []string) {
 	for _, digest := range digests {
-		path := system.BlobDir + "/" + digest
-		if _, err := s.sys.Files.Lstat(path); err == nil {
+		_, err := s.sys.Blobs.Path(digest)
+		if err == nil {
 			continue
 		}
 		if result.Missing == nil {
 			result.Missing = map[string]int64{}
 		}
 		result.Missing[digest] = 0
-		if part, err := s.sys.Files.Lstat(path + ".part"); err == nil {
+		part, partErr := s.sys.Files.Lstat(system.BlobDir + "/" + digest + ".part")
+		if partErr == nil && errors.Is(err, fs.ErrNotExist) {
 			result.Missing[digest] = part.Size
 		}
 	}

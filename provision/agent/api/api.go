@@ -57,7 +57,8 @@ type PlanResult struct {
 	Restarts map[string]facts.Restart `json:"restarts,omitempty"`
 	// Running are the units, of those wanted or triggered, that are active.
 	Running []string `json:"running,omitempty"`
-	// Missing are wanted blobs that the host lacks, with what it has of them.
+	// Missing are wanted blobs that the host lacks, with what it has of them,
+	// or that it has damaged (0).
 	Missing map[string]int64 `json:"missing,omitempty"`
 	// Digest covers all that was observed; it moves when the host does.
 	Digest string `json:"digest"`

@@ -2,6 +2,7 @@ package blobs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,6 +67,29 @@ func TestAReceivedBlobIsRecordedUnderItsFinalName(t *testing.T) {
 	require.NoError(t, err)
 	ctime := stat.Sys().(*syscall.Stat_t).Ctim
 	assert.Contains(t, string(record), fmt.Sprintf(":%d %s\n", ctime.Nano(), digestOfX), "after the rename")
+}
+
+func TestADamagedBlobIsReplacedAndAGoodOneKept(t *testing.T) {
+	for content, replaced := range map[string]bool{"xX": true, "": true, "y": true, "x": false} {
+		dir := t.TempDir()
+		final, used := filepath.Join(dir, digestOfX), filepath.Join(dir, "installed")
+		require.NoError(t, os.WriteFile(final, []byte(content), 0o600))
+		require.NoError(t, os.Link(final, used))
+		var out bytes.Buffer
+		in := bytes.NewReader([]byte(`{"sha256":"` + digestOfX + `","size":1,"offset":0}` + "\nx"))
+		require.NoError(t, Receive(t.Context(), dir, in, &out))
+		assert.NotContains(t, out.String(), "error")
+		now, err := os.ReadFile(final)
+		require.NoError(t, err)
+		assert.Equal(t, "x", string(now))
+		old, err := os.ReadFile(used)
+		require.NoError(t, err)
+		assert.Equal(t, content, string(old), "what is installed is not written to")
+		a, errA := os.Stat(final)
+		b, errB := os.Stat(used)
+		require.NoError(t, errors.Join(errA, errB))
+		assert.Equal(t, replaced, !os.SameFile(a, b), "%q", content)
+	}
 }
 
 func TestEndInsideABlobKeepsWhatArrived(t *testing.T) {

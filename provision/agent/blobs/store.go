@@ -19,7 +19,7 @@ import (
 // receive writes one blob and reports, on an error, how much of it is there.
 func receive(dir string, header api.BlobHeader, content io.Reader) (have int64, err error) {
 	final := filepath.Join(dir, header.SHA256)
-	if _, err := os.Lstat(final); err == nil {
+	if intact(final, header) {
 		_, err := io.Copy(io.Discard, content) // somebody else was faster
 		return header.Size, err
 	}
@@ -49,6 +49,26 @@ func receive(dir string, header api.BlobHeader, content io.Reader) (have int64, 
 		return 0, &api.Error{Code: api.CodeFailed, Message: fmt.Sprintf("blob %s arrived with digest %s; it will be sent anew", header.SHA256, got)}
 	}
 	return have, finish(dir, part, final, header)
+}
+
+// intact reports whether the blob is there and as its name says. One that was
+// damaged is replaced by the rename in finish, never written to: its inode may
+// be a program that runs.
+func intact(path string, header api.BlobHeader) bool {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() != header.Size {
+		return false
+	}
+	sum := sha256.New()
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{file}, make([]byte, buffer)); err != nil {
+		return false
+	}
+	return hex.EncodeToString(sum.Sum(nil)) == header.SHA256
 }
 
 // openPart opens the unfinished blob for this process alone.

@@ -31,6 +31,9 @@ func (kind) Check(name string, want Spec) error {
 
 func (kind) Observe(_ context.Context, sys *system.System, name string, _ Spec) (State, error) {
 	taken, err := snapshot.Take(sys.Files, name)
+	if err == nil && taken.Type == "directory" {
+		err = fmt.Errorf("%s is a directory: remove it", name)
+	}
 	return State{taken}, err
 }
 
@@ -53,7 +56,7 @@ func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec)
 	}
 	switch {
 	case have.Type == "directory":
-		return fmt.Errorf("cannot write %s: it is a directory; remove it", name)
+		return fmt.Errorf("cannot write %s: it is a directory; remove it", name) // came after Observe
 	case have.Type == "file" && have.SHA256 == want.SHA256:
 		return sys.Files.SetAttr(name, want.Attr)
 	}

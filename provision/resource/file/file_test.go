@@ -85,3 +85,10 @@ func TestCheck(t *testing.T) {
 	assert.Error(t, kind{}.Check("/a", Spec{}), "no mode")
 	assert.Error(t, kind{}.Check("/a", Spec{Attr: good.Attr, Content: strings.Repeat("x", maxContent+1)}))
 }
+
+func TestADirectoryInTheWayIsToldBeforeAnythingChanges(t *testing.T) {
+	host := open(t)
+	require.NoError(t, host.Put("/etc/app.conf/something", "", 0o644))
+	_, err := kind{}.Observe(t.Context(), host.System, "/etc/app.conf", Spec{Content: "x", Attr: system.Attr{Mode: 0o644}})
+	assert.ErrorContains(t, err, "/etc/app.conf is a directory: remove it")
+}

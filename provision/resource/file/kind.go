@@ -61,6 +61,9 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, want S
 	if err != nil {
 		return State{}, err
 	}
+	if taken.Type == "directory" {
+		return State{}, fmt.Errorf("%s is a directory: remove it or name another path", name)
+	}
 	state := State{Snapshot: taken, DaemonReload: want.DaemonReload, Settled: settled(sys.Files, want)}
 	if taken.Type == "file" && taken.SHA256 != digest(want.Content) && !want.Secret && taken.Attr.Mode&0o004 != 0 {
 		state.Text = shownText(sys.Files, name)
