@@ -230,6 +230,30 @@ func TestFailedWriteStopsTheLedger(t *testing.T) {
 	assert.Error(t, errors.Join(l.Close()))
 }
 
+func TestTheRemedyForADamagedLedgerHelps(t *testing.T) {
+	for name, damage := range map[string]string{"not JSON": "{", "wrong types": `{"format":1,"entries":5}`, "no longer there": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "ledger")
+			l := open(t, dir, 1)
+			require.NoError(t, errors.Join(l.Put(entry("a")), l.Compact(), l.Put(entry("b")), l.Close()))
+			path := filepath.Join(dir, snapshotFile)
+			if damage == "" {
+				require.NoError(t, os.Remove(path))
+			} else {
+				require.NoError(t, os.WriteFile(path, []byte(damage), 0o600))
+			}
+			_, err := Read(dir)
+			require.ErrorContains(t, err, "damaged")
+			require.ErrorContains(t, err, "move "+dir+" away and apply again")
+			require.ErrorContains(t, err, "no longer known")
+
+			require.NoError(t, os.Rename(dir, dir+".old"))
+			again := open(t, dir, 1)
+			require.NoError(t, errors.Join(again.Put(entry("c")), again.Close()))
+		})
+	}
+}
+
 func FuzzReplay(f *testing.F) {
 	good, err := encodeRecord(record{Format: Format, Seq: 1, Forget: "x"})
 	require.NoError(f, err)

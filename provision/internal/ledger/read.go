@@ -41,10 +41,23 @@ func load(dir string) (State, int, error) {
 	}
 	state, err := decodeSnapshot(raw)
 	if err != nil {
-		return State{}, 0, err
+		return State{}, 0, remedy(dir, err)
 	}
 	good, err := state.replay(log)
-	return state, good, err
+	return state, good, remedy(dir, err)
+}
+
+// errDamaged marks what only a new ledger can end.
+var errDamaged = errors.New("damaged")
+
+// remedy says what to do about a damaged ledger. Snapshot and log go together:
+// a log without its snapshot is damaged as well.
+func remedy(dir string, err error) error {
+	if !errors.Is(err, errDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w; move %s away and apply again: a new ledger begins, but what stood on the host before the first change is then no longer known"+
+		" (on a cluster's only master or etcd host restore it from a backup instead: it tells which cluster this is)", err, dir)
 }
 
 func readFile(path string) ([]byte, error) {
@@ -62,13 +75,13 @@ func decodeSnapshot(raw []byte) (State, error) {
 	}
 	var version struct{ Format int }
 	if err := json.Unmarshal(raw, &version); err != nil {
-		return State{}, fmt.Errorf("reading ledger: the snapshot is damaged: %w", err)
+		return State{}, fmt.Errorf("reading ledger: the snapshot is %w: %w", errDamaged, err)
 	}
 	if err := checkFormat(version.Format); err != nil {
 		return State{}, err
 	}
 	if err := json.Unmarshal(raw, &state); err != nil {
-		return State{}, fmt.Errorf("reading ledger: the snapshot is damaged: %w", err)
+		return State{}, fmt.Errorf("reading ledger: the snapshot is %w: %w", errDamaged, err)
 	}
 	return state, nil
 }
@@ -99,7 +112,7 @@ func (s *State) replay(log []byte) (int, error) {
 		}
 		if r.Seq > s.Seq {
 			if r.Seq != s.Seq+1 {
-				return good, fmt.Errorf("reading ledger: record %d follows %d; the ledger is damaged", r.Seq, s.Seq)
+				return good, fmt.Errorf("reading ledger: record %d follows %d, the log is %w", r.Seq, s.Seq, errDamaged)
 			}
 			s.apply(r)
 		}
