@@ -9,9 +9,11 @@ LDFLAGS := -s -w
 ARCHES := amd64 arm64
 # Tests that start a real API server and etcd on loopback.
 CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/coredns
+# How long each fuzz test runs.
+FUZZTIME ?= 20s
 INVENTORY ?= inventories/lab.hcl
 
-.PHONY: help build agents demo test unit lint fuzz lab-tests e2e bench soak bundle deps clean
+.PHONY: help deps agents build demo unit lint fuzz e2e test bench soak clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,7 +40,16 @@ unit: agents ## run the quick tests
 	$(GO) test $$($(GO) list ./... | grep -v -e /test/e2e -e /test/bench)
 
 lint: agents ## run golangci-lint with the import rules
-	$(GO) run $(GOLANGCI) run ./...
+	$(GO) run $(GOLANGCI) run --allow-parallel-runners ./...
+
+fuzz: agents ## run each fuzz test for FUZZTIME (20s), one after the other
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  list=$$($(GO) test -list '^Fuzz' $$dir) || { echo "$$list"; exit 1; }; \
+	  for name in $$(echo "$$list" | grep '^Fuzz'); do \
+	    echo "$$dir $$name"; \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
+	  done; \
+	done
 
 e2e: build ## run the journeys on lab hosts, and the tests of real programs
 	bin/provision bundle pull $(INVENTORY)

@@ -29,6 +29,9 @@ type Agent interface {
 	Dial(ctx context.Context, address string) (net.Conn, error)
 	// SendBlobs sends blobs in the given order; arrived is called after each.
 	SendBlobs(ctx context.Context, blobs []Blob, arrived func(sha256 string), sent func(bytes int64)) error
+	// Done is closed when the session has ended; then Err says why.
+	Done() <-chan struct{}
+	Err() error
 	Close() error
 }
 

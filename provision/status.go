@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -156,6 +157,9 @@ type Access struct {
 	Credentials Credentials
 	// Dial reaches that master's API server through the agent's session.
 	Dial func(ctx context.Context) (net.Conn, error)
+	// Lost waits until the sessions with all masters have ended, and says why:
+	// from then on Dial cannot succeed. It returns nil when ctx ends first.
+	Lost func(ctx context.Context) error
 }
 
 // Access makes credentials for the operator.
@@ -176,9 +180,28 @@ func (o *Operator) Access(ctx context.Context) (*Access, error) {
 		}
 		server := net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort))
 		return &Access{Server: server, Credentials: credentials,
-			Dial: func(ctx context.Context) (net.Conn, error) { return o.dialAny(ctx) }}, nil
+			Dial: o.dialAny, Lost: o.mastersLost}, nil
 	}
 	return nil, fmt.Errorf("cannot give access to cluster %q: no master answered", o.Inventory.Cluster.Name)
+}
+
+// mastersLost waits for the end of the sessions with all masters.
+func (o *Operator) mastersLost(ctx context.Context) error {
+	var why []error
+	for _, h := range o.Inventory.With(inventory.RoleMaster) {
+		m := o.fleet.members[h.Name]
+		if m == nil {
+			continue
+		}
+		select {
+		case <-m.agent.Done():
+			why = append(why, m.agent.Err())
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	err := fmt.Errorf("the sessions with all masters of cluster %q have ended", o.Inventory.Cluster.Name)
+	return errors.Join(append([]error{err}, why...)...)
 }
 
 // dialAny reaches the first API server that takes a connection.

@@ -154,11 +154,14 @@ func (s *steps) nodesReady(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
+	said := "" // reasons change more often than names
 	return s.o.api.NodesReady(ctx, names, func(waiting map[string]string) {
-		if len(waiting) == 0 {
+		text := "Waiting for Nodes: " + strings.Join(slices.Sorted(maps.Keys(waiting)), ", ")
+		if len(waiting) == 0 || text == said {
 			return
 		}
-		s.o.emit(event.Event{Type: event.Note, Text: "Waiting for Nodes: " + strings.Join(slices.Sorted(maps.Keys(waiting)), ", ")})
+		said = text
+		s.o.emit(event.Event{Type: event.Note, Text: text})
 	})
 }
 

@@ -118,7 +118,7 @@ func (a *application) apply(ctx context.Context) error {
 	var running atomic.Bool
 	told := context.AfterFunc(ctx, func() {
 		if running.Load() {
-			fmt.Fprintln(a.err, "Interrupted: steps under way may end, for 20 seconds at most. Interrupt again to stop at once.")
+			fmt.Fprintln(a.err, "Interrupted: steps under way may end, for 10 seconds at most. Interrupt again to stop at once.")
 		}
 	})
 	defer told()

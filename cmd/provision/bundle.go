@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,7 +137,7 @@ func verifyVerb(g *global) *cobra.Command {
 				}{count, problems})
 			} else {
 				for _, p := range problems {
-					fmt.Fprintf(g.out, "%s\n", p)
+					fmt.Fprintln(g.out, report.Clean(fmt.Sprint(p)))
 				}
 				fmt.Fprintf(g.out, "%d artifacts checked, %d problems.\n", count, len(problems))
 			}
@@ -146,6 +147,25 @@ func verifyVerb(g *global) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// listed is a record of the store with the place of its bytes.
+type listed struct {
+	store.Record
+	Path string `json:"path,omitempty"`
+}
+
+// pathOf is the file of an artifact that is one file, "" for others and for one
+// that is damaged: verify tells of it.
+func pathOf(opened *store.Store, r store.Record) string {
+	if len(r.Artifacts) != 1 {
+		return ""
+	}
+	path, err := opened.Path(r.Artifacts[0].SHA256)
+	if err != nil {
+		return ""
+	}
+	return path
 }
 
 func bundleListVerb(g *global) *cobra.Command {
@@ -161,13 +181,17 @@ func bundleListVerb(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			list := make([]listed, 0, len(records))
+			for _, r := range records {
+				list = append(list, listed{r, pathOf(opened, r)})
+			}
 			if g.json {
-				return report.JSON(g.out, records)
+				return report.JSON(g.out, list)
 			}
 			w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "ARTIFACT\tFILES\tMB\tFROM")
-			for _, r := range records {
-				fmt.Fprintf(w, "%s\t%d\t%.1f\t%s\n", r.Ref, len(r.Artifacts), float64(r.Size())/1e6, r.Provenance.Source)
+			fmt.Fprintln(w, "ARTIFACT\tFILES\tMB\tFROM\tPATH")
+			for _, r := range list {
+				fmt.Fprintf(w, "%s\t%d\t%.1f\t%s\t%s\n", r.Ref, len(r.Artifacts), float64(r.Size())/1e6, r.Provenance.Source, cmp.Or(r.Path, "-"))
 			}
 			return w.Flush()
 		},

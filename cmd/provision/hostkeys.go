@@ -64,10 +64,10 @@ func (g *global) showScan(results []scanned) error {
 		}
 		fmt.Fprintf(g.out, "%s (%s)\n", r.Host, r.Address)
 		for _, k := range r.Keys {
-			fmt.Fprintf(g.out, "  %-20s %s\n    host_key = %q\n", k.Type, k.Fingerprint, k.Pin)
+			fmt.Fprintf(g.out, "  %-20s %s\n    host_key = %q\n", report.Line(k.Type), k.Fingerprint, k.Pin)
 		}
 		if r.Error != "" {
-			fmt.Fprintf(g.out, "  %s\n", r.Error)
+			fmt.Fprintf(g.out, "  %s\n", report.Clean(r.Error))
 		}
 	}
 	if failed {
@@ -160,7 +160,7 @@ func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, fil
 		}
 	}
 	if !g.json {
-		fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, keys[0].Type, keys[0].Fingerprint)
+		fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, report.Line(keys[0].Type), keys[0].Fingerprint)
 	}
 	if !yes {
 		agreed, err := g.ask1("Is this its key? Type yes: ")

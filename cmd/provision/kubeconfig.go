@@ -14,6 +14,7 @@ import (
 	"provision/provision"
 	"provision/provision/event"
 	"provision/provision/kube"
+	"provision/provision/report"
 )
 
 // apiName is in the certificate of every API server; a tunnel's address is not.
@@ -21,7 +22,7 @@ const apiName = "kubernetes.default.svc"
 
 func kubeconfigVerb(g *global) *cobra.Command {
 	var out string
-	var tunnel bool
+	var tunneled bool
 	cmd := &cobra.Command{
 		Use:   "kubeconfig [INVENTORY]",
 		Short: "Write a kubeconfig that is good for an hour",
@@ -30,7 +31,8 @@ group that is bound to cluster-admin, and writes a kubeconfig (mode 0600) to
 --out, or to standard output.
 
 With --tunnel it stays in the foreground and serves the API on loopback,
-through SSH: no port of the cluster need be reachable from here.`,
+through SSH: no port of the cluster need be reachable from here. It ends with 1
+when the sessions with all masters have ended.`,
 		Example: `  provision kubeconfig --out dc1.kubeconfig
   provision --lab kubeconfig --tunnel --out lab.kubeconfig inventories/lab.hcl &
   kubectl --kubeconfig lab.kubeconfig get nodes`,
@@ -49,14 +51,14 @@ through SSH: no port of the cluster need be reachable from here.`,
 			if err != nil {
 				return err
 			}
-			if tunnel {
+			if tunneled {
 				return g.serveTunnel(cmd.Context(), inv.Cluster.Name, access, out)
 			}
 			return g.writeKubeconfig(inv.Cluster.Name, "https://"+access.Server, "", access, out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "write to `FILE` instead of standard output")
-	cmd.Flags().BoolVar(&tunnel, "tunnel", false, "serve the API on loopback through SSH until interrupted")
+	cmd.Flags().BoolVar(&tunneled, "tunnel", false, "serve the API on loopback through SSH until interrupted")
 	return cmd
 }
 
@@ -72,45 +74,81 @@ func (g *global) writeKubeconfig(cluster, server, name string, access *provision
 	}
 	// The mode of a file that is there already would stay: start afresh.
 	if err := os.Remove(out); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("writing kubeconfig: %w", err)
+		return cannotWrite("the kubeconfig", out, err)
 	}
 	if err := os.WriteFile(out, content, 0o600); err != nil {
-		return fmt.Errorf("writing kubeconfig: %w", err)
+		return cannotWrite("the kubeconfig", out, err)
 	}
 	fmt.Fprintf(g.err, "Written to %s, good for an hour.\n", out)
 	return nil
 }
 
-// serveTunnel carries connections until the context ends.
-func (g *global) serveTunnel(ctx context.Context, cluster string, access *provision.Access, out string) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// serveTunnel carries connections until the context ends, or the sessions with
+// all masters have.
+func (g *global) serveTunnel(parent context.Context, cluster string, access *provision.Access, out string) error {
+	listener, err := (&net.ListenConfig{}).Listen(parent, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("opening the tunnel: %w", err)
 	}
 	defer listener.Close()
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
-	defer stop()
 	if err := g.writeKubeconfig(cluster, "https://"+listener.Addr().String(), apiName, access, out); err != nil {
 		return err
 	}
 	fmt.Fprintf(g.err, "Serving the API on %s until interrupted.\n", listener.Addr())
 	var all sync.WaitGroup
 	defer all.Wait()
+	ctx, end := context.WithCancelCause(parent)
+	defer end(nil)
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stop()
+	all.Go(func() {
+		if err := access.Lost(ctx); err != nil {
+			end(err)
+		}
+	})
+	t := &tunnel{access: access, err: g.err}
 	for {
 		conn, err := listener.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		switch {
+		case err == nil:
+			all.Go(func() { t.carry(ctx, conn) })
+		case parent.Err() != nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("the tunnel is closed; open it again with the same command: %w", context.Cause(ctx))
+		default:
 			return fmt.Errorf("serving the tunnel: %w", err)
 		}
-		all.Go(func() { carry(ctx, conn, access) })
 	}
 }
 
-func carry(ctx context.Context, near net.Conn, access *provision.Access) {
+// tunnel carries connections to the API.
+type tunnel struct {
+	access *provision.Access
+	mu     sync.Mutex
+	err    io.Writer
+	cut    bool // it was said that no API server can be reached
+}
+
+// tell says once that no API server can be reached, and once that one can.
+func (t *tunnel) tell(ctx context.Context, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ctx.Err() != nil || t.cut == (err != nil) {
+		return
+	}
+	t.cut = err != nil
+	if t.cut {
+		fmt.Fprintf(t.err, "No API server can be reached now: %s\n", report.Line(err.Error()))
+		return
+	}
+	fmt.Fprintln(t.err, "An API server can be reached again.")
+}
+
+func (t *tunnel) carry(ctx context.Context, near net.Conn) {
 	defer near.Close()
-	far, err := access.Dial(ctx)
+	far, err := t.access.Dial(ctx)
+	t.tell(ctx, err)
 	if err != nil {
 		return // the client sees a closed connection and tries again
 	}

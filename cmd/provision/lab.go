@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -69,8 +70,15 @@ func labDownVerb(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			known, err := lab.List() // half-made ones too
+			if err != nil {
+				return err
+			}
 			if err := lab.Down(cmd.Context(), name); err != nil {
 				return err
+			}
+			if !slices.Contains(known, name) {
+				return fmt.Errorf("there is no lab %q, nothing was removed; see: provision lab list", name)
 			}
 			if g.json {
 				return report.JSON(g.out, map[string]string{"removed": name})

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	"provision/provision/report"
 )
 
 // Exit codes, as the help of the root command documents them.
@@ -70,6 +72,6 @@ func run(ctx context.Context, args []string, streams streams) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintln(streams.err, "Error:", err)
+	fmt.Fprintln(streams.err, "Error:", report.Clean(err.Error())) // hosts have their say in errors
 	return exitError
 }

@@ -5,6 +5,7 @@ import (
 
 	"provision/provision/bundle/pull"
 	"provision/provision/bundle/store"
+	"provision/provision/report"
 )
 
 // obtain shows how artifacts arrive, and says in the end what the store has.
@@ -58,7 +59,7 @@ func (v *pullView) event(e pull.Event) {
 		fmt.Fprintf(v.g.out, "[%d/%d] %s %s (%.0fs)\n", e.Index, e.Count, e.Ref, e.Source, e.Elapsed.Seconds())
 	case pull.Failed:
 		v.end()
-		fmt.Fprintf(v.g.out, "[%d/%d] %s failed: %v\n", e.Index, e.Count, e.Ref, e.Err)
+		fmt.Fprintf(v.g.out, "[%d/%d] %s failed: %s\n", e.Index, e.Count, e.Ref, report.Clean(fmt.Sprint(e.Err)))
 	case pull.Reused, pull.Waiting, pull.Trying, pull.Passed:
 	case pull.Downloading, pull.Building:
 		if v.g.terminal {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -107,19 +109,27 @@ func document(p *plan.Plan) any {
 func savePlan(path string, p *plan.Plan) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
 	if err != nil {
-		return fmt.Errorf("saving the plan: %w", err)
+		return cannotWrite("the plan", path, err)
 	}
 	defer os.Remove(file.Name())
 	if err := report.JSON(file, p); err != nil {
-		return fmt.Errorf("saving the plan: %w", err)
+		return cannotWrite("the plan", path, err)
 	}
 	if err := file.Close(); err != nil {
-		return fmt.Errorf("saving the plan: %w", err)
+		return cannotWrite("the plan", path, err)
 	}
 	if err := os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("saving the plan: %w", err)
+		return cannotWrite("the plan", path, err)
 	}
 	return nil
+}
+
+// cannotWrite says what to do about a file that cannot be written.
+func cannotWrite(what, path string, err error) error {
+	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot write %s to %s: there is no folder %s; make it, or name another file with --out", what, path, folder)
+	}
+	return fmt.Errorf("cannot write %s to %s: %w; name another file with --out", what, path, err)
 }
 
 // progress is the view that fits the outputs.

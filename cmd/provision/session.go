@@ -22,6 +22,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/lab"
 	"provision/provision/remote"
+	"provision/provision/report"
 	"provision/provision/resource/clusterkinds"
 )
 
@@ -145,7 +146,7 @@ func (g *global) prompt() remote.Ask {
 		return nil
 	}
 	return func(_ context.Context, where, question string) (string, error) {
-		fmt.Fprintf(g.err, "%s: %s ", where, question)
+		fmt.Fprintf(g.err, "%s: %s ", report.Line(where), report.Clean(question)) // a server may word the question
 		answer, err := term.ReadPassword(int(os.Stdin.Fd()))
 		fmt.Fprintln(g.err)
 		if err != nil {

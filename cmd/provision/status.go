@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -48,7 +49,7 @@ func statusVerb(g *global) *cobra.Command {
 func (g *global) showStatus(s *provision.Status) error {
 	fmt.Fprintf(g.out, "Cluster %q on %s", s.Cluster, s.Target)
 	if s.Version != "" {
-		fmt.Fprintf(g.out, ", Kubernetes %s", s.Version)
+		fmt.Fprintf(g.out, ", Kubernetes %s", report.Line(s.Version))
 	}
 	fmt.Fprint(g.out, "\n\n")
 	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
@@ -62,7 +63,7 @@ func (g *global) showStatus(s *provision.Status) error {
 		for _, r := range h.Roles {
 			roles = append(roles, string(r))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.Name, h.Address, strings.Join(roles, ","), hostState(h), kubelet, pods, h.OS)
+		row(w, h.Name, h.Address.String(), strings.Join(roles, ","), hostState(h), kubelet, pods, h.OS)
 	}
 	if len(s.Etcd) > 0 {
 		fmt.Fprintln(w, "\nETCD MEMBER\tENDPOINT\tSTATE\tVERSION\tDB MiB")
@@ -76,7 +77,7 @@ func (g *global) showStatus(s *provision.Status) error {
 			case m.Learner:
 				state = "healthy, learner"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f\n", m.Name, m.Endpoint, state, m.Version, float64(m.DBSize)/(1<<20))
+			row(w, m.Name, m.Endpoint, state, m.Version, fmt.Sprintf("%.1f", float64(m.DBSize)/(1<<20)))
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -84,10 +85,18 @@ func (g *global) showStatus(s *provision.Status) error {
 	}
 	for _, text := range []string{s.APIError, s.EtcdError} {
 		if text != "" {
-			fmt.Fprintln(g.out, "\n"+text)
+			fmt.Fprintln(g.out, "\n"+report.Clean(text))
 		}
 	}
 	return nil
+}
+
+// row writes cells of which hosts have a say.
+func row(w io.Writer, cells ...string) {
+	for i, c := range cells {
+		cells[i] = report.Line(c)
+	}
+	fmt.Fprintln(w, strings.Join(cells, "\t"))
 }
 
 func hostState(h provision.HostStatus) string {

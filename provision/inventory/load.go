@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,6 +105,8 @@ func (l *loader) readPaths() {
 	for _, p := range paths {
 		entries, isDir, err := l.opts.ReadDir(p)
 		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			l.report(diag.Errorf(hcl.Range{}, "Cannot read the inventory", "There is no such file or folder: %s. Name the inventory's file or folder as the argument, with -i or in $PROVISION_INVENTORY, or start from a sample of the folder inventories.", quote(p)))
 		case err != nil:
 			l.report(diag.Errorf(hcl.Range{}, "Cannot read the inventory", "Reading %s: %s.", quote(p), err))
 		case !isDir:

@@ -117,7 +117,7 @@ func (l *live) draw() {
 			l.drawn++
 			break
 		}
-		text := []rune("  " + l.hosts[name].text(name))
+		text := []rune("  " + Line(l.hosts[name].text(name)))
 		if len(text) >= l.width {
 			text = text[:l.width-1]
 		}

@@ -35,13 +35,13 @@ func (s Style) paint(code, text string) string {
 
 // Plan writes what an apply would do, host by host.
 func Plan(w io.Writer, p *plan.Plan, style Style) {
-	fmt.Fprintf(w, "Cluster %q on %s", p.Cluster, p.Target)
+	fmt.Fprintf(w, "Cluster %q on %s", p.Cluster, Line(p.Target))
 	if p.UUID == "" {
 		fmt.Fprint(w, " (new)")
 	}
 	fmt.Fprint(w, "\n")
 	if len(p.Targets) > 0 {
-		fmt.Fprintf(w, "Only %s and what that requires: %d other steps are left out.\n", strings.Join(p.Targets, ", "), p.LeftOut)
+		fmt.Fprintf(w, "Only %s and what that requires: %d other steps are left out.\n", Line(strings.Join(p.Targets, ", ")), p.LeftOut)
 	}
 	byHost := map[string][]plan.Step{}
 	var hosts []string
@@ -55,28 +55,28 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 		byHost[s.Address.Host] = append(byHost[s.Address.Host], s)
 	}
 	for _, host := range hosts {
-		fmt.Fprintf(w, "\n%s\n", style.paint("1", host))
+		fmt.Fprintf(w, "\n%s\n", style.paint("1", Line(host)))
 		for _, s := range byHost[host] {
 			step(w, s, style)
 		}
 	}
 	for _, h := range p.Hosts {
 		if h.Error != "" {
-			fmt.Fprintf(w, "\n%s takes no part: %s\n", style.paint("31", h.Name), indent(h.Error, "  "))
+			fmt.Fprintf(w, "\n%s takes no part: %s\n", style.paint("31", Line(h.Name)), indent(Clean(h.Error), "  "))
 		}
 	}
 	for _, text := range p.Warnings {
-		fmt.Fprintf(w, "\n%s %s\n", style.paint("33", "Warning:"), text)
+		fmt.Fprintf(w, "\n%s %s\n", style.paint("33", "Warning:"), indent(Clean(text), "  "))
 	}
 	fmt.Fprintf(w, "\n%s\n", Summary(p))
 }
 
 func step(w io.Writer, s plan.Step, style Style) {
 	sign := style.paint(colors[s.Action], signs[s.Action])
-	fmt.Fprintf(w, "  %s %s", sign, s.Address.ID())
+	fmt.Fprintf(w, "  %s %s", sign, Line(s.Address.ID()))
 	var notes []string
 	if s.Act != "" {
-		note := string(s.Act)
+		note := Line(string(s.Act))
 		if len(s.Causes) > 0 {
 			note += " because of " + names(s.Causes)
 		}
@@ -93,7 +93,7 @@ func step(w io.Writer, s plan.Step, style Style) {
 		return
 	}
 	for _, c := range s.Changes {
-		fmt.Fprintf(w, "      %s\n", indent(change(c), "      "))
+		fmt.Fprintf(w, "      %s\n", indent(Clean(change(c)), "      "))
 	}
 }
 
@@ -120,7 +120,7 @@ func names(list []resource.Address) string {
 			ids = append(ids, fmt.Sprintf("%d more", len(list)-i))
 			break
 		}
-		ids = append(ids, a.ID())
+		ids = append(ids, Line(a.ID()))
 	}
 	return strings.Join(ids, ", ")
 }

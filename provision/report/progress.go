@@ -81,8 +81,11 @@ func (p *plain) Close() {
 	fmt.Fprintf(p.w, "         steps done: %s\n", strings.Join(hosts, ", "))
 }
 
-// line is the text of an event that is worth a line, or "".
-func line(e event.Event) string {
+// line is the text of an event that is worth a line, or "". Texts of events may
+// be what a host wrote.
+func line(e event.Event) string { return Clean(rawLine(e)) }
+
+func rawLine(e event.Event) string {
 	switch e.Type {
 	case event.HostFailed:
 		return fmt.Sprintf("%s failed: %s", e.Host, indent(e.Text, "         "))
