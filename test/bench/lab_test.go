@@ -4,6 +4,7 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -73,7 +74,7 @@ func bootLab(t *testing.T) *labBench {
 	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: b.more})
 	require.NoError(t, problems.Err())
 	name := fmt.Sprintf("bench-%d", os.Getpid())
-	t.Cleanup(func() { require.NoError(t, lab.Down(t.Context(), name)) })
+	t.Cleanup(func() { require.NoError(t, lab.Down(context.Background(), name)) })
 	b.lab, err = lab.Up(t.Context(), lab.Options{Inventory: inv, Name: name})
 	require.NoError(t, err)
 	return b
