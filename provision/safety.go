@@ -10,6 +10,7 @@ import (
 	"provision/provision/component"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/facts"
+	"provision/provision/internal/system"
 	"provision/provision/inventory"
 )
 
@@ -20,6 +21,7 @@ func (o *Operator) safe() error {
 	var bad []error
 	bad = append(bad, o.movedHosts(known)...)
 	bad = append(bad, o.droppedMembers()...)
+	bad = append(bad, o.strayData()...)
 	if now := o.Inventory.Network.Services.String(); services != "" && services != now {
 		bad = append(bad, fmt.Errorf("the service range cannot change from %s to %s: addresses that services have stay as they are; put services = %q back", services, now, services))
 	}
@@ -85,6 +87,22 @@ func listAddresses(list []facts.Address) string {
 		texts = append(texts, a.CIDR+" on "+a.Interface)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// strayData are hosts with etcd data in a cluster that is about to be made: the
+// data are of a cluster whose ledger is lost, or of somebody else.
+func (o *Operator) strayData() []error {
+	if o.decision.Identity != nil {
+		return nil
+	}
+	var bad []error
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		if o.hasData(h.Name) {
+			bad = append(bad, fmt.Errorf("host %s has etcd data in %s, but no ledger knows of a cluster: put back its %s from a backup, or move the data away if they are not needed",
+				h.Name, etcdcomponent.MemberDir(o.Inventory), system.LedgerDir))
+		}
+	}
+	return bad
 }
 
 // droppedMembers are hosts that run etcd and are no etcd hosts any more. Taking

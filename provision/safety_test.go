@@ -47,3 +47,11 @@ func TestInventoriesThatWouldBreakTheClusterAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, outcome.Plan.Empty(), "nothing was changed")
 }
+
+func TestEtcdDataOfALostLedgerAreNotTakenOver(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	require.NoError(t, f.Host("m1").Write("/var/lib/etcd/member/snap/db", "data"))
+	_, err := apply(t, f, inv)
+	require.ErrorContains(t, err, "m1 has etcd data in /var/lib/etcd/member, but no ledger knows of a cluster")
+}
