@@ -82,6 +82,7 @@ type status struct {
 	Etcd []struct {
 		Name    string
 		Healthy bool
+		Learner bool
 	}
 	APIError  string `json:"api_error"`
 	EtcdError string `json:"etcd_error"`

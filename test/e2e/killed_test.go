@@ -40,7 +40,7 @@ func (s *suite) killed(t *testing.T) {
 	c := s.boot(t, "killed", sample("lab.hcl"))
 	for _, m := range moments() {
 		killed := c.kill(t, m)
-		t.Logf("killed at %s: %v", m, killed)
+		require.True(t, killed, "the run ended before %s: nothing was killed", m)
 	}
 	c.seconds(t, "apply after seven kills", c.apply(t).took)
 	c.unchanged(t)

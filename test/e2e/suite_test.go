@@ -51,6 +51,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("killed", s.killed)
 	t.Run("small", s.small)
 	t.Run("single", s.single)
+	t.Run("grown", s.grown)
 }
 
 func newSuite(t *testing.T) *suite {
