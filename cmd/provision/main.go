@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -56,7 +57,7 @@ func commandLine(args []string) string {
 // run is main without the process: tests call it.
 func run(ctx context.Context, args []string, streams streams) int {
 	root := newRoot(streams)
-	root.SetArgs(args)
+	root.SetArgs(longFlags(args))
 	err := root.ExecuteContext(ctx)
 	var code exit
 	var stopped *interrupted
@@ -74,4 +75,22 @@ func run(ctx context.Context, args []string, streams streams) int {
 	}
 	fmt.Fprintln(streams.err, "Error:", report.Clean(err.Error())) // hosts have their say in errors
 	return exitError
+}
+
+// longFlags lets the flags that people know from Terraform be written with one
+// dash, as they are there: -var, -var-file, -target, -out.
+func longFlags(args []string) []string {
+	known := []string{"var", "var-file", "target", "out", "detailed-exitcode"}
+	long := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(long, args[i:]...)
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && slices.Contains(known, name) {
+			arg = "-" + arg
+		}
+		long = append(long, arg)
+	}
+	return long
 }
