@@ -2,7 +2,7 @@
 # Installs, from the OS's own packages, what building the artifacts and booting
 # lab hosts need. Does nothing when all is there.
 set -eu
-wanted="gcc libc6-dev libseccomp-dev pkg-config systemd-container mmdebstrap iproute2 nftables openssh-client openssh-server ca-certificates procps util-linux"
+wanted="gcc libc6-dev libseccomp-dev pkg-config systemd-container mmdebstrap iproute2 nftables openssh-client openssh-server sudo ca-certificates procps util-linux"
 missing=""
 for name in $wanted; do
   status=$(dpkg-query -W -f '${Status}' "$name" 2>/dev/null || true)
