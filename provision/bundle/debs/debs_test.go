@@ -14,8 +14,8 @@ const printed = `Reading package lists...
 Building dependency tree...
 The following NEW packages will be installed:
   haproxy liblua5.3-0
-'http://deb.debian.org/debian/pool/main/l/lua5.3/liblua5.3-0_5.3.6-2_amd64.deb' liblua5.3-0_5.3.6-2_amd64.deb 123440 SHA256:1111111111111111111111111111111111111111111111111111111111111111
-'http://deb.debian.org/debian/pool/main/c/conntrack/conntrack_1.4.7-1%2bb2_amd64.deb' conntrack_1%3a1.4.7-1+b2_amd64.deb 33456 SHA256:2222222222222222222222222222222222222222222222222222222222222222
+'http://mirror.example.org/debian/pool/main/l/lua5.3/liblua5.3-0_5.3.6-2_amd64.deb' liblua5.3-0_5.3.6-2_amd64.deb 123440 SHA256:1111111111111111111111111111111111111111111111111111111111111111
+'http://mirror.example.org/debian/pool/main/c/conntrack/conntrack_1.4.7-1%2bb2_amd64.deb' conntrack_1%3a1.4.7-1+b2_amd64.deb 33456 SHA256:2222222222222222222222222222222222222222222222222222222222222222
 `
 
 func TestParseURIs(t *testing.T) {
@@ -24,7 +24,7 @@ func TestParseURIs(t *testing.T) {
 	require.Len(t, list, 2)
 	assert.Equal(t, Package{
 		Name: "liblua5.3-0", Version: "5.3.6-2", Arch: "amd64", Size: 123440,
-		URL:  "http://deb.debian.org/debian/pool/main/l/lua5.3/liblua5.3-0_5.3.6-2_amd64.deb",
+		URL:  "http://mirror.example.org/debian/pool/main/l/lua5.3/liblua5.3-0_5.3.6-2_amd64.deb",
 		File: "liblua5.3-0_5.3.6-2_amd64.deb", SHA256: strings.Repeat("1", 64),
 	}, list[0])
 	assert.Equal(t, "1:1.4.7-1+b2", list[1].Version, "the epoch's colon is escaped in file names")
@@ -76,7 +76,7 @@ func TestSourcesPreferTheOperatorsMirror(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []source{
 		{URI: "http://mirror.example.org/debian", Suite: "trixie", Components: "main"},
-		{URI: "http://deb.debian.org/debian", Suite: "trixie-updates", Components: "main"},
+		{URI: "http://ftp.debian.org/debian", Suite: "trixie-updates", Components: "main"},
 		{URI: "http://other.example.org/sec", Suite: "trixie-security", Components: "main"},
 	}, s.sources("amd64", configured))
 	ubuntu, err := suiteOf("noble")

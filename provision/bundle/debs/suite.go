@@ -38,9 +38,9 @@ type source struct{ URI, Suite, Components string }
 func (s suite) defaults(arch string) []source {
 	var out []source
 	for _, pocket := range append([]string{s.codename}, s.pockets...) {
-		uri, components := "http://deb.debian.org/debian", "main"
+		uri, components := "http://ftp.debian.org/debian", "main"
 		if strings.HasSuffix(pocket, "-security") {
-			uri = "http://deb.debian.org/debian-security"
+			uri = "http://security.debian.org/debian-security"
 		}
 		if s.distribution == "ubuntu" {
 			uri, components = "http://archive.ubuntu.com/ubuntu", "main universe"
