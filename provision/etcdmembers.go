@@ -85,7 +85,7 @@ func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error
 func (o *Operator) listMembers(ctx context.Context) ([]cluster.Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	env, err := o.access.Env(ctx)
+	env, err := o.api.Env(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +178,12 @@ func (o *Operator) rememberEtcd(ctx context.Context, epoch uint64) error {
 	err = o.acts(o.fleet.names(), func(name string) error {
 		put := base
 		put.Act, put.Identity = "put", &known
-		if _, err := o.fleet.members[name].agent.Identity(ctx, put); err != nil {
-			return err
-		}
-		commit := base
-		commit.Act = "commit"
-		_, err := o.fleet.members[name].agent.Identity(ctx, commit)
+		_, err := o.fleet.members[name].agent.Identity(ctx, put)
 		return err
 	})
+	if err == nil {
+		err = o.commitBirth(ctx, o.fleet.names(), base)
+	}
 	if err == nil {
 		o.decision.Identity.EtcdClusterID = known.EtcdClusterID
 	}

@@ -16,7 +16,6 @@ const (
 	HostConnected  Type = "host_connected"
 	HostFailed     Type = "host_failed"
 	PhaseStarted   Type = "phase_started"
-	PhaseDone      Type = "phase_done"
 	StepStarted    Type = "step_started"
 	StepDone       Type = "step_done"
 	StepFailed     Type = "step_failed"
