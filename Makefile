@@ -13,7 +13,7 @@ CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/cor
 FUZZTIME ?= 20s
 INVENTORY ?= inventories/lab.hcl
 
-.PHONY: help deps agents build demo unit lint fuzz e2e test bench soak clean
+.PHONY: help deps agents build demo unit lint fuzz e2e test bench faults soak clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ test: deps build ## run everything
 
 bench: build ## measure, print a table
 	$(GO) test -tags bench -count=1 -timeout 30m -v ./test/bench
+
+faults: ## merge what tests recorded of faults into docs/faults.md
+	$(GO) run ./test/faults/render
 
 soak: build ## run what is too long for test; writes test/soak/results
 	$(GO) test -tags e2e,soak -count=1 -timeout 170m -v -run TestSoak ./test/e2e
