@@ -54,7 +54,7 @@ var layers = []layer{
 	{packages: []string{"provision"}}, // the façade
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},
-	{packages: []string{"test/faults"}},
+	{packages: []string{"test/faults", "test/terminal"}},
 	{packages: []string{"cmd/*", "test/*", "test/*/*"}},
 }
 
