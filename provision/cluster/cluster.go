@@ -11,6 +11,7 @@ type Env struct {
 	Objects  Objects
 	Members  Members
 	Releases Releases
+	Pods     Pods
 	// Now is the clock.
 	Now func() time.Time
 	// Progress is told, now and then, what a long Apply waits for. May be nil.
@@ -85,6 +86,8 @@ type Members interface {
 	Promote(ctx context.Context, id uint64) error
 	Update(ctx context.Context, id uint64, peerURLs []string) error
 	Remove(ctx context.Context, id uint64) error
+	// MoveLeader makes another voter the leader, if the named member is it.
+	MoveLeader(ctx context.Context, name string) error
 }
 
 // Statuses of a Helm release that matter here.

@@ -25,6 +25,8 @@ type API struct {
 	releases map[string][]cluster.Revision
 	version  int
 	writes   int
+	pods     map[string][]cluster.Pod // by Node
+	drained  []string
 	// Members are etcd's.
 	members []cluster.Member
 }
@@ -85,7 +87,7 @@ func (a *API) NodesReady(_ context.Context, names []string, _ func(map[string]st
 
 // Env implements provision.API.
 func (a *API) Env(ctx context.Context) (*cluster.Env, error) {
-	return &cluster.Env{Objects: objects{a}, Members: members{a}, Releases: releases{a}, Now: a.now}, a.Reach(ctx)
+	return &cluster.Env{Objects: objects{a}, Members: members{a}, Releases: releases{a}, Pods: pods{a}, Now: a.now}, a.Reach(ctx)
 }
 
 // EtcdID implements provision.API.

@@ -97,6 +97,8 @@ func (m members) Update(_ context.Context, id uint64, urls []string) error {
 	return m.edit(id, func(member *cluster.Member) { member.PeerURLs = urls })
 }
 
+func (m members) MoveLeader(context.Context, string) error { return nil }
+
 func (m members) Remove(_ context.Context, id uint64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

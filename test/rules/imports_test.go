@@ -26,7 +26,7 @@ var layers = []layer{
 	{packages: []string{ // what speaks in those terms
 		"provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
 		"provision/bundle/catalogue", "provision/etcd", "provision/kube", "provision/internal/system/systemfake",
-		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "addons/release",
+		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/drain", "addons/release",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
 		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity",
@@ -36,7 +36,7 @@ var layers = []layer{
 		"provision/resource/etcdmember", "provision/resource/file", "provision/resource/hosts", "provision/resource/identity",
 		"provision/resource/image", "provision/resource/kmod", "provision/resource/node", "provision/resource/object",
 		"provision/resource/pkg", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
-		"provision/resource/unit", "provision/resource/user",
+		"provision/resource/unit", "provision/resource/user", "provision/resource/uncordon",
 	}},
 	{packages: []string{ // the agent; the component contract
 		"provision/resource/kinds", "provision/resource/clusterkinds", "provision/component", "provision/bundle/pull",

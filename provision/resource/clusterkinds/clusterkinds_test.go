@@ -17,7 +17,7 @@ func TestKindsAreListedUnderTheirFolder(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, info.IsDir())
 	}
-	assert.Len(t, All(), 4)
+	assert.Len(t, All(), 6)
 }
 
 func TestEveryKindRefusesUnknownFields(t *testing.T) {

@@ -52,6 +52,11 @@ func (e *etcd) Update(_ context.Context, id uint64, urls []string) error {
 	return nil
 }
 
+func (e *etcd) MoveLeader(_ context.Context, name string) error {
+	e.log = append(e.log, "move leader from "+name)
+	return nil
+}
+
 func (e *etcd) Remove(_ context.Context, id uint64) error {
 	e.log = append(e.log, "remove")
 	for i := range e.members {
@@ -151,4 +156,25 @@ func TestCheck(t *testing.T) {
 			require.ErrorContains(t, Kind{}.Check("e2", spec), tc.want)
 		})
 	}
+}
+
+func TestAbsentMemberIsRemovedAfterItsLeadershipMoved(t *testing.T) {
+	fake := &etcd{members: []cluster.Member{{ID: 1, Name: "e1", PeerURLs: []string{"https://10.0.0.1:2380"}},
+		{ID: 2, Name: "e2", PeerURLs: []string{"https://10.0.0.2:2380"}}}}
+	env := &cluster.Env{Members: fake}
+	have, err := Kind{}.Observe(t.Context(), env, "e2", wanted(Absent))
+	require.NoError(t, err)
+	assert.Equal(t, "removed", Kind{}.Diff("e2", wanted(Absent), have)[0].New)
+	for range 2 { // the second finds nothing to do
+		require.NoError(t, Kind{}.Apply(t.Context(), env, "e2", wanted(Absent)))
+	}
+	assert.Equal(t, []string{"move leader from e2", "remove"}, fake.log)
+}
+
+func TestLastVoterIsNotRemoved(t *testing.T) {
+	fake := &etcd{members: []cluster.Member{{ID: 1, Name: "e1", Learner: true, PeerURLs: []string{"https://10.0.0.1:2380"}},
+		{ID: 2, Name: "e2", PeerURLs: []string{"https://10.0.0.2:2380"}}}}
+	err := Kind{}.Apply(t.Context(), &cluster.Env{Members: fake}, "e2", wanted(Absent))
+	assert.ErrorContains(t, err, "last voter")
+	assert.Empty(t, fake.log)
 }

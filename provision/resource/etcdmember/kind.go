@@ -52,6 +52,9 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 	if err != nil {
 		return err
 	}
+	if want.Role == Absent {
+		return remove(ctx, env, want, have)
+	}
 	if lost, _ := want.lostID(); have.Exists && lost != 0 && have.Member.ID == lost {
 		if err := env.Members.Remove(ctx, lost); err != nil {
 			return fmt.Errorf("removing the lost etcd member %s: %w", want.Member, err)
@@ -74,6 +77,41 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		return promote(ctx, env, want, have.Member.ID)
 	}
 	return nil
+}
+
+// remove takes a member out while it still runs, so that the others agree on it;
+// etcd itself refuses what would leave them without a quorum. A leader hands
+// over first: nobody waits for an election.
+func remove(ctx context.Context, env *cluster.Env, want Spec, have State) error {
+	if !have.Exists {
+		return nil
+	}
+	if !have.Member.Learner {
+		if err := lastVoter(ctx, env, want, have); err != nil {
+			return err
+		}
+		if err := env.Members.MoveLeader(ctx, want.Member); err != nil {
+			env.Report(fmt.Sprintf("etcd's leader could not be moved away from %s, the others elect one: %v", want.Member, err))
+		}
+	}
+	if err := env.Members.Remove(ctx, have.Member.ID); err != nil {
+		return fmt.Errorf("cannot remove etcd member %s: %w; the members that stay must be healthy first (provision status), then apply again", want.Member, err)
+	}
+	return nil
+}
+
+// lastVoter refuses to remove the only voter: its data would be all that is left.
+func lastVoter(ctx context.Context, env *cluster.Env, want Spec, have State) error {
+	members, err := env.Members.List(ctx)
+	if err != nil {
+		return fmt.Errorf("listing etcd members: %w", err)
+	}
+	for _, member := range members {
+		if member.ID != have.Member.ID && !member.Learner {
+			return nil
+		}
+	}
+	return fmt.Errorf("cannot remove etcd member %s: it is the last voter, and all objects of the cluster would go with it; add a member on another host first", want.Member)
 }
 
 // promote asks again while the learner catches up: etcd has no event for it.

@@ -19,9 +19,11 @@ const Name = "etcdmember"
 type Role string
 
 // The roles. Learner means at least known to the cluster: a voter satisfies it.
+// Absent means that the cluster does not know the member.
 const (
 	Learner Role = "learner"
 	Voter   Role = "voter"
+	Absent  Role = "absent"
 )
 
 // Spec says how a member must be known to the cluster.
@@ -53,8 +55,8 @@ func (Kind) Check(_ string, want Spec) error {
 			return fmt.Errorf("%q is no peer URL; write https://ADDRESS:2380", text)
 		}
 	}
-	if want.Role != Learner && want.Role != Voter {
-		return fmt.Errorf("role %q is unknown; use %s or %s", want.Role, Learner, Voter)
+	if want.Role != Learner && want.Role != Voter && want.Role != Absent {
+		return fmt.Errorf("role %q is unknown; use %s, %s or %s", want.Role, Learner, Voter, Absent)
 	}
 	if _, err := want.lostID(); err != nil {
 		return err
@@ -75,6 +77,9 @@ func (s Spec) lostID() (uint64, error) {
 
 // Diff compares membership, peer URLs and role.
 func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
+	if want.Role == Absent {
+		return gone(have)
+	}
 	if !have.Exists {
 		return []resource.Change{{Field: "member", New: "added as learner", Create: true}}
 	}
@@ -89,6 +94,13 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 		changes = append(changes, resource.Change{Field: "role", Old: string(Learner), New: string(Voter)})
 	}
 	return changes
+}
+
+func gone(have State) []resource.Change {
+	if !have.Exists {
+		return nil
+	}
+	return []resource.Change{{Field: "member", Old: ID(have.Member.ID), New: "removed"}}
 }
 
 func sameURLs(a, b []string) bool {

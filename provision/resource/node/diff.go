@@ -10,6 +10,9 @@ import (
 
 // Diff compares the keys that are wanted, and those owned but no longer wanted.
 func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
+	if want.Absent {
+		return gone(have)
+	}
 	if !have.Exists {
 		return append([]resource.Change{{Field: "node", New: "created", Create: true}}, created(want)...)
 	}
@@ -23,6 +26,13 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 		changes = append(changes, resource.Change{Field: "owned", Old: have.Owned.summary(), New: want.owned().summary()})
 	}
 	return changes
+}
+
+func gone(have State) []resource.Change {
+	if !have.Exists {
+		return nil
+	}
+	return []resource.Change{{Field: "node", Old: "registered", New: "deleted"}}
 }
 
 func created(want Spec) []resource.Change {

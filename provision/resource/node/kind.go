@@ -67,8 +67,15 @@ func read(name string, object cluster.Object) (State, error) {
 	return state, nil
 }
 
-// Apply creates the Node, or changes what it must have, in one write.
+// Apply creates the Node, or changes what it must have, in one write; or it
+// deletes it.
 func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spec) error {
+	if want.Absent {
+		if err := env.Objects.Delete(ctx, ref(name)); err != nil {
+			return fmt.Errorf("deleting Node %s: %w", name, err)
+		}
+		return nil
+	}
 	const attempts = 5 // kubelets and controllers write Nodes too
 	for attempt := 1; ; attempt++ {
 		have, err := k.Observe(ctx, env, name, want)

@@ -110,3 +110,10 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAbsentNode(t *testing.T) {
+	assert.Error(t, Kind{}.Check("n1", Spec{Absent: true, Labels: map[string]string{"a": "b"}}))
+	assert.NoError(t, Kind{}.Check("n1", Spec{Absent: true}))
+	assert.Empty(t, Kind{}.Diff("n1", Spec{Absent: true}, State{}))
+	assert.Equal(t, []resource.Change{{Field: "node", Old: "registered", New: "deleted"}}, Kind{}.Diff("n1", Spec{Absent: true}, State{Exists: true}))
+}

@@ -34,6 +34,8 @@ type Spec struct {
 	Taints      []Taint           `json:"taints,omitempty"`
 	// PodCIDRs can be set once only in a Node's life.
 	PodCIDRs []string `json:"pod_cidrs,omitempty"`
+	// Absent wants no Node of this name; nothing else may be given then.
+	Absent bool `json:"absent,omitempty"`
 }
 
 // State is what a Node has.
@@ -72,6 +74,9 @@ func (o Owned) equal(other Owned) bool {
 func (Kind) Check(name string, want Spec) error {
 	if name == "" || strings.ContainsAny(name, "/ ") {
 		return fmt.Errorf("%q is no name of a Node", name)
+	}
+	if want.Absent && len(want.Labels)+len(want.Annotations)+len(want.Taints)+len(want.PodCIDRs) > 0 {
+		return errors.New("a Node that is to be absent has no labels, annotations, taints or pod ranges")
 	}
 	seen := map[string]bool{}
 	for _, taint := range want.Taints {

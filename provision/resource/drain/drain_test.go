@@ -1,0 +1,109 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/cluster"
+	"provision/provision/resource"
+)
+
+// api is a Node with pods.
+type api struct {
+	node      cluster.Object
+	pods      []cluster.Pod
+	unmanaged []cluster.Pod
+	stuck     error
+	log       []string
+}
+
+func (a *api) Get(context.Context, cluster.Ref) (cluster.Object, error) { return a.node, nil }
+func (a *api) Create(context.Context, cluster.Object) error             { return nil }
+func (a *api) Apply(context.Context, cluster.Object) error              { return nil }
+func (a *api) Delete(context.Context, cluster.Ref) error                { return nil }
+func (a *api) Merge(_ context.Context, _ cluster.Ref, patch cluster.Object) error {
+	a.log = append(a.log, "merge")
+	a.node = cluster.Object{"metadata": patch["metadata"], "spec": patch["spec"]}
+	return nil
+}
+
+func (a *api) Evictable(context.Context, string) (pods, unmanaged []cluster.Pod, err error) {
+	return a.pods, a.unmanaged, nil
+}
+
+func (a *api) Drain(_ context.Context, _ string, how cluster.Drain) error {
+	a.log = append(a.log, "drain "+how.Timeout.String())
+	if a.stuck == nil {
+		a.pods = nil
+	}
+	return a.stuck
+}
+
+func env(a *api) *cluster.Env { return &cluster.Env{Objects: a, Pods: a} }
+
+func node() cluster.Object {
+	return cluster.Object{"metadata": cluster.Object{}, "spec": cluster.Object{}}
+}
+
+func TestDrainCordonsThenEvicts(t *testing.T) {
+	a := &api{node: node(), pods: []cluster.Pod{{Namespace: "default", Name: "web"}}}
+	have, err := Kind{}.Observe(t.Context(), env(a), "n1", Spec{})
+	require.NoError(t, err)
+	assert.Equal(t, []resource.Change{{Field: "schedulable", Old: "yes", New: "no"}, {Field: "pods", Old: "default/web", New: "evicted"}},
+		Kind{}.Diff("n1", Spec{}, have))
+	require.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{}))
+	assert.Equal(t, []string{"merge", "drain 5m0s"}, a.log)
+
+	have, err = Kind{}.Observe(t.Context(), env(a), "n1", Spec{})
+	require.NoError(t, err)
+	assert.True(t, have.Cordoned && have.Ours)
+	assert.Empty(t, Kind{}.Diff("n1", Spec{}, have))
+}
+
+func TestMissingNodeIsDrained(t *testing.T) {
+	a := &api{}
+	have, err := Kind{}.Observe(t.Context(), env(a), "n1", Spec{})
+	require.NoError(t, err)
+	assert.Empty(t, Kind{}.Diff("n1", Spec{}, have))
+	require.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{}))
+	assert.Empty(t, a.log)
+}
+
+func TestUnmanagedPodsAreNotEvictedUnasked(t *testing.T) {
+	bare := []cluster.Pod{{Namespace: "default", Name: "bare"}}
+	a := &api{node: node(), pods: bare, unmanaged: bare}
+	assert.ErrorContains(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{}), "default/bare")
+	assert.Empty(t, a.log, "not even cordoned")
+	require.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{Unmanaged: true}))
+}
+
+func TestStuckDrainNamesThePods(t *testing.T) {
+	a := &api{node: node(), pods: []cluster.Pod{{Namespace: "db", Name: "quorum-0"}}, stuck: errors.New("budget")}
+	err := Kind{}.Apply(t.Context(), env(a), "n1", Spec{})
+	assert.ErrorContains(t, err, "db/quorum-0")
+	assert.ErrorContains(t, err, "PodDisruptionBudgets")
+}
+
+func TestRestoreUncordonsOnlyWhatWasSchedulable(t *testing.T) {
+	a := &api{node: node()}
+	require.NoError(t, Kind{}.Restore(t.Context(), env(a), "n1", State{Exists: true, Cordoned: true}))
+	require.NoError(t, Kind{}.Restore(t.Context(), env(a), "n1", State{}))
+	assert.Empty(t, a.log)
+	require.NoError(t, Kind{}.Restore(t.Context(), env(a), "n1", State{Exists: true}))
+	assert.Equal(t, []string{"merge"}, a.log)
+}
+
+func TestManyPodsAreCounted(t *testing.T) {
+	var pods []cluster.Pod
+	for range 7 {
+		pods = append(pods, cluster.Pod{Namespace: "a", Name: "b"})
+	}
+	assert.Contains(t, count(pods), "and 2 more")
+	assert.Error(t, Kind{}.Check("", Spec{}))
+	assert.Error(t, Kind{}.Check("n1", Spec{Timeout: -1}))
+	assert.NoError(t, Kind{}.Check("n1", Spec{}))
+}
