@@ -12,6 +12,7 @@ import (
 	"provision/provision/identity"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/secret"
 )
 
 // birth creates the identity of a new cluster in two phases: pending on every
@@ -71,7 +72,9 @@ func (o *Operator) keepersFirst() [2][]string {
 func (o *Operator) commitBirth(ctx context.Context, names []string, base api.IdentityParams) error {
 	base.Act = "commit"
 	return o.acts(names, func(name string) error {
+		o.Point("committing " + name)
 		_, err := o.fleet.members[name].agent.Identity(ctx, base)
+		o.Point("committed " + name)
 		return err
 	})
 }
@@ -88,9 +91,9 @@ func (o *Operator) completeBirth(ctx context.Context, epoch uint64) error {
 
 // create has the keys made on hosts that will keep them: etcd's CA on an etcd
 // host, the rest on a master. They pass through this process's memory only.
-func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.Identity, map[string][]byte, error) {
+func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.Identity, map[string]secret.Wire, error) {
 	made := &facts.Identity{UUID: base.UUID, Cluster: base.Cluster, CAs: map[string]string{}}
-	material := map[string][]byte{}
+	material := map[string]secret.Wire{}
 	parts := []struct {
 		role  inventory.Role
 		items []string
@@ -117,11 +120,11 @@ func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.
 }
 
 // put sends a host the items that its roles give it, and no others.
-func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams, made *facts.Identity, material map[string][]byte) error {
+func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams, made *facts.Identity, material map[string]secret.Wire) error {
 	m := o.fleet.members[name]
 	params := base
 	params.Act, params.Identity = "put", made
-	params.Material = map[string][]byte{}
+	params.Material = map[string]secret.Wire{}
 	for _, item := range identity.Items(m.host) {
 		content, ok := material[item]
 		if !ok {
@@ -129,7 +132,9 @@ func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams
 		}
 		params.Material[item] = content
 	}
+	o.Point("putting " + name)
 	_, err := m.agent.Identity(ctx, params)
+	o.Point("put " + name)
 	return err
 }
 
@@ -138,7 +143,7 @@ func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams
 func (o *Operator) join(ctx context.Context, name string, epoch uint64) error {
 	id := o.decision.Identity
 	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife}
-	material := map[string][]byte{}
+	material := map[string]secret.Wire{}
 	for _, item := range identity.Items(o.fleet.members[name].host) {
 		content, err := o.export(ctx, base, item)
 		if err != nil {
@@ -155,7 +160,7 @@ func (o *Operator) join(ctx context.Context, name string, epoch uint64) error {
 	return err
 }
 
-func (o *Operator) export(ctx context.Context, base api.IdentityParams, item string) ([]byte, error) {
+func (o *Operator) export(ctx context.Context, base api.IdentityParams, item string) (secret.Wire, error) {
 	params := base
 	params.Act, params.Items = "export", []string{item}
 	var last error
@@ -170,7 +175,7 @@ func (o *Operator) export(ctx context.Context, base api.IdentityParams, item str
 		}
 		last = err
 	}
-	return nil, fmt.Errorf("copying %s of the cluster's identity: no host that has it answered: %w", item, errors.Join(last))
+	return secret.Wire{}, fmt.Errorf("copying %s of the cluster's identity: no host that has it answered: %w", item, errors.Join(last))
 }
 
 // adopt makes the new identity the one that the rest of the run works with.

@@ -24,6 +24,7 @@ import (
 	"provision/provision/remote"
 	"provision/provision/report"
 	"provision/provision/resource/clusterkinds"
+	"provision/provision/secret"
 )
 
 // load reads the inventory, tells what is wrong with it, and fails if anything
@@ -145,14 +146,14 @@ func (g *global) prompt() remote.Ask {
 	if !g.ask {
 		return nil
 	}
-	return func(_ context.Context, where, question string) (string, error) {
+	return func(_ context.Context, where, question string) (secret.Value, error) {
 		fmt.Fprintf(g.err, "%s: %s ", report.Line(where), report.Clean(question)) // a server may word the question
 		answer, err := term.ReadPassword(int(os.Stdin.Fd()))
 		fmt.Fprintln(g.err)
 		if err != nil {
-			return "", fmt.Errorf("reading the answer: %w", err)
+			return secret.Value{}, fmt.Errorf("reading the answer: %w", err)
 		}
-		return string(answer), nil
+		return secret.Of(answer), nil
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
+	"provision/provision/secret"
 )
 
 // pendingDir holds items of an identity between its two phases.
@@ -22,8 +23,11 @@ const pendingDir = system.IdentityDir + "/pending"
 // files come first, the record that names them second; commit is one record,
 // after which the files are moved into place, now or by the next session.
 func (s *session) identity(_ context.Context, params api.IdentityParams) (api.IdentityResult, error) {
-	if params.Act == "export" {
+	switch params.Act {
+	case "export":
 		return s.export(params)
+	case "digest-key":
+		return s.digestKey(params)
 	}
 	held, err := s.writer(params.Epoch)
 	if err != nil {
@@ -167,14 +171,14 @@ func merge(into *facts.Identity, from facts.Identity) error {
 }
 
 // store writes pending items.
-func (s *session) store(items map[string][]byte) error {
+func (s *session) store(items map[string]secret.Wire) error {
 	for _, dir := range []string{system.IdentityDir, pendingDir} {
 		if err := s.sys.Files.Mkdir(dir, system.Attr{Mode: 0o700}); err != nil {
 			return fmt.Errorf("storing identity: %w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(items)) {
-		err := s.sys.Files.WriteFile(pendingDir+"/"+name, bytes.NewReader(items[name]), system.Attr{Mode: 0o600})
+		err := s.sys.Files.WriteFile(pendingDir+"/"+name, bytes.NewReader(items[name].Bytes()), system.Attr{Mode: 0o600})
 		if err != nil {
 			return fmt.Errorf("storing identity: %w", err)
 		}
@@ -190,6 +194,7 @@ func (s *session) commitIdentity(held *ledger.Ledger, state ledger.State, params
 		}
 		return api.IdentityResult{Identity: state.Identity}, s.settle(state)
 	}
+	s.sys.Point("identity committing")
 	if err := held.SetIdentity(state.Pending, nil); err != nil {
 		return api.IdentityResult{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
 	"provision/provision/pki"
+	"provision/provision/secret"
 )
 
 func blobOf(content string) string {
@@ -51,9 +52,9 @@ func TestBirthInTwoPhases(t *testing.T) {
 	again := act(t, h, s, "create", "u", allItems...)
 	assert.Equal(t, host.Owned.Pending, again.Identity, "a second create is the first")
 	asked := act(t, h, s, "create", "u", system.EtcdCA, system.EtcdKey, system.ServicePub)
-	assert.Equal(t, []byte(again.Identity.CAs["etcd"]), asked.Material[system.EtcdCA])
+	assert.Equal(t, again.Identity.CAs["etcd"], asked.Material[system.EtcdCA].Reveal())
 	assert.Equal(t, again.Material[system.EtcdKey], asked.Material[system.EtcdKey])
-	assert.Equal(t, []byte(again.Identity.ServiceAccountKey), asked.Material[system.ServicePub])
+	assert.Equal(t, again.Identity.ServiceAccountKey, asked.Material[system.ServicePub].Reveal())
 	act(t, h, s, "commit", "u")
 	host, err = s.Facts(t.Context())
 	require.NoError(t, err)
@@ -70,7 +71,7 @@ func TestIdentityIsCopiedToAnotherHost(t *testing.T) {
 	act(t, master, m, "create", "u", system.ClusterKey, system.ServiceKey, system.Encryption)
 	made := act(t, etcd, e, "create", "u", system.EtcdKey)
 	// Pending on each; each gets the other's public part.
-	put := func(h *host, s *client.Session, identity *facts.Identity, material map[string][]byte) error {
+	put := func(h *host, s *client.Session, identity *facts.Identity, material map[string]secret.Wire) error {
 		_, err := s.Identity(t.Context(), api.IdentityParams{Act: "put", Epoch: h.epoch, UUID: "u", Identity: identity, Material: material})
 		return err
 	}
@@ -87,9 +88,9 @@ func TestIdentityIsCopiedToAnotherHost(t *testing.T) {
 	stranger := newHost(t)
 	other := birth(t, stranger, stranger.locked(t), "u", allItems...)
 	assert.True(t, wire.IsCode(put(etcd, e, &other, nil), api.CodeForeign))
-	wrong := map[string][]byte{system.ClusterKey: []byte(stranger.read(system.IdentityDir + "/" + system.ClusterKey))}
+	wrong := map[string]secret.Wire{system.ClusterKey: secret.OnWire(secret.New(stranger.read(system.IdentityDir + "/" + system.ClusterKey)))}
 	assert.ErrorContains(t, put(etcd, e, exported.Identity, wrong), "does not belong")
-	wrong = map[string][]byte{system.Encryption: []byte(stranger.read(system.IdentityDir + "/" + system.Encryption))}
+	wrong = map[string]secret.Wire{system.Encryption: secret.OnWire(secret.New(stranger.read(system.IdentityDir + "/" + system.Encryption)))}
 	assert.True(t, wire.IsCode(put(etcd, e, exported.Identity, wrong), api.CodeForeign))
 }
 

@@ -13,6 +13,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/pki"
+	"provision/provision/secret"
 )
 
 // caKeys are the private items that are keys of authorities, by CA name.
@@ -45,15 +46,15 @@ func isPublic(item string) bool {
 }
 
 // publicItems are the files that the identity itself is enough for.
-func publicItems(identity facts.Identity) map[string][]byte {
-	items := map[string][]byte{}
+func publicItems(identity facts.Identity) map[string]secret.Wire {
+	items := map[string]secret.Wire{}
 	for name, cert := range identity.CAs {
 		if item, ok := caCerts()[name]; ok {
-			items[item] = []byte(cert)
+			items[item] = carried(cert)
 		}
 	}
 	if identity.ServiceAccountKey != "" {
-		items[system.ServicePub] = []byte(identity.ServiceAccountKey)
+		items[system.ServicePub] = carried(identity.ServiceAccountKey)
 	}
 	return items
 }
@@ -65,7 +66,7 @@ func itemsOf(identity facts.Identity) []string {
 
 // make creates one private item and its public half, and notes the latter in
 // the identity.
-func (s *session) make(item string, params api.IdentityParams, identity *facts.Identity) (map[string][]byte, error) {
+func (s *session) make(item string, params api.IdentityParams, identity *facts.Identity) (map[string]secret.Wire, error) {
 	env := pki.Env{Now: s.sys.Now()}
 	if name, ok := caOfKey(item); ok {
 		if _, known := identity.CAs[name]; known {
@@ -80,19 +81,19 @@ func (s *session) make(item string, params api.IdentityParams, identity *facts.I
 			return nil, err
 		}
 		identity.CAs[name] = string(ca.CertPEM())
-		return map[string][]byte{item: key, caCerts()[name]: ca.CertPEM()}, nil
+		return map[string]secret.Wire{item: carried(key), caCerts()[name]: carried(ca.CertPEM())}, nil
 	}
 	switch item {
 	case system.ServiceKey:
 		return makeServiceKey(env, params, identity)
 	case system.Encryption:
 		content, err := encryptionConfig()
-		return map[string][]byte{item: content}, err
+		return map[string]secret.Wire{item: carried(content)}, err
 	}
 	return nil, badRequest("%q is not a private item of an identity", item)
 }
 
-func makeServiceKey(env pki.Env, params api.IdentityParams, identity *facts.Identity) (map[string][]byte, error) {
+func makeServiceKey(env pki.Env, params api.IdentityParams, identity *facts.Identity) (map[string]secret.Wire, error) {
 	if identity.ServiceAccountKey != "" {
 		return nil, badRequest("the service account key of cluster %s exists on another host; put it instead", params.UUID)
 	}
@@ -109,7 +110,7 @@ func makeServiceKey(env pki.Env, params api.IdentityParams, identity *facts.Iden
 		return nil, err
 	}
 	identity.ServiceAccountKey = string(public)
-	return map[string][]byte{system.ServiceKey: private, system.ServicePub: public}, nil
+	return map[string]secret.Wire{system.ServiceKey: carried(private), system.ServicePub: carried(public)}, nil
 }
 
 // encryptionConfig encrypts Secrets at rest; identity last reads what was
@@ -134,23 +135,23 @@ resources:
 
 // checkMaterial refuses items that do not belong to the identity: a key without
 // its certificate would only show when something no longer starts.
-func checkMaterial(identity facts.Identity, material map[string][]byte) (map[string][]byte, error) {
-	items := map[string][]byte{}
+func checkMaterial(identity facts.Identity, material map[string]secret.Wire) (map[string]secret.Wire, error) {
+	items := map[string]secret.Wire{}
 	for item, content := range material {
 		if !isPrivate(item) {
 			continue // public ones are written from the identity
 		}
 		if name, ok := caOfKey(item); ok {
-			if _, err := pki.ParseCA([]byte(identity.CAs[name]), content); err != nil {
+			if _, err := pki.ParseCA([]byte(identity.CAs[name]), content.Bytes()); err != nil {
 				return nil, badRequest("item %s: %v", item, err)
 			}
 		}
 		if item == system.ServiceKey {
-			if err := checkServiceKey(identity, content); err != nil {
+			if err := checkServiceKey(identity, content.Bytes()); err != nil {
 				return nil, badRequest("item %s: %v", item, err)
 			}
 		}
-		if item == system.Encryption && !bytes.Contains(content, []byte("EncryptionConfiguration")) {
+		if item == system.Encryption && !bytes.Contains(content.Bytes(), []byte("EncryptionConfiguration")) {
 			return nil, badRequest("item %s is not an EncryptionConfiguration", item)
 		}
 		items[item] = content
@@ -175,7 +176,7 @@ func checkServiceKey(identity facts.Identity, content []byte) error {
 
 // unheld drops the items that a committed identity holds. They must be the
 // same: replacing them is a rotation, which is another verb.
-func (s *session) unheld(committed *facts.Identity, items map[string][]byte) error {
+func (s *session) unheld(committed *facts.Identity, items map[string]secret.Wire) error {
 	if committed == nil {
 		return nil
 	}
@@ -187,7 +188,7 @@ func (s *session) unheld(committed *facts.Identity, items map[string][]byte) err
 		if err != nil {
 			return fmt.Errorf("reading identity: %w", err)
 		}
-		if !bytes.Equal(have, content) {
+		if !content.Equal(secret.Of(have)) {
 			return &api.Error{Code: api.CodeForeign, Message: "the host holds another " + item + " for this cluster"}
 		}
 		delete(items, item)
@@ -215,8 +216,8 @@ func (s *session) export(params api.IdentityParams) (api.IdentityResult, error) 
 
 // material reads items of an identity, private ones from the first folder that
 // has them.
-func (s *session) material(identity facts.Identity, items []string, dirs ...string) (map[string][]byte, error) {
-	out, public := map[string][]byte{}, publicItems(identity)
+func (s *session) material(identity facts.Identity, items []string, dirs ...string) (map[string]secret.Wire, error) {
+	out, public := map[string]secret.Wire{}, publicItems(identity)
 	for _, item := range items {
 		if content, ok := public[item]; ok {
 			out[item] = content
@@ -229,9 +230,13 @@ func (s *session) material(identity facts.Identity, items []string, dirs ...stri
 		if err != nil {
 			return nil, err
 		}
-		out[item] = content
+		out[item] = carried(content)
 	}
 	return out, nil
+}
+
+func carried[T string | []byte](content T) secret.Wire {
+	return secret.OnWire(secret.New(string(content)))
 }
 
 func (s *session) readItem(item string, dirs ...string) (content []byte, err error) {

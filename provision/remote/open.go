@@ -9,6 +9,7 @@ import (
 	"provision/provision/internal/agentbin"
 	"provision/provision/internal/ssh"
 	"provision/provision/inventory"
+	"provision/provision/secret"
 )
 
 // Dial opens a connection, as net.Dialer.DialContext does.
@@ -16,7 +17,7 @@ type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Ask asks a person for a password or passphrase, without echo. Where says for
 // which host or key file.
-type Ask func(ctx context.Context, where, question string) (string, error)
+type Ask func(ctx context.Context, where, question string) (secret.Value, error)
 
 // LabHost is how a host of a lab is reached: by the lab's own key and pin.
 type LabHost struct {
@@ -65,9 +66,8 @@ func reach(s Settings) (*ssh.Pool, targeter, error) {
 	options := ssh.Options{Parallel: s.Inventory.SSH.Parallel}
 	options.AgentSocket, _ = s.Lookup("SSH_AUTH_SOCK")
 	if s.Ask != nil {
-		options.Prompt = func(ctx context.Context, q ssh.Question) (ssh.Secret, error) {
-			answer, err := s.Ask(ctx, q.Host, q.Text)
-			return ssh.NewSecret(answer), err
+		options.Prompt = func(ctx context.Context, q ssh.Question) (secret.Value, error) {
+			return s.Ask(ctx, q.Host, q.Text)
 		}
 	}
 	if s.Lab != nil {

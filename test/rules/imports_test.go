@@ -19,8 +19,8 @@ type layer struct {
 var layers = []layer{
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
-		"provision/facts", "provision/pki", "provision/resource", "provision/agent/scope",
-		"provision/internal/system", "provision/internal/agentbin", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
+		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/agent/scope",
+		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
 	{packages: []string{ // what speaks in those terms
@@ -29,7 +29,7 @@ var layers = []layer{
 		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/drain", "addons/release",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
-		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity",
+		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity", "provision/removal",
 		"provision/bundle/debs", "provision/bundle/gobuild", "provision/kube/helm", "provision/kube/kubetest", "provision/lab",
 		"provision/resource/resourcetest",
 		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",
@@ -94,6 +94,8 @@ var forbidden = []struct{ folder, pkg, why string }{
 	{"provision/plan", "os", "it is pure"},
 	{"provision/identity", "net", "it is pure"},
 	{"provision/identity", "os", "it is pure"},
+	{"provision/removal", "net", "it is pure"},
+	{"provision/removal", "os", "it is pure"},
 	{"provision/engine", "net", "it knows nothing of hosts"},
 	{"provision/engine", "os", "it knows nothing of hosts"},
 	{"provision/report", "net", "it only writes"},

@@ -7,6 +7,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
+	"provision/provision/secret"
 )
 
 // Hello is the start of the line that an agent prints first; a nonce chosen by
@@ -42,8 +43,10 @@ type FactsParams struct {
 // PlanParams are all resources wanted on the host.
 type PlanParams struct {
 	Resources []resource.Resource `json:"resources"`
-	// DigestKey keys the digests of secrets in changes (HMAC-SHA256).
-	DigestKey []byte `json:"digest_key,omitempty"`
+	// DigestKey keys the digests of secrets in changes and that of what was
+	// observed (HMAC-SHA256); empty while the cluster has none, and no digest of
+	// a secret is told.
+	DigestKey secret.Wire `json:"digest_key,omitzero"`
 }
 
 // PlanResult says what differs.
@@ -116,21 +119,24 @@ type RemoveParams struct {
 
 // IdentityParams is one act of the birth or the copy of a cluster's identity.
 type IdentityParams struct {
-	Act      string            `json:"act"` // "create", "put", "commit", "export", "discard"
-	Epoch    uint64            `json:"epoch"`
-	UUID     string            `json:"uuid"`
-	Cluster  string            `json:"cluster"`
-	CALife   time.Duration     `json:"ca_life,omitempty"`
-	Items    []string          `json:"items,omitempty"`    // for create and export
-	Identity *facts.Identity   `json:"identity,omitempty"` // for put
-	Material map[string][]byte `json:"material,omitempty"` // for put: item name → PEM or YAML
+	// Act is "create", "put", "commit", "export", "discard", or "digest-key":
+	// a key that a master derives from the cluster's own, for PlanParams.
+	Act      string                 `json:"act"`
+	Epoch    uint64                 `json:"epoch"`
+	UUID     string                 `json:"uuid"`
+	Cluster  string                 `json:"cluster"`
+	CALife   time.Duration          `json:"ca_life,omitempty"`
+	Items    []string               `json:"items,omitempty"`    // for create and export
+	Identity *facts.Identity        `json:"identity,omitempty"` // for put
+	Material map[string]secret.Wire `json:"material,omitempty"` // for put: item name → PEM or YAML
 }
 
-// IdentityResult answers create and export. Material is secret: it stays in
-// the operator's memory.
+// IdentityResult answers create and export (Material), and digest-key. Material
+// is secret: it stays in the operator's memory.
 type IdentityResult struct {
-	Identity *facts.Identity   `json:"identity,omitempty"`
-	Material map[string][]byte `json:"material,omitempty"`
+	Identity  *facts.Identity        `json:"identity,omitempty"`
+	Material  map[string]secret.Wire `json:"material,omitempty"`
+	DigestKey secret.Wire            `json:"digest_key,omitzero"`
 }
 
 // SignResult is a certificate as PEM.
@@ -168,8 +174,10 @@ type ProbeResult struct {
 
 // StreamHeader is the first line of every stream but the control stream.
 type StreamHeader struct {
-	Type    string `json:"type"`              // "dial"
+	Type    string `json:"type"`              // "dial" or StreamJournal
 	Address string `json:"address,omitempty"` // host:port as seen from the host
+	// Journal says which log, for StreamJournal.
+	Journal *JournalHeader `json:"journal,omitempty"`
 }
 
 // StreamReply is the agent's line in answer; bytes follow when Error is nil.

@@ -15,6 +15,7 @@ import (
 
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/secret"
 )
 
 // fakeAgent is a script of a real agent's size that greets and echoes.
@@ -55,7 +56,7 @@ func TestStartAgentUploadsOnlyWhatIsMissing(t *testing.T) {
 			w, _ := sudoWorld(t, mode)
 			w.target.Sudo = password != "-"
 			if w.target.Sudo {
-				w.target.SudoPassword = ssh.NewSecret(password)
+				w.target.SudoPassword = secret.New(password)
 			}
 			binary, dir := agentOn(t, w)
 			c := w.connect(t)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"provision/provision/secret"
 )
 
 // methods are the ways to log in, in the order tried: keys of files with their
@@ -22,20 +24,20 @@ func (l *login) methods(ctx context.Context) []gossh.AuthMethod {
 	sent := false // a refused password is not sent a second time
 	methods = append(methods, gossh.PasswordCallback(func() (string, error) {
 		sent = true
-		secret, err := l.password(ctx)
+		word, err := l.password(ctx)
 		l.askErr = err
-		return secret.Reveal(), err
+		return word.Reveal(), err
 	}))
 	return append(methods, gossh.KeyboardInteractive(
 		func(_, instruction string, questions []string, echos []bool) ([]string, error) {
 			answers := make([]string, len(questions))
 			for i, question := range questions {
-				secret, err := l.answer(ctx, instruction, question, echos[i], &sent)
+				given, err := l.answer(ctx, instruction, question, echos[i], &sent)
 				if err != nil {
 					l.askErr = err
 					return nil, err
 				}
-				answers[i] = secret.Reveal()
+				answers[i] = given.Reveal()
 			}
 			return answers, nil
 		}))
@@ -43,7 +45,7 @@ func (l *login) methods(ctx context.Context) []gossh.AuthMethod {
 
 // answer gives the first hidden question the password, and asks the person
 // everything else, one-time codes for example.
-func (l *login) answer(ctx context.Context, instruction, question string, echo bool, sent *bool) (Secret, error) {
+func (l *login) answer(ctx context.Context, instruction, question string, echo bool, sent *bool) (secret.Value, error) {
 	if !echo && !*sent {
 		*sent = true
 		return l.password(ctx)
@@ -57,7 +59,7 @@ func (l *login) answer(ctx context.Context, instruction, question string, echo b
 
 // password is the target's, or what a person says for this user, asked once
 // for all hosts.
-func (l *login) password(ctx context.Context) (Secret, error) {
+func (l *login) password(ctx context.Context) (secret.Value, error) {
 	l.offered = append(l.offered, "a password")
 	if !l.target.Password.Empty() {
 		return l.target.Password, nil
@@ -65,17 +67,17 @@ func (l *login) password(ctx context.Context) (Secret, error) {
 	p := l.pool
 	p.secrets.Lock()
 	defer p.secrets.Unlock()
-	if secret, ok := p.passwords[l.target.User]; ok {
-		return secret, nil
+	if known, ok := p.passwords[l.target.User]; ok {
+		return known, nil
 	}
-	secret, err := p.ask(ctx, Question{
+	given, err := p.ask(ctx, Question{
 		Host: l.target.String(),
 		Text: fmt.Sprintf("Password of %s, for all hosts that want it: ", l.target.User),
 	})
 	if err == nil {
-		p.passwords[l.target.User] = secret
+		p.passwords[l.target.User] = given
 	}
-	return secret, err
+	return given, err
 }
 
 // signers are the keys to offer, each once.

@@ -16,6 +16,7 @@ import (
 
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/secret"
 )
 
 func TestLoginWithEncryptedKeyAsksOnce(t *testing.T) {
@@ -25,10 +26,10 @@ func TestLoginWithEncryptedKeyAsksOnce(t *testing.T) {
 	w.target.IdentityFiles = []string{file}
 	var asked atomic.Int32
 	pool := w.pool(t, func(o *ssh.Options) {
-		o.Prompt = func(_ context.Context, q ssh.Question) (ssh.Secret, error) {
+		o.Prompt = func(_ context.Context, q ssh.Question) (secret.Value, error) {
 			asked.Add(1)
 			assert.Contains(t, q.Text, file)
-			return ssh.NewSecret("hunter2"), nil
+			return secret.New("hunter2"), nil
 		}
 	})
 	c, err := pool.Connect(within(t), w.target)
@@ -44,9 +45,9 @@ func TestEncryptedKeyThatServerRefusesIsNotAskedFor(t *testing.T) {
 	file, _ := writeKey(t, w.dir, "locked", "hunter2")
 	w.target.IdentityFiles = append([]string{file}, w.target.IdentityFiles...)
 	w.connect(t, func(o *ssh.Options) {
-		o.Prompt = func(context.Context, ssh.Question) (ssh.Secret, error) {
+		o.Prompt = func(context.Context, ssh.Question) (secret.Value, error) {
 			t.Error("asked for a passphrase that nobody needs")
-			return ssh.Secret{}, nil
+			return secret.Value{}, nil
 		}
 	})
 }
@@ -129,11 +130,11 @@ func TestLoginWithPassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.server.Users["ops"] = tt.user
-			w.target.IdentityFiles, w.target.Password = nil, ssh.NewSecret(tt.secret)
+			w.target.IdentityFiles, w.target.Password = nil, secret.New(tt.secret)
 			pool := w.pool(t, func(o *ssh.Options) {
 				if tt.prompt != "" {
-					o.Prompt = func(context.Context, ssh.Question) (ssh.Secret, error) {
-						return ssh.NewSecret(tt.prompt), nil
+					o.Prompt = func(context.Context, ssh.Question) (secret.Value, error) {
+						return secret.New(tt.prompt), nil
 					}
 				}
 			})
@@ -163,7 +164,7 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 
 func TestSecretsNeverPrint(t *testing.T) {
 	w := newWorld(t)
-	w.target.Password, w.target.SudoPassword = ssh.NewSecret("hunter2"), ssh.NewSecret("hunter3")
+	w.target.Password, w.target.SudoPassword = secret.New("hunter2"), secret.New("hunter3")
 	assert.NotContains(t, sprintAll(w.target), "hunter")
 	assert.Equal(t, "hunter2", w.target.Password.Reveal())
 }

@@ -80,11 +80,11 @@ func (p *Pool) readKey(file string, held []gossh.Signer) (gossh.Signer, error) {
 		return nil, errors.New("it is encrypted; add it to ssh-agent")
 	}
 	lazy := &lazySigner{public: public, open: func() (gossh.Signer, error) {
-		secret, err := p.ask(p.ctx, Question{Host: file, Text: "Passphrase of " + file + ": "})
+		passphrase, err := p.ask(p.ctx, Question{Host: file, Text: "Passphrase of " + file + ": "})
 		if err != nil {
 			return nil, err
 		}
-		return gossh.ParsePrivateKeyWithPassphrase(content, []byte(secret.Reveal()))
+		return gossh.ParsePrivateKeyWithPassphrase(content, passphrase.Bytes())
 	}}
 	if public == nil {
 		return lazy.unlock()

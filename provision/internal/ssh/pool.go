@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"provision/provision/internal/ssh/hostkey"
+	"provision/provision/secret"
 )
 
 // DialFunc opens a connection, as net.Dialer.DialContext does.
@@ -32,7 +33,7 @@ type Options struct {
 	Dial DialFunc
 	// Prompt asks a person; nil means that nobody can be asked. Calls never
 	// overlap.
-	Prompt func(ctx context.Context, q Question) (Secret, error)
+	Prompt func(ctx context.Context, q Question) (secret.Value, error)
 	// AgentSocket is the path of ssh-agent's socket, $SSH_AUTH_SOCK; may be "".
 	AgentSocket string
 	// Parallel bounds logins under way at once; 0 means 32.
@@ -56,7 +57,7 @@ type Pool struct {
 
 	asking    sync.Mutex // held while a person is asked
 	askers    atomic.Int32
-	passwords map[string]Secret
+	passwords map[string]secret.Value
 	secrets   sync.Mutex
 	keys      map[string]*identity
 	agentConn net.Conn
@@ -91,7 +92,7 @@ func NewPool(opts Options) *Pool {
 		logins:    make(chan struct{}, opts.Parallel),
 		entries:   map[string]*entry{},
 		dbs:       map[string]*hostkey.DB{},
-		passwords: map[string]Secret{},
+		passwords: map[string]secret.Value{},
 		keys:      map[string]*identity{},
 	}
 }
@@ -230,9 +231,9 @@ func (p *Pool) agentSigners() ([]gossh.Signer, error) {
 }
 
 // ask asks the person, one question at a time.
-func (p *Pool) ask(ctx context.Context, q Question) (Secret, error) {
+func (p *Pool) ask(ctx context.Context, q Question) (secret.Value, error) {
 	if p.opts.Prompt == nil {
-		return Secret{}, errors.New("nobody can be asked")
+		return secret.Value{}, errors.New("nobody can be asked")
 	}
 	p.askers.Add(1)
 	defer p.askers.Add(-1)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"provision/provision/inventory"
+	"provision/provision/secret"
 )
 
 // Local is what the operator's own machine contributes to targets.
@@ -154,7 +155,7 @@ func (r *Resolver) bastion(b inventory.Bastion) Hop {
 func (r *Resolver) secrets(t *Target) error {
 	for _, s := range []struct {
 		name string
-		into *Secret
+		into *secret.Value
 	}{{r.ssh.PasswordEnv, &t.Password}, {r.ssh.SudoPasswordEnv, &t.SudoPassword}} {
 		if s.name == "" {
 			continue
@@ -163,7 +164,7 @@ func (r *Resolver) secrets(t *Target) error {
 		if !ok {
 			return fmt.Errorf("cannot log in to %s: the environment variable %s, named in the ssh block, is not set", t, s.name)
 		}
-		*s.into = NewSecret(value)
+		*s.into = secret.New(value)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/internal/ssh"
+	"provision/provision/secret"
 )
 
 // privateEtc runs sshd with a copy of /etc in which user ops exists and sudo
@@ -54,7 +55,7 @@ func TestRealSudo(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			target := sudoTarget(t, tt.rules)
-			target.SudoPassword = ssh.NewSecret(tt.password)
+			target.SudoPassword = secret.New(tt.password)
 			c, err := realPool(t).Connect(within(t), target)
 			require.NoError(t, err)
 			out, _, code, err := c.Run(within(t), []string{"sh", "-c", "id -u; cat; exit 5"},

@@ -11,6 +11,7 @@ import (
 
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/secret"
 )
 
 // fakeSudo behaves as sudo does: it reads the password a byte at a time, asks
@@ -85,7 +86,7 @@ func TestSudo(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w, log := sudoWorld(t, tt.mode)
-			w.target.SudoPassword = ssh.NewSecret(tt.password)
+			w.target.SudoPassword = secret.New(tt.password)
 			c := w.connect(t)
 			stdout, stderr, code, err := c.Run(within(t), []string{"sh", "-c", `echo "$AS_ROOT $1"; cat; echo err >&2; exit 4`, "sh", "x y"},
 				strings.NewReader("my own input\n"), ssh.StartOptions{Sudo: true})
@@ -118,7 +119,7 @@ func TestRootNeedsNoSudo(t *testing.T) {
 
 func TestCommandThatSoundsLikeSudoIsNotSudo(t *testing.T) {
 	w, _ := sudoWorld(t, "free")
-	w.target.SudoPassword = ssh.NewSecret("x")
+	w.target.SudoPassword = secret.New("x")
 	_, stderr, code, err := w.connect(t).Run(within(t), []string{"sh", "-c", "echo 'sudo: a password is required' >&2; exit 1"}, nil, ssh.StartOptions{Sudo: true})
 	require.NoError(t, err)
 	assert.Equal(t, 1, code)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"provision/provision/secret"
 )
 
 // Target is where a host is and how to log in to it.
@@ -21,9 +23,9 @@ type Target struct {
 	KnownHosts     []string // files; missing ones are empty
 	HostKeyPin     string   // "ssh-ed25519 AAAA…" or "SHA256:…"; known_hosts when empty
 	Hops           []Hop    // bastions in order
-	Password       Secret
+	Password       secret.Value
 	Sudo           bool // run as root through sudo
-	SudoPassword   Secret
+	SudoPassword   secret.Value
 	// ConnectTimeout bounds dialling and logging in, each hop for itself.
 	ConnectTimeout time.Duration
 	// Keepalive is the interval of keepalives; 0 sends none.
@@ -70,7 +72,7 @@ func (t Target) last() Target {
 	via.Address, via.Port, via.User = hop.Address, hop.Port, hop.User
 	via.HostKeyPin = hop.HostKeyPin
 	via.Hops = t.Hops[:len(t.Hops)-1]
-	via.Password, via.SudoPassword, via.Sudo = Secret{}, Secret{}, false
+	via.Password, via.SudoPassword, via.Sudo = secret.Value{}, secret.Value{}, false
 	if len(hop.IdentityFiles) > 0 {
 		via.IdentityFiles = hop.IdentityFiles
 	}

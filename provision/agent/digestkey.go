@@ -1,0 +1,19 @@
+package agent
+
+import (
+	"provision/provision/agent/api"
+	"provision/provision/internal/system"
+	"provision/provision/secret"
+)
+
+// digestKey derives what digests of secrets in plans are keyed with from the
+// key of the cluster's authority: every master derives the same, nobody else
+// can, and it tells nothing of that key. Without lock: nothing is written.
+func (s *session) digestKey(params api.IdentityParams) (api.IdentityResult, error) {
+	exported, err := s.export(api.IdentityParams{UUID: params.UUID, Items: []string{system.ClusterKey}})
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	key := exported.Material[system.ClusterKey].Keyed("provision: digests of secrets in plans, 1")
+	return api.IdentityResult{DigestKey: secret.OnWire(secret.New(key))}, nil
+}
