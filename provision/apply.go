@@ -112,6 +112,7 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if err != nil {
 		return nil, err
 	}
+	o.Point("locked")
 	if p, s, err = o.again(ctx, p, s, locked); err != nil {
 		return nil, err
 	}

@@ -79,6 +79,7 @@ func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs [
 	}
 	var mu sync.Mutex
 	progress := func(bytes int64) {
+		o.Point("sent " + host)
 		mu.Lock()
 		defer mu.Unlock()
 		sent += bytes

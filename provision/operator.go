@@ -13,6 +13,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/event"
 	"provision/provision/identity"
+	"provision/provision/internal/killpoint"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/resource"
@@ -40,6 +41,9 @@ type Options struct {
 	// Targets limits plan and apply to these addresses, or hosts, and what
 	// they require.
 	Targets []string
+	// Point is called at each named kill point, for crash tests. Never nil
+	// after New.
+	Point func(name string)
 }
 
 // Operator is one run over a cluster's hosts.
@@ -55,6 +59,12 @@ type Operator struct {
 
 // New checks options and returns an Operator. Close it.
 func New(options Options) *Operator {
+	if options.Point == nil {
+		options.Point = killpoint.Operator()
+	}
+	if options.Point == nil {
+		options.Point = func(string) {}
+	}
 	o := &Operator{Options: options}
 	o.access = newAccess(o)
 	if o.api = options.API; o.api == nil {

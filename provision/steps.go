@@ -48,8 +48,11 @@ func newSteps(o *Operator, survey *survey, epoch uint64, uploads *uploads, nodes
 
 // do does one step: the engine calls it when all that it requires is done.
 func (s *steps) do(ctx context.Context, step plan.Step) error {
+	s.o.Point("step " + step.Address.String())
 	err := s.step(ctx, step)
-	if err != nil {
+	if err == nil {
+		s.o.Point("done " + step.Address.String())
+	} else {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.bad[step.Address.Host] = true

@@ -93,15 +93,15 @@ func (s *session) change(ctx context.Context, held *ledger.Ledger, kind resource
 	if err := s.record(ctx, held, kind, want, have); err != nil {
 		return err
 	}
-	s.sys.Point("recorded")
+	s.sys.Point("recorded " + want.Address.ID())
 	if err := s.announce(ctx, held, want.Address.String(), triggers(want.Triggers)); err != nil {
 		return err
 	}
-	s.sys.Point("announced")
+	s.sys.Point("announced " + want.Address.ID())
 	if err := kind.Apply(ctx, s.sys, want.Address.Name, want.Spec); err != nil {
 		return fmt.Errorf("applying: %w", err)
 	}
-	s.sys.Point("applied")
+	s.sys.Point("applied " + want.Address.ID())
 	return nil
 }
 
@@ -173,12 +173,12 @@ func (s *session) remove(ctx context.Context, params api.RemoveParams) (api.Appl
 	if err := s.announce(ctx, held, address.ID(), entry.Triggers); err != nil {
 		return api.ApplyResult{}, failed(address, err)
 	}
-	s.sys.Point("removing")
+	s.sys.Point("removing " + params.ID)
 	err = kind.Restore(ctx, s.sys, entry.Name, entry.Before)
 	if err != nil && !errors.Is(err, resource.ErrIrreversible) {
 		return api.ApplyResult{}, failed(address, fmt.Errorf("putting back what was there: %w", err))
 	}
-	s.sys.Point("restored")
+	s.sys.Point("restored " + params.ID)
 	return api.ApplyResult{Changed: err == nil}, held.Forget(params.ID)
 }
 

@@ -74,6 +74,7 @@ func (s *session) start(ctx context.Context, held *ledger.Ledger, epoch uint64) 
 			return errors.Join(err, held.Close())
 		}
 	}
+	s.sys.Point("locked")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held, s.epoch = held, epoch

@@ -101,7 +101,7 @@ func (s *session) act(ctx context.Context, held *ledger.Ledger, unit string) (st
 	if !open(status, record) {
 		return "", held.Clear(unit)
 	}
-	s.sys.Point("acting")
+	s.sys.Point("acting " + unit)
 	if record.Action == string(resource.Reload) {
 		err = s.sys.Units.Reload(ctx, unit)
 	} else {
@@ -110,7 +110,7 @@ func (s *session) act(ctx context.Context, held *ledger.Ledger, unit string) (st
 	if err != nil {
 		return "", fmt.Errorf("%s of unit %s: %w", record.Action, unit, err)
 	}
-	s.sys.Point("acted")
+	s.sys.Point("acted " + unit)
 	return record.Action, held.Clear(unit)
 }
 

@@ -14,6 +14,7 @@ import (
 	"provision/provision/agent"
 	"provision/provision/agent/blobs"
 	"provision/provision/agent/scope"
+	"provision/provision/internal/killpoint"
 	"provision/provision/internal/system"
 	"provision/provision/resource/kinds"
 )
@@ -41,7 +42,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case len(args) == 2 && args[0] == "serve":
 		return serve(ctx, args[1], in, out)
 	case len(args) == 1 && args[0] == "blobs":
-		return blobs.Receive(ctx, system.BlobDir, in, out)
+		return blobs.Receive(ctx, system.BlobDir, passing(in), out)
 	case len(args) == 1 && args[0] == "version":
 		return version(out)
 	}
@@ -49,7 +50,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 }
 
 func serve(ctx context.Context, nonce string, in io.Reader, out io.Writer) error {
-	host, err := system.Real("/", system.Options{})
+	host, err := system.Real("/", system.Options{Point: killpoint.Agent()})
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,25 @@ func serve(ctx context.Context, nonce string, in io.Reader, out io.Writer) error
 		System: host, Kinds: kinds.Host(), Scope: scope.New(os.Getpid()), Self: self(),
 		Ending: func() { time.AfterFunc(endTime, func() { os.Exit(1) }) },
 	})
+}
+
+// passing has a kill point after each piece that is read, if there are any.
+func passing(in io.Reader) io.Reader {
+	if point := killpoint.Agent(); point != nil {
+		return pieces{in, point}
+	}
+	return in
+}
+
+type pieces struct {
+	io.Reader
+	point func(string)
+}
+
+func (p pieces) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	p.point("blob:received")
+	return n, err
 }
 
 // self is the sha256 that the agent is run by.

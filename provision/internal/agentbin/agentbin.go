@@ -2,14 +2,10 @@ package agentbin
 
 import (
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 )
-
-//go:embed bin
-var built embed.FS
 
 // Binary is an agent for one architecture.
 type Binary struct {
@@ -26,7 +22,7 @@ func Arches() []string { return []string{"amd64", "arm64"} }
 func Load() (map[string]Binary, error) {
 	agents := map[string]Binary{}
 	for _, arch := range Arches() {
-		content, err := fs.ReadFile(built, "bin/provision-agent-"+arch)
+		content, err := fs.ReadFile(built, folder+"/provision-agent-"+arch)
 		if err != nil {
 			return nil, fmt.Errorf("cannot find the agent for %s in this program: it was built without; build it with \"make build\"", arch)
 		}

@@ -38,7 +38,7 @@ func (f *realFiles) replace(op, name string, create func(dir int, temp string) e
 	}
 	err = create(fd, temp)
 	if err == nil {
-		f.point(op + ":written")
+		f.point(op + ":written " + name)
 		err = unix.Renameat(fd, temp, fd, base)
 	}
 	if err == nil {
@@ -47,7 +47,7 @@ func (f *realFiles) replace(op, name string, create func(dir int, temp string) e
 	if err != nil {
 		return &fs.PathError{Op: op, Path: name, Err: errors.Join(err, unlink(fd, temp))}
 	}
-	f.point(op + ":renamed")
+	f.point(op + ":renamed " + name)
 	return dir.Sync()
 }
 

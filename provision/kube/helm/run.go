@@ -9,6 +9,7 @@ import (
 
 	"helm.sh/helm/v4/pkg/action"
 	helmkube "helm.sh/helm/v4/pkg/kube"
+	"helm.sh/helm/v4/pkg/release"
 	"helm.sh/helm/v4/pkg/storage"
 	"helm.sh/helm/v4/pkg/storage/driver"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -49,11 +50,35 @@ func (r *Releases) start(ctx context.Context, namespace string, timeout time.Dur
 	inner.Namespace = namespace
 	configuration := action.NewConfiguration(action.ConfigurationSetLogger(r.log))
 	configuration.RESTClientGetter = get
-	configuration.Releases = storage.Init(secrets)
+	configuration.Releases = storage.Init(watched{secrets, r.point})
 	configuration.Releases.SetLogger(r.log)
 	configuration.KubeClient = &waitingClient{Client: inner, ctx: ctx, kube: r.client, progress: progress, timeout: timeout}
 	configuration.HookOutputFunc = func(_, _, _ string) io.Writer { return io.Discard }
 	return &run{ctx: ctx, config: configuration}, done, nil
+}
+
+// watched tells of each revision that is written down.
+type watched struct {
+	driver.Driver
+	point func(string)
+}
+
+func (w watched) Create(key string, revision release.Releaser) error {
+	err := w.Driver.Create(key, revision)
+	w.tell(revision, err)
+	return err
+}
+
+func (w watched) Update(key string, revision release.Releaser) error {
+	err := w.Driver.Update(key, revision)
+	w.tell(revision, err)
+	return err
+}
+
+func (w watched) tell(revision release.Releaser, err error) {
+	if of, failed := release.NewAccessor(revision); err == nil && failed == nil {
+		w.point("release " + of.Name() + " " + of.Status())
+	}
 }
 
 // explain puts the reason of a cancelled run before Helm's words.

@@ -79,6 +79,7 @@ func run(ctx context.Context, sys *system.System, name string, want Spec, have S
 			return err
 		}
 	}
+	sys.Point("unit:starting " + name)
 	if want.NoWait {
 		return sys.Units.StartNoWait(ctx, name)
 	}

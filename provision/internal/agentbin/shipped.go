@@ -1,0 +1,10 @@
+//go:build !killpoints
+
+package agentbin
+
+import "embed"
+
+//go:embed bin
+var built embed.FS
+
+const folder = "bin"
