@@ -33,13 +33,13 @@ func Real(root string, options Options) (*System, error) {
 	if options.Runner == nil {
 		options.Runner = refusing{}
 		if root == "/" {
-			options.Runner = NewRunner()
+			options.Runner = execRunner{options.Point}
 		}
 	}
 	if options.Units == nil {
 		options.Units = absentUnits{}
 		if root == "/" {
-			options.Units = NewUnits(options.Runner)
+			options.Units = &systemdUnits{runner: options.Runner, point: options.Point}
 		}
 	}
 	if options.Signer == nil {

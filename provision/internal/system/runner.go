@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,10 +21,10 @@ const tailLines = 20
 const commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // execRunner runs real commands.
-type execRunner struct{}
+type execRunner struct{ point func(string) }
 
 // NewRunner runs commands on this machine.
-func NewRunner() Runner { return execRunner{} }
+func NewRunner() Runner { return execRunner{func(string) {}} }
 
 func (r execRunner) LookPath(name string) string {
 	if strings.Contains(name, "/") {
@@ -59,7 +60,11 @@ func (r execRunner) Run(ctx context.Context, command Command) (Result, error) {
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	process.Cancel = func() error { return syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }
 	process.WaitDelay = 5 * time.Second
-	err := process.Run()
+	err := process.Start()
+	if err == nil {
+		r.point("run:" + strconv.Itoa(process.Process.Pid) + " " + strings.Join(command.Argv, " "))
+		err = process.Wait()
+	}
 	result := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
 	if err == nil {
 		return result, nil

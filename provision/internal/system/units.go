@@ -13,9 +13,10 @@ import (
 )
 
 // systemdUnits talks to process 1 over its private socket: no message bus has
-// to run. The connection is made at first use.
+// to run. The connection is made at first use; runner reads the journal.
 type systemdUnits struct {
 	runner Runner
+	point  func(string)
 
 	mutex sync.Mutex
 	conn  *dbus.Conn
@@ -25,9 +26,6 @@ type systemdUnits struct {
 
 	reloads reloads
 }
-
-// NewUnits is this machine's systemd; runner reads its journal.
-func NewUnits(runner Runner) Units { return &systemdUnits{runner: runner} }
 
 func (u *systemdUnits) connect() (*dbus.Conn, error) {
 	u.mutex.Lock()
@@ -105,6 +103,7 @@ func (u *systemdUnits) job(ctx context.Context, verb, unit string, queue jobFunc
 	if _, err := queue(conn, ctx, unit, "replace", done); err != nil {
 		return fmt.Errorf("%s %s: %w", verb, unit, err)
 	}
+	u.point("unit:queued " + verb + " " + unit)
 	select {
 	case result := <-done:
 		if result == "done" || result == "skipped" {
