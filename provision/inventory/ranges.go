@@ -83,3 +83,7 @@ func rangeEnd(s string) (int, error) {
 }
 
 func padded(s string) bool { return len(s) > 1 && s[0] == '0' }
+
+// Expand expands a range as names and addresses of hosts are: "m[1-3]" is m1, m2
+// and m3.
+func Expand(text string) ([]string, error) { return expand(text, maxHosts) }

@@ -51,7 +51,7 @@ var layers = []layer{
 	}},
 	{packages: []string{"provision/plan", "provision/component/components", "addons/catalogue"}},
 	{packages: []string{"provision/engine", "provision/report"}},
-	{packages: []string{"provision"}}, // the façade
+	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},
 	{packages: []string{"test/faults", "test/terminal"}},
