@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -74,12 +73,14 @@ func (s *session) sweep(dir string, keep func(name string) bool, grace time.Dura
 
 // journal returns the last lines of a unit's log.
 func (s *session) journal(ctx context.Context, params api.JournalParams) (api.JournalResult, error) {
-	if params.Unit == "" || strings.HasPrefix(params.Unit, "-") || params.Lines <= 0 || params.Lines > 10000 {
+	if params.Lines <= 0 || params.Lines > 10000 {
 		return api.JournalResult{}, badRequest("a unit and a number of lines (1 to 10000) are needed")
 	}
-	result, err := s.sys.Runner.Run(ctx, system.Command{Argv: []string{
-		"journalctl", "--no-pager", "--quiet", "--output=short-iso", "--unit=" + params.Unit, "--lines=" + strconv.Itoa(params.Lines),
-	}})
+	argv, err := journalArgv(api.JournalHeader{Unit: params.Unit, Lines: params.Lines})
+	if err != nil {
+		return api.JournalResult{}, err
+	}
+	result, err := s.sys.Runner.Run(ctx, system.Command{Argv: argv})
 	if err != nil {
 		return api.JournalResult{}, fmt.Errorf("reading log of %s: %w", params.Unit, err)
 	}

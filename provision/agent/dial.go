@@ -24,6 +24,10 @@ func (s *session) stream(ctx context.Context, stream net.Conn) {
 		return
 	}
 	_ = stream.SetReadDeadline(time.Time{})
+	if header.Type == api.StreamJournal {
+		s.followJournal(ctx, stream, header.Journal)
+		return
+	}
 	target, err := s.dial(ctx, header)
 	if err := wire.WriteLine(stream, api.StreamReply{Error: wire.ToError(err)}); err != nil || target == nil {
 		return

@@ -81,6 +81,10 @@ func (s *session) handle(ctx context.Context, method string, params json.RawMess
 		return with(ctx, params, s.journal)
 	case api.MethodProbe:
 		return with(ctx, params, s.probe)
+	case api.MethodHealth:
+		return with(ctx, params, s.health)
+	case api.MethodCollect:
+		return with(ctx, params, s.collect)
 	}
 	return nil, badRequest("unknown method %q", method)
 }

@@ -3,6 +3,8 @@ package etcd
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +22,12 @@ type MemberStatus struct {
 	Leader   bool   `json:"leader,omitempty"`
 	Version  string `json:"version,omitempty"`
 	DBSize   int64  `json:"db_size,omitempty"`
+	DBInUse  int64  `json:"db_in_use,omitempty"`
 	Index    uint64 `json:"index,omitempty"` // applied raft index
+	// Lag is how many entries the member is behind the one that is furthest.
+	Lag uint64 `json:"lag,omitempty"`
+	// Alarms are NOSPACE and CORRUPT, and others that etcd may raise.
+	Alarms []string `json:"alarms,omitempty"`
 }
 
 // Status asks every member for its own view, all at once. It fails only when
@@ -36,6 +43,15 @@ func (c *Client) Status(ctx context.Context) ([]MemberStatus, error) {
 		group.Go(func() { statuses[i] = c.ask(ctx, member) })
 	}
 	group.Wait()
+	var furthest uint64
+	for _, status := range statuses {
+		furthest = max(furthest, status.Index)
+	}
+	for i := range statuses {
+		if statuses[i].Index > 0 {
+			statuses[i].Lag = furthest - statuses[i].Index
+		}
+	}
 	return statuses, nil
 }
 
@@ -53,7 +69,9 @@ func (c *Client) ask(ctx context.Context, member cluster.Member) MemberStatus {
 		return status
 	}
 	status.Leader = answer.Leader == answer.Header.MemberId
-	status.Version, status.DBSize, status.Index = answer.Version, answer.DbSize, answer.RaftAppliedIndex
+	status.Version, status.Index = answer.Version, answer.RaftAppliedIndex
+	status.DBSize, status.DBInUse = answer.DbSize, answer.DbSizeInUse
+	status.Alarms = alarms(answer.Errors)
 	switch {
 	case answer.Leader == 0:
 		status.Reason = "it sees no leader"
@@ -63,6 +81,19 @@ func (c *Client) ask(ctx context.Context, member cluster.Member) MemberStatus {
 		status.Healthy = true
 	}
 	return status
+}
+
+// alarms are the names in texts such as "memberID:10 alarm:NOSPACE ".
+func alarms(errors []string) []string {
+	var names []string
+	for _, text := range errors {
+		for _, word := range strings.Fields(text) {
+			if name, ok := strings.CutPrefix(word, "alarm:"); ok && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // endpoint prefers a URL that we were given: members also announce loopback.

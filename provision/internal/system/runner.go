@@ -52,7 +52,7 @@ func (r execRunner) Run(ctx context.Context, command Command) (Result, error) {
 	process := exec.CommandContext(ctx, path, command.Argv[1:]...)
 	process.Args[0] = command.Argv[0]
 	process.Dir = "/"
-	process.Env = append([]string{"PATH=" + commandPath, "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8"}, command.Env...)
+	process.Env = append(environment(), command.Env...)
 	process.Stdin = command.Stdin
 	stdout, stderr := newCapped(outputLimit), newCapped(outputLimit)
 	process.Stdout, process.Stderr = stdout, stderr
@@ -70,6 +70,11 @@ func (r execRunner) Run(ctx context.Context, command Command) (Result, error) {
 		return result, nil
 	}
 	return failure(ctx, command, result, err)
+}
+
+// environment is what every command gets.
+func environment() []string {
+	return []string{"PATH=" + commandPath, "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8"}
 }
 
 func failure(ctx context.Context, command Command, result Result, err error) (Result, error) {

@@ -162,11 +162,14 @@ type UnitStatus struct {
 	FragmentPath  string
 	InvocationID  string // hex; "" when it never ran
 	NeedReload    bool   // unit file changed on disk since it was loaded
+	DropIns       []string
 }
 
 // Units is the host's systemd.
 type Units interface {
 	Status(ctx context.Context, unit string) (UnitStatus, error)
+	// Service says how a service has been running.
+	Service(ctx context.Context, unit string) (ServiceStatus, error)
 	// Start, Stop, Restart, Reload queue a job with mode "replace" and wait for
 	// its end; for Type=notify units Start ends when the unit says it is ready.
 	// A failed job's error carries the unit's last log lines.

@@ -162,6 +162,9 @@ var errNoSystemd = errors.New("no systemd")
 func (absentUnits) Status(context.Context, string) (UnitStatus, error) {
 	return UnitStatus{}, errNoSystemd
 }
+func (absentUnits) Service(context.Context, string) (ServiceStatus, error) {
+	return ServiceStatus{}, errNoSystemd
+}
 func (absentUnits) Start(context.Context, string) error       { return errNoSystemd }
 func (absentUnits) StartNoWait(context.Context, string) error { return errNoSystemd }
 func (absentUnits) Stop(context.Context, string) error        { return errNoSystemd }

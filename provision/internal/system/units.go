@@ -82,6 +82,7 @@ func unitStatus(properties map[string]any) UnitStatus {
 		UnitFileState: text("UnitFileState"), FragmentPath: text("FragmentPath"),
 	}
 	status.NeedReload, _ = properties["NeedDaemonReload"].(bool)
+	status.DropIns, _ = properties["DropInPaths"].([]string)
 	if raw, ok := properties["InvocationID"].([]byte); ok {
 		status.InvocationID = hex.EncodeToString(raw)
 	}

@@ -25,6 +25,8 @@ type Unit struct {
 	Loaded      string // digest of the unit file when it was last read
 	// Fail makes the next jobs fail with this log.
 	Fail string
+	// Service is what Units.Service answers.
+	Service system.ServiceStatus
 }
 
 // Units is an in-memory systemd over the unit files of a folder.
@@ -129,6 +131,17 @@ func (u *Units) Status(_ context.Context, unit string) (system.UnitStatus, error
 	}
 	status.NeedReload = have.Loaded != digest && path != ""
 	return status, nil
+}
+
+// Service implements system.Units.
+func (u *Units) Service(_ context.Context, unit string) (system.ServiceStatus, error) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	all, err := load[map[string]*Unit](u.root, unitsFile)
+	if err != nil || all[unit] == nil {
+		return system.ServiceStatus{}, err
+	}
+	return all[unit].Service, nil
 }
 
 func (u *Units) start(unit string, again bool) error {

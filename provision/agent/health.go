@@ -1,0 +1,162 @@
+package agent
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"provision/provision/agent/api"
+	"provision/provision/internal/ledger"
+	"provision/provision/internal/system"
+)
+
+// healthTime bounds one look at a host: a disk that hangs must not hang the
+// operator.
+const healthTime = 20 * time.Second
+
+// health looks at units, programs, certificates, disks and ports. What cannot
+// be looked at says so in its place; only a wrong question is an error.
+func (s *session) health(ctx context.Context, params api.HealthParams) (api.HealthResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	for _, name := range params.Units {
+		if !unitName.MatchString(name) {
+			return api.HealthResult{}, badRequest("%q is no unit name", name)
+		}
+	}
+	result := api.HealthResult{
+		Clock: s.sys.Now().UTC(), Units: make([]api.Unit, len(params.Units)),
+		Files: make([]api.File, len(params.Files)), Certs: make([]api.Cert, len(params.Certs)),
+	}
+	group := new(errgroup.Group)
+	group.SetLimit(observers)
+	for i, name := range params.Units {
+		group.Go(func() error { result.Units[i] = s.unitHealth(ctx, name, params.Lines); return nil })
+	}
+	for i, path := range params.Files {
+		group.Go(func() error { result.Files[i] = fileHealth(s.sys.Files, path); return nil })
+	}
+	for i, path := range params.Certs {
+		group.Go(func() error { result.Certs[i] = certHealth(s.sys.Files, path); return nil })
+	}
+	for _, path := range params.Disks {
+		result.Disks = append(result.Disks, diskHealth(s.sys.Files, path))
+	}
+	if params.Listeners {
+		result.Listeners = s.listeners()
+	}
+	result.Swaps = swaps(text(s.sys.Files, "/proc/swaps"))
+	result.MemoryKiB, _ = strconv.ParseInt(field(text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
+	if holder := ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")); holder != nil {
+		result.Lock = &api.Lock{Holder: holder.Name, Since: holder.Since}
+	}
+	return result, group.Wait()
+}
+
+func (s *session) unitHealth(ctx context.Context, name string, lines int) api.Unit {
+	unit := api.Unit{Name: name}
+	status, err := s.sys.Units.Status(ctx, name)
+	if err != nil {
+		unit.Error = err.Error()
+		return unit
+	}
+	unit.Load, unit.Active, unit.Sub, unit.Enabled = status.LoadState, status.ActiveState, status.SubState, status.UnitFileState
+	if strings.HasSuffix(name, ".service") && status.LoadState == "loaded" {
+		if service, err := s.sys.Units.Service(ctx, name); err == nil {
+			unit.Restarts, unit.Result = service.Restarts, service.Result
+			unit.ExitCode, unit.Killed = service.ExitCode, service.Killed
+		}
+	}
+	unit.DropIns = s.strangers(status.DropIns)
+	if lines > 0 && (!unit.Well() || unit.Restarts > 0) {
+		log, err := s.journal(ctx, api.JournalParams{Unit: name, Lines: min(lines, 200)})
+		if unit.Log = log.Lines; err != nil {
+			unit.Log = []string{err.Error()}
+		}
+	}
+	return unit
+}
+
+// strangers are the drop-ins that people made: neither the ledger's nor the
+// distribution's.
+func (s *session) strangers(paths []string) []string {
+	state, err := s.state()
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		_, ours := state.Entry("file[" + strconv.Quote(path) + "]")
+		return ours || !strings.HasPrefix(path, "/etc/") && !strings.HasPrefix(path, "/run/systemd/system/")
+	})
+}
+
+func fileHealth(files system.Files, path string) api.File {
+	out := api.File{Path: path}
+	digest, err := files.Digest(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		out.Error = err.Error()
+	}
+	out.SHA256 = digest
+	return out
+}
+
+func certHealth(files system.Files, path string) api.Cert {
+	out := api.Cert{Path: path}
+	raw, err := files.ReadFile(path)
+	if err != nil {
+		out.Error = "it cannot be read"
+		if errors.Is(err, fs.ErrNotExist) {
+			out.Error = "it is missing"
+		}
+		return out
+	}
+	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		parsed, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			break
+		}
+		out.Subject, out.Issuer, out.NotAfter = parsed.Subject.String(), parsed.Issuer.String(), parsed.NotAfter.UTC()
+		return out
+	}
+	out.Error = "it is no certificate"
+	return out
+}
+
+func diskHealth(files system.Files, path string) api.Disk {
+	out := api.Disk{Path: path}
+	var stat unix.Statfs_t
+	var node unix.Stat_t
+	real := files.Path(path)
+	if err := errors.Join(unix.Statfs(real, &stat), unix.Stat(real, &node)); err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	block := uint64(stat.Bsize)
+	out.Device, out.Size, out.Free = node.Dev, stat.Blocks*block, stat.Bfree*block
+	out.Inodes, out.Nodes = stat.Files, stat.Ffree
+	out.ReadOnly = stat.Flags&unix.ST_RDONLY != 0
+	return out
+}
+
+// swaps are the devices of /proc/swaps.
+func swaps(table string) []string {
+	var out []string
+	for i, line := range strings.Split(table, "\n") {
+		if words := strings.Fields(line); i > 0 && len(words) > 0 {
+			out = append(out, words[0])
+		}
+	}
+	return out
+}
