@@ -18,11 +18,12 @@ import (
 
 func labVerb(g *global) *cobra.Command {
 	return group("lab", "Boot an inventory's hosts on this machine, to rehearse",
-		labUpVerb(g), labDownVerb(g), labListVerb(g), labSSHVerb(g), labHintsVerb(g))
+		labUpVerb(g), labDownVerb(g), labListVerb(g), labSSHVerb(g), labFaultVerb(g), labHintsVerb(g))
 }
 
 func labUpVerb(g *global) *cobra.Command {
-	return &cobra.Command{
+	var disks []string
+	cmd := &cobra.Command{
 		Use:   "up [INVENTORY]",
 		Short: "Boot the inventory's hosts as test hosts",
 		Long: `Boots the hosts of the inventory, with their names and addresses, on this
@@ -46,7 +47,15 @@ as it is; hosts of it that are off are switched on.`,
 			if g.lab != labOfCluster {
 				name = g.lab
 			}
-			up, err := lab.Up(cmd.Context(), lab.Options{Inventory: inv, Name: name, Progress: say})
+			o := lab.Options{Inventory: inv, Name: name, Progress: say}
+			for _, text := range disks {
+				d, err := lab.ParseDisk(text)
+				if err != nil {
+					return err
+				}
+				o.Disks = append(o.Disks, d)
+			}
+			up, err := lab.Up(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -57,6 +66,8 @@ as it is; hosts of it that are off are switched on.`,
 			return nil
 		},
 	}
+	cmd.Flags().StringArrayVar(&disks, "disk", nil, "give hosts a file system of their own: [HOST:]PATH=SIZE, such as /var/lib/etcd=512M (may be repeated)")
+	return cmd
 }
 
 func labDownVerb(g *global) *cobra.Command {
@@ -108,38 +119,55 @@ func (g *global) whichLab(ctx context.Context, args []string) (string, error) {
 
 func labListVerb(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the labs of this machine and their hosts", Args: cobra.NoArgs,
+		Use: "list", Short: "List the labs of this machine, their hosts and faults", Args: cobra.NoArgs,
 		Example: "  provision lab list\n  provision lab list --json",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			names, err := lab.List()
 			if err != nil {
 				return err
 			}
-			labs := map[string][]lab.Host{}
+			labs := map[string][]listedHost{}
 			for _, name := range names {
-				opened, err := lab.Open(name)
-				if err != nil {
-					labs[name] = nil // half made: down removes it
-					continue
+				if labs[name], err = listHosts(name); err != nil {
+					return err
 				}
-				labs[name] = opened.Hosts()
 			}
 			if g.json {
 				return report.JSON(g.out, labs)
 			}
 			w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "LAB\tHOST\tADDRESS\tON")
+			fmt.Fprintln(w, "LAB\tHOST\tADDRESS\tKIND\tON\tFAULTS")
 			for _, name := range names {
 				if len(labs[name]) == 0 {
 					fmt.Fprintf(w, "%s\t(half made: remove it with provision lab down %s)\n", name, name)
 				}
 				for _, h := range labs[name] {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%v\n", name, h.Name, h.Address, h.On)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%v\t%s\n", name, h.Name, h.Address, h.Kind, h.On, faultText(h.Faults))
 				}
 			}
 			return w.Flush()
 		},
 	}
+}
+
+// listedHost is a host as lab list shows it.
+type listedHost struct {
+	lab.Host
+	Faults []lab.Fault
+}
+
+// listHosts returns nothing for a lab that is half made, which down removes.
+func listHosts(name string) ([]listedHost, error) {
+	opened, err := lab.Open(name)
+	if err != nil {
+		return nil, nil
+	}
+	faults, err := faultsByHost(opened)
+	var hosts []listedHost
+	for _, h := range opened.Hosts() {
+		hosts = append(hosts, listedHost{Host: h, Faults: faults[h.Name]})
+	}
+	return hosts, err
 }
 
 func labSSHVerb(g *global) *cobra.Command {

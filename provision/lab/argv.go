@@ -13,6 +13,7 @@ type nspawn struct {
 	Hostname string
 	Bridge   string
 	DataDir  string   // holds the folders bound to dataDirs, by base name
+	Disks    []Disk   // bound from where they are mounted
 	Devices  []string // device nodes of the machine to pass on
 }
 
@@ -41,8 +42,16 @@ func (n nspawn) argv() []string {
 		"--resolv-conf=off", "--timezone=off", "--link-journal=no",
 		"--console=read-only", "--notify-ready=yes",
 	}
+	own := hostState{Disks: n.Disks}
 	for _, d := range dataDirs {
-		args = append(args, "--bind="+filepath.Join(n.DataDir, filepath.Base(d))+":"+d)
+		if own.disk(d) == nil {
+			args = append(args, "--bind="+filepath.Join(n.DataDir, filepath.Base(d))+":"+d)
+		}
+	}
+	for _, d := range n.Disks {
+		if d.Path != "/" {
+			args = append(args, "--bind="+diskMount(d.Path)+":"+d.Path)
+		}
 	}
 	for _, d := range n.Devices {
 		args = append(args, "--bind="+d)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func itoa(n uint16) string { return strconv.Itoa(int(n)) }
+func itoa[N int | uint16](n N) string { return strconv.Itoa(int(n)) }
 
 func run(t *testing.T, argv ...string) []byte {
 	t.Helper()

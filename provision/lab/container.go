@@ -46,9 +46,9 @@ func (containers) start(l *Lab, h hostState) (*booting, error) {
 		return nil, err
 	}
 	n := nspawn{Root: privateRoot, Machine: h.Machine, Hostname: h.Name, Bridge: bridgeName(l.state.ID),
-		DataDir: filepath.Join(privateHost, "data"), Devices: devices()}
+		DataDir: filepath.Join(privateHost, "data"), Disks: h.Disks, Devices: devices()}
 	p, err := spawn(container{Netns: l.Netns(), Groups: groups, Group: l.group(h.Name), Lower: l.state.Rootfs,
-		HostDir: l.hostDir(h.Name), Console: l.console(h.Name), Argv: supervised(n.argv()), Env: []string{
+		HostDir: l.hostDir(h.Name), Disks: h.Disks, Console: l.console(h.Name), Argv: supervised(n.argv()), Env: []string{
 			"PATH=" + os.Getenv("PATH"),
 			"SYSTEMD_NSPAWN_API_VFS_WRITABLE=1", // kubelet writes /proc/sys
 			"NOTIFY_SOCKET=" + filepath.Join(privateHost, "notify")}})

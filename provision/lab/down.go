@@ -81,6 +81,9 @@ func clean(ctx context.Context, stateDir, name string) error {
 // killGroup kills everything in the group and removes it. Round after round,
 // because what is being killed may fork.
 func killGroup(ctx context.Context, groups cgroups, group string) error {
+	if err := groups.endFrozen(group); err != nil {
+		return err
+	}
 	for {
 		pids, err := groups.processes(group)
 		if err != nil {

@@ -32,6 +32,7 @@ type Options struct {
 	CacheDir  string // default: $PROVISION_CACHE, else ~/.cache/provision
 	Suite     string // Debian release of the hosts; default: DefaultSuite
 	Kind      Kind   // default: Container
+	Disks     []Disk // file systems of hosts' own
 	// Progress is told what happens, in a line each. It may be nil.
 	Progress func(line string)
 }
@@ -71,6 +72,7 @@ func (l *Lab) Ready() bool { return l.state.Ready }
 func (l *Lab) Hosts() []Host {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.refresh()
 	var hosts []Host
 	for _, h := range l.state.Hosts {
 		hosts = append(hosts, Host{Name: h.Name, Kind: h.Kind, Address: h.Address, Port: h.Port, User: h.User,
@@ -152,17 +154,33 @@ func lock(dir string, how int) (unlock func(), err error) {
 	}
 }
 
-// update changes the state and saves it.
+// update changes the state and saves it: as it is on disk, for another process
+// may have switched a host off and on meanwhile.
 func (l *Lab) update(change func(*state)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	unlock, err := lock(filepath.Join(l.dir, "hosts"), waitForLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	l.refresh()
 	change(l.state)
 	return l.state.save(l.dir)
+}
+
+// refresh reads what other processes did to the lab. A lab that is gone keeps
+// what we know.
+func (l *Lab) refresh() {
+	if s, err := loadState(l.dir); err == nil {
+		l.state.Hosts, l.state.Ready = s.Hosts, s.Ready
+	}
 }
 
 func (l *Lab) host(name string) (hostState, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.refresh()
 	h, err := l.state.host(name)
 	if err != nil {
 		return hostState{}, err

@@ -14,6 +14,7 @@ import (
 
 // PowerCut ends a host as a pulled plug does: its init is killed, and all that
 // it ran with it. What the kernel had in its page cache still reaches the disk.
+// Faults of the host end with it, but for full disks.
 func (l *Lab) PowerCut(ctx context.Context, host string) error {
 	h, err := l.host(host)
 	if err != nil {
@@ -21,20 +22,23 @@ func (l *Lab) PowerCut(ctx context.Context, host string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, downTimeout)
 	defer cancel()
+	groups, err := detectCgroups()
+	if err != nil {
+		return err
+	}
+	if err := groups.endFrozen(l.group(host)); err != nil {
+		return fmt.Errorf("cutting the power of host %s: %w", host, err)
+	}
 	if pid, err := initOf(h.Process); err == nil {
 		if err := kill(ctx, pid); err != nil {
 			return fmt.Errorf("cutting the power of host %s: %w", host, err)
 		}
 	}
-	groups, err := detectCgroups()
-	if err != nil {
-		return err
-	}
 	// The groups go too: a machine that boots has none of its former life.
 	if err := killGroup(ctx, groups, l.group(host)); err != nil {
 		return fmt.Errorf("cutting the power of host %s: %w", host, err)
 	}
-	return nil
+	return l.forgetFaults(h)
 }
 
 // PowerOn boots a host that is off and waits until it answers.

@@ -21,6 +21,11 @@ const (
 	privateHost = privateDir + "/host" // the host's folder in the lab's state
 )
 
+// diskMount is where a host's own file system is mounted before it starts.
+func diskMount(path string) string {
+	return filepath.Join(privateDir, strings.TrimSuffix(diskImage("", path), ".img"))
+}
+
 // container is all that starting one takes.
 type container struct {
 	Netns   string // path
@@ -28,6 +33,7 @@ type container struct {
 	Group   string
 	Lower   string // root file system shared by all hosts
 	HostDir string // the host's folder
+	Disks   []Disk
 	Console string // log file
 	Argv    []string
 	Env     []string
@@ -129,7 +135,16 @@ func (c container) privateMounts() error {
 	if err := unix.Mount(c.HostDir, privateHost, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("binding the host's folder: %w", err)
 	}
-	data := "lowerdir=" + c.Lower + ",upperdir=" + upperDir(c.HostDir) + ",workdir=" + workDir(c.HostDir)
+	top := c.HostDir
+	for _, d := range c.Disks {
+		if err := mountImage(diskImage(c.HostDir, d.Path), diskMount(d.Path)); err != nil {
+			return err
+		}
+		if d.Path == "/" {
+			top = diskMount(d.Path)
+		}
+	}
+	data := "lowerdir=" + c.Lower + ",upperdir=" + upperDir(top) + ",workdir=" + workDir(top)
 	if err := unix.Mount("overlay", privateRoot, "overlay", 0, data); err != nil {
 		return fmt.Errorf("cannot mount the host's root file system (overlay over %s): %w; put the lab's state folder on ext4 or xfs", c.Lower, err)
 	}

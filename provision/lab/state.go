@@ -39,6 +39,7 @@ type hostState struct {
 	User      string     `json:"user"`
 	MachineID string     `json:"machineID"`
 	HostKey   string     `json:"hostKey"` // public, "ssh-ed25519 AAAA…"
+	Disks     []Disk     `json:"disks,omitempty"`
 	Process   process    `json:"process"`
 }
 

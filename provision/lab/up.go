@@ -77,6 +77,14 @@ func (o *Options) complete() error {
 	if _, err := driverOf(o.Kind); err != nil {
 		return err
 	}
+	for _, d := range o.Disks {
+		if err := d.check(); err != nil {
+			return err
+		}
+		if d.Host != "" && !slices.ContainsFunc(o.Inventory.Hosts, func(h inventory.Host) bool { return h.Name == d.Host }) {
+			return fmt.Errorf("cannot make disk %s: the inventory has no host %q", d.Path, d.Host)
+		}
+	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
@@ -113,7 +121,8 @@ func newLab(o Options, rootfs string) (*Lab, []keyPair, error) {
 		}
 		keys, addrs = append(keys, key), append(addrs, h.Address)
 		s.Hosts = append(s.Hosts, hostState{Name: h.Name, Kind: o.Kind, Machine: machineName(i), Address: h.Address,
-			Port: portOf(inv, h), User: userOf(inv, h), MachineID: hex.EncodeToString(id[:]), HostKey: key.Public})
+			Port: portOf(inv, h), User: userOf(inv, h), MachineID: hex.EncodeToString(id[:]), HostKey: key.Public,
+			Disks: disksOf(o.Disks, h.Name)})
 	}
 	if a, err := netip.ParseAddr(inv.Cluster.APIAddress); err == nil {
 		taken = append(taken, a) // a virtual address that hosts will hold
@@ -171,7 +180,7 @@ func (l *Lab) boot(ctx context.Context, o Options, keys []keyPair) error {
 		sub, _ := subnetOf(l.state.Subnets, h.Address)
 		s := seed{Lab: l.state.Name, Host: h, Users: l.users(), Subnet: sub, CgroupV1: groups.V1, HostKey: keys[i],
 			Authorized: client.Public, Accounts: acc}
-		if err := l.makeHost(h, s); err != nil {
+		if err := l.makeHost(ctx, h, s); err != nil {
 			return err
 		}
 	}
@@ -199,7 +208,7 @@ func (l *Lab) users() []string {
 }
 
 // makeHost lays out a host's folder.
-func (l *Lab) makeHost(h hostState, s seed) error {
+func (l *Lab) makeHost(ctx context.Context, h hostState, s seed) error {
 	dir := l.hostDir(h.Name)
 	for _, d := range []string{upperDir(dir), workDir(dir), dataDir(dir)} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -211,7 +220,10 @@ func (l *Lab) makeHost(h hostState, s seed) error {
 			return fmt.Errorf("creating the folder of host %s: %w", h.Name, err)
 		}
 	}
-	return writeSeed(upperDir(dir), s.files())
+	if err := writeSeed(upperDir(dir), s.files()); err != nil {
+		return err
+	}
+	return makeDisks(ctx, dir, h.Disks)
 }
 
 // startAll boots hosts at once and waits for all of them.

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision/lab"
+	"provision/provision/report"
+)
+
+func (g *global) powerFault() *cobra.Command {
+	return &cobra.Command{
+		Use: "power HOST off|on|cycle", Short: "Cut a host's power, or switch it on",
+		Example: "  provision lab fault power n1 off\n  provision lab fault power n1 on",
+		Args:    cobra.ExactArgs(2), ValidArgsFunction: g.completeWords("off", "on", "cycle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			host, state := args[0], args[1]
+			if !slices.Contains([]string{"off", "on", "cycle"}, state) {
+				return fmt.Errorf("cannot set power %q: say off, on or cycle", state)
+			}
+			opened, err := g.labOf(host)
+			if err != nil {
+				return err
+			}
+			if state != "on" {
+				if err := opened.PowerCut(cmd.Context(), host); err != nil {
+					return err
+				}
+			}
+			if state != "off" {
+				if err := opened.PowerOn(cmd.Context(), host); err != nil {
+					return err
+				}
+			}
+			if g.json {
+				return report.JSON(g.out, map[string]any{"lab": opened.Name(), "host": host, "on": state != "off"})
+			}
+			fmt.Fprintf(g.out, "%s is %s.\n", host, map[bool]string{true: "off", false: "on"}[state == "off"])
+			return nil
+		},
+	}
+}
+
+func (g *global) networkFault() *cobra.Command {
+	var from []string
+	var ports []int
+	cmd := g.faultKind(&cobra.Command{
+		Use: "network HOST", Short: "Pull a host's cable, or drop part of its traffic",
+		Long: `Pulls the cable: nothing reaches the host and nothing leaves it. With --from, only
+traffic with those hosts of the lab is dropped (operator is this machine); with
+--port, only what is sent to those TCP ports of the host. Connections break without notice.`,
+		Example: "  provision lab fault network n1 --for 30s\n  provision lab fault network m1 --from m2,m3 --port 2380\n  provision lab fault network m1 --restore",
+	}, 0, func(host string, _ []string) ([]lab.Fault, error) {
+		whole, part := lab.Fault{Host: host, Kind: lab.FaultNetwork}, lab.Fault{Host: host, Kind: lab.FaultBlock, From: from, Ports: ports}
+		if len(from)+len(ports) > 0 {
+			return []lab.Fault{part, whole}, nil
+		}
+		return []lab.Fault{whole, part}, nil
+	})
+	cmd.Flags().StringSliceVar(&from, "from", nil, "only traffic with these hosts; operator is this machine")
+	cmd.Flags().IntSliceVar(&ports, "port", nil, "only what is sent to these TCP ports of the host")
+	return cmd
+}
+
+func (g *global) rateFault() *cobra.Command {
+	return g.faultKind(&cobra.Command{
+		Use: "rate HOST RATE", Short: "Make a host's link slow, in both directions",
+		Example: "  provision lab fault rate n1 10mbit\n  provision lab fault rate n1 --restore",
+	}, 1, func(host string, args []string) ([]lab.Fault, error) {
+		f := lab.Fault{Host: host, Kind: lab.FaultRate}
+		var err error
+		if len(args) > 0 {
+			f.Rate, err = parseRate(args[0])
+		}
+		return []lab.Fault{f}, err
+	})
+}
+
+func (g *global) slowFault() *cobra.Command {
+	return g.faultKind(&cobra.Command{
+		Use: "slow HOST PERCENT", Short: "Leave a host a share of one processor",
+		Long: `Leaves all processes of the host together that share of one processor: with 1%
+a command that takes a second takes minutes. 0.1% is the least.`,
+		Example: "  provision lab fault slow n1 1%\n  provision lab fault slow n1 --restore",
+	}, 1, func(host string, args []string) ([]lab.Fault, error) {
+		f := lab.Fault{Host: host, Kind: lab.FaultSlow}
+		if len(args) > 0 {
+			p, err := strconv.ParseFloat(strings.TrimSuffix(args[0], "%"), 64)
+			if err != nil {
+				return nil, fmt.Errorf("cannot read %q: give a percentage of one processor, such as 5%%", args[0])
+			}
+			f.Percent = p
+		}
+		return []lab.Fault{f}, nil
+	})
+}
+
+func (g *global) freezeFault() *cobra.Command {
+	return g.faultKind(&cobra.Command{
+		Use: "freeze HOST", Short: "Stop all processes of a host",
+		Long: `Stops every process of the host where it is. A container's kernel still accepts
+connections, which nobody answers; a virtual machine is silent.`,
+		Example: "  provision lab fault freeze n1 --for 1m",
+	}, 0, func(host string, _ []string) ([]lab.Fault, error) {
+		return []lab.Fault{{Host: host, Kind: lab.FaultFreeze}}, nil
+	})
+}
+
+func (g *global) diskFault() *cobra.Command {
+	var readOnly bool
+	cmd := g.faultKind(&cobra.Command{
+		Use: "disk HOST PATH", Short: "Fill the file system of a path, or make the path read-only",
+		Long: `Fills the file system that holds the path to the last block; --restore frees what was
+filled. It must be the host's own: boot the lab with lab up --disk PATH=SIZE (/ is the
+root file system), or as a virtual machine. With --read-only any folder is made so;
+files that are open for writing stay writable.`,
+		Example: "  provision lab fault disk m1 /var/lib/etcd\n  provision lab fault disk m1 /etc --read-only\n  provision lab fault disk m1 --restore",
+	}, 1, func(host string, args []string) ([]lab.Fault, error) {
+		full, ro := lab.Fault{Host: host, Kind: lab.FaultDisk}, lab.Fault{Host: host, Kind: lab.FaultReadOnly}
+		if len(args) > 0 {
+			full.Path, ro.Path = args[0], args[0]
+		}
+		if readOnly {
+			return []lab.Fault{ro, full}, nil
+		}
+		return []lab.Fault{full, ro}, nil
+	})
+	cmd.Flags().BoolVar(&readOnly, "read-only", false, "make the folder read-only instead")
+	return cmd
+}
+
+func (g *global) clockFault() *cobra.Command {
+	return g.faultKind(&cobra.Command{
+		Use: "clock HOST OFFSET", Short: "Set the clock of a virtual machine wrong",
+		Long: `Sets the host's clock that far from the true time. Containers have this machine's
+clock, which is never touched: the host must be a virtual machine (lab up --vm HOST).`,
+		Example: "  provision lab fault clock n1 +1h\n  provision lab fault clock n1 --restore",
+	}, 1, func(host string, args []string) ([]lab.Fault, error) {
+		f := lab.Fault{Host: host, Kind: lab.FaultClock}
+		if len(args) > 0 {
+			d, err := time.ParseDuration(args[0])
+			if err != nil {
+				return nil, fmt.Errorf("cannot read %q: give a duration, such as +1h or -90s (after --, since it begins with a dash)", args[0])
+			}
+			f.Offset = d
+		}
+		return []lab.Fault{f}, nil
+	})
+}
+
+// completeWords offers lab hosts, then the words.
+func (g *global) completeWords(words ...string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return g.completeLabHosts(cmd, args, word)
+		}
+		if len(args) > 1 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}
