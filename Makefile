@@ -13,7 +13,7 @@ CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/cor
 FUZZTIME ?= 20s
 INVENTORY ?= inventories/lab.hcl
 
-.PHONY: help deps agents build demo unit lint fuzz e2e test bench faults soak clean
+.PHONY: help deps agents build killpoints demo unit lint fuzz e2e test bench faults soak clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,12 @@ agents: ## build the agents that are embedded into provision
 
 build: agents ## build bin/provision
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/provision ./cmd/provision
+
+killpoints: ## build bin/killpoints/provision, which crash tests kill at named points
+	@for arch in $(ARCHES); do \
+	  GOARCH=$$arch $(GO) build -tags killpoints -ldflags "$(LDFLAGS)" -o provision/internal/agentbin/killpoints/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
+	done
+	$(GO) build -tags killpoints -ldflags "$(LDFLAGS)" -o bin/killpoints/provision ./cmd/provision
 
 demo: deps build ## boot five test hosts here and turn them into a cluster
 	bin/provision bundle pull $(INVENTORY)
@@ -51,8 +57,9 @@ fuzz: agents ## run each fuzz test for FUZZTIME (20s), one after the other
 	  done; \
 	done
 
-e2e: build ## run the journeys on lab hosts, and the tests of real programs
+e2e: build killpoints ## run the journeys on lab hosts, and the tests of real programs
 	bin/provision bundle pull $(INVENTORY)
+	$(GO) test -tags killpoints ./provision/internal/killpoint
 	$(GO) test -tags lab -count=1 -timeout 10m ./provision/lab
 	$(GO) run ./test/e2e/programs bin/programs $(INVENTORY)
 	PROVISION_TEST_BIN=$(CURDIR)/bin/programs $(GO) test -tags cluster -p 1 -count=1 -timeout 10m $(CLUSTER_TESTS)
@@ -67,8 +74,8 @@ bench: build ## measure, print a table
 faults: ## merge what tests recorded of faults into docs/faults.md
 	$(GO) run ./test/faults/render
 
-soak: build ## run what is too long for test; writes test/soak/results
+soak: build killpoints ## run what is too long for test; writes test/soak/results
 	$(GO) test -tags e2e,soak -count=1 -timeout 170m -v -run TestSoak ./test/e2e
 
 clean: ## remove what was built
-	rm -rf bin provision/internal/agentbin/bin/provision-agent-*
+	rm -rf bin provision/internal/agentbin/*/provision-agent-*

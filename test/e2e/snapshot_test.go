@@ -48,6 +48,7 @@ func (c *cluster) snapshot(t *testing.T) snapshot {
 	for _, host := range c.applied(t) {
 		c.tree(t, host, s)
 		c.units(t, host, s)
+		c.images(t, host, s)
 	}
 	a, closeTunnel := c.tunnel(t)
 	defer closeTunnel()
@@ -100,6 +101,17 @@ func (c *cluster) units(t *testing.T, host string, s snapshot) {
 		fields := strings.Fields(block)
 		slices.Sort(fields)
 		s[host+" unit "+strings.Join(fields, " ")] = "there"
+	}
+}
+
+// images are those that provision imports; kubelet pulls none here.
+func (c *cluster) images(t *testing.T, host string, s snapshot) {
+	t.Helper()
+	for line := range strings.Lines(c.on(t, host, "/usr/local/bin/ctr", "-n", "k8s.io", "images", "ls")) {
+		fields := strings.Fields(line)
+		if len(fields) > 3 && strings.Contains(fields[0], "/") {
+			s[host+" image "+fields[0]] = fields[2] + " " + fields[len(fields)-1]
+		}
 	}
 }
 

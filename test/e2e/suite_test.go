@@ -49,6 +49,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("kinds", s.kinds)
 	t.Run("five", s.five)
 	t.Run("killed", s.killed)
+	t.Run("crash", s.crash)
 	t.Run("small", s.small)
 	t.Run("single", s.single)
 	t.Run("grown", s.grown)
@@ -57,12 +58,8 @@ func TestJourneys(t *testing.T) {
 func newSuite(t *testing.T) *suite {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "journeys boot lab hosts, which takes root")
-	s := &suite{bin: os.Getenv("PROVISION_BIN"), folder: t.TempDir()}
-	if s.bin == "" {
-		s.bin = "../../bin/provision"
-	}
-	s.bin = absolute(t, s.bin)
-	require.FileExists(t, s.bin, "build it first: make build")
+	s := &suite{folder: t.TempDir()}
+	s.bin = binary(t, "PROVISION_BIN", "../../bin/provision", "make build")
 	blob := s.artifacts(t, "kubectl", load(t, sample("lab.hcl")).Cluster.Versions.Kubernetes)[0].path
 	s.kubectl = filepath.Join(s.folder, "kubectl")
 	copyFile(t, blob, s.kubectl)
@@ -90,6 +87,16 @@ func (s *suite) artifacts(t *testing.T, name, version string) []artifact {
 		list = append(list, artifact{a, path})
 	}
 	return list
+}
+
+// binary is a program to test: what the variable names, or the usual one.
+func binary(t *testing.T, variable, usual, how string) string {
+	t.Helper()
+	if named := os.Getenv(variable); named != "" {
+		usual = named
+	}
+	require.FileExists(t, usual, "build it first: %s", how)
+	return absolute(t, usual)
 }
 
 func absolute(t *testing.T, path string) string {

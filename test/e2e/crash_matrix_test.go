@@ -1,0 +1,151 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"provision/test/faults"
+)
+
+// Points as rules name them: regular expressions.
+const (
+	etcdUnit     = `unit\["etcd.service"\]`
+	kubeletUnit  = `unit\["kubelet.service"\]`
+	kubeletFile  = `file\["/etc/kubernetes/kubelet.yaml"\]`
+	importImage  = `run:(\d+) ctr .*import .*`
+	etcdStarting = `unit:starting etcd.service`
+	etcdQueued   = `unit:queued starting etcd.service`
+)
+
+type rules = map[string][]string
+
+// operatorFirst kills the operator while a cluster is made; the order is that
+// of a run, so that each next one gets further.
+func operatorFirst() []strike {
+	return []strike{
+		{row: "kill-lock", rules: rules{operator: {killAt(1, "locked")}}},
+		{row: "kill-ca", rules: rules{operator: {block("putting (m[23]|n.)"), killAt(1, "put m1")}}, seen: caOnOne},
+		{row: "kill-ca", rules: rules{operator: {block("committing (m[23]|n.)"), killAt(1, "committed m1")}}, seen: caOnOne},
+		{row: "kill-upload", rules: rules{operator: {killAt(150, "sent n1")}}, seen: partOn("n1")},
+		{row: "kill-ledger", rules: rules{"n1": {meetAt(5, "recorded .*")}}, meet: "n1", kill: []string{operator}},
+		{row: "kill-rename", rules: rules{"m2": {meetAt(3, "write:written /etc/.*")}}, meet: "m2", kill: []string{operator}},
+		{row: "kill-etcd", rules: rules{operator: {block("step m[23]/" + etcdUnit)}, "m1": {meetAt(1, etcdQueued)}},
+			meet: "m1", kill: []string{operator}, seen: etcdOnOne},
+		{row: "kill-node", rules: rules{operator: {block("step n1/" + kubeletUnit), killAt(1, `done cluster/node\["n1"\]`)}}, seen: noKubelet("n1")},
+		{row: "kill-image", rules: rules{"n2": {meetAt(1, importImage)}}, meet: "n2", kill: []string{operator}},
+		{row: "kill-helm-install", rules: rules{operator: {killAt(1, "release coredns pending-install")}}},
+	}
+}
+
+// operatorLater kills it while a cluster is changed.
+func operatorLater() []strike {
+	return []strike{
+		{row: "kill-restart", rules: rules{operator: {block("step n1/" + kubeletUnit), killAt(1, "done n1/"+kubeletFile)}}, seen: restartOf("n1")},
+		{row: "kill-helm-upgrade", rules: rules{operator: {killAt(1, "release coredns pending-upgrade")}}},
+	}
+}
+
+// agentsFirst kills agents while a cluster is made, on several hosts at once
+// where the points do not depend on each other.
+func agentsFirst() []strike {
+	masters := []string{"m1", "m2", "m3"}
+	return []strike{
+		{row: "kill-lock", rules: rules{"m1": {killAt(1, "locked")}}},
+		{row: "kill-ca", rules: rules{"m2": {killAt(2, "identity item")}, "m3": {killAt(1, "identity item")}}, seen: caOnOne},
+		{row: "kill-ca", rules: rules{"m2": {killAt(1, "identity committing")}, "m3": {killAt(1, "identity committing")}}, seen: caOnOne},
+		{row: "kill-upload", rules: rules{"n1": {killAt(150, "blob:received")}, "n2": {killAt(80, "blob:received")}}, seen: partOn("n1")},
+		{row: "kill-etcd", rules: rules{"m1": {killAt(1, etcdQueued)}, "m2": {killAt(1, etcdStarting)}, "m3": {killAt(1, etcdStarting)}}, seen: etcdOnOne},
+		{row: "kill-ledger", rules: rules{"n1": {killAt(5, "recorded .*")}, "m2": {killAt(3, "recorded .*")}}},
+		{row: "kill-rename", rules: rules{"n1": {killAt(3, "write:written /etc/.*")}, "n2": {killAt(2, "(write|link):renamed .*")}}, seen: leftover("n1")},
+		{row: "kill-image", rules: rules{"n1": {"strand 1 " + importImage}, "n2": {killAt(1, "image:imported")}}},
+		{row: "kill-node", rules: rules{"n1": {killAt(1, "unit:starting kubelet.service")}}, seen: noKubelet("n1")},
+		{row: "kill-helm-install", rules: rules{operator: {meetAt(1, "release coredns pending-install")}}, meet: operator, kill: masters},
+	}
+}
+
+// agentsLater kills them while a cluster is changed.
+func agentsLater() []strike {
+	return []strike{
+		{row: "kill-restart", rules: rules{"n1": {killAt(1, "applied "+kubeletFile)}, "m3": {killAt(1, "acting kubelet.service")}}, seen: restartOf("n1")},
+		{row: "kill-helm-upgrade", rules: rules{operator: {meetAt(1, "release coredns pending-upgrade")}}, meet: operator, kill: []string{"m1", "m2", "m3"}},
+	}
+}
+
+// caOnOne: one of three masters has the cluster's key, or has it for good.
+func caOnOne(t *testing.T, c *cluster) {
+	t.Helper()
+	have := map[string]string{}
+	for _, host := range []string{"m1", "m2", "m3"} {
+		have[host] = c.on(t, host, "sh", "-c", `cd /var/lib/provision/identity 2>/dev/null && find . -name cluster.key | sort | tr '\n' ' '; true`)
+	}
+	assert.NotEmpty(t, have["m1"], "%v", have)
+	assert.NotEqual(t, have["m1"], have["m2"], "%v", have)
+	assert.NotEqual(t, have["m1"], have["m3"], "%v", have)
+}
+
+// partOn: a part of a blob is on the host.
+func partOn(host string) func(*testing.T, *cluster) {
+	return func(t *testing.T, c *cluster) {
+		t.Helper()
+		assert.NotEmpty(t, c.on(t, host, "find", "/var/lib/provision/blobs", "-name", "*.part", "-size", "+0"), "a blob was cut off")
+	}
+}
+
+// etcdOnOne: etcd runs on one of three hosts.
+func etcdOnOne(t *testing.T, c *cluster) {
+	t.Helper()
+	for host, runs := range map[string]bool{"m1": true, "m2": false, "m3": false} {
+		state := c.on(t, host, "sh", "-c", "systemctl show -P ActiveState etcd.service")
+		assert.Equal(t, runs, state != "inactive", "etcd on %s is %s", host, state)
+	}
+}
+
+// noKubelet: the API has the host's Node, and the kubelet never ran.
+func noKubelet(host string) func(*testing.T, *cluster) {
+	return func(t *testing.T, c *cluster) {
+		t.Helper()
+		assert.Equal(t, "inactive", c.on(t, host, "sh", "-c", "systemctl show -P ActiveState kubelet.service"))
+		a, closeTunnel := c.tunnel(t)
+		defer closeTunnel()
+		nodes := a.nodes(t)
+		assert.Contains(t, nodes, host)
+		assert.False(t, nodes[host].ready())
+	}
+}
+
+// leftover: a file that was to be renamed is still there under its own name.
+func leftover(host string) func(*testing.T, *cluster) {
+	return func(t *testing.T, c *cluster) {
+		t.Helper()
+		assert.NotEmpty(t, c.on(t, host, "find", "/etc", "-name", ".*.provision-new"))
+	}
+}
+
+// restartOf: the file is new, the kubelet of the host is not; the next plan
+// shows the restart.
+func restartOf(host string) func(*testing.T, *cluster) {
+	return func(t *testing.T, c *cluster) {
+		t.Helper()
+		assert.Contains(t, c.on(t, host, "cat", "/etc/kubernetes/kubelet.yaml"), "42")
+		assert.Contains(t, c.plan(t).addresses(), host+`/unit["kubelet.service"]`)
+	}
+}
+
+// record writes the rows of docs/faults.md.
+func (f *crashed) record(t *testing.T) {
+	const again = "killed there, the next apply completes the cluster, as if nothing had happened"
+	faults.Record(t, "kill-lock", "the lock of a killed run is free, and "+again, "SIGKILL while the lock is held", "%s", f.figure("kill-lock"))
+	faults.Record(t, "kill-ca", again, "SIGKILL when the authorities' keys are on one of three masters, and when they are committed on one", "%s", f.figure("kill-ca"))
+	faults.Record(t, "kill-upload", again+"; what is half sent is never used", "SIGKILL in the middle of a blob", "%s", f.figure("kill-upload"))
+	faults.Record(t, "kill-ledger", again, "SIGKILL after the ledger's write, before the change that it announces", "%s", f.figure("kill-ledger"))
+	faults.Record(t, "kill-rename", again+"; no half-written file is in use or left over", "SIGKILL before and after the rename of a new file", "%s", f.figure("kill-rename"))
+	faults.Record(t, "kill-restart", again+"; the restart is made up for", "SIGKILL after the rename of a running unit's file, before its restart", "%s", f.figure("kill-restart"))
+	faults.Record(t, "kill-etcd", again, "SIGKILL when one of three etcd members has been started", "%s", f.figure("kill-etcd"))
+	faults.Record(t, "kill-node", again, "SIGKILL when a Node is there and its kubelet has not run", "%s", f.figure("kill-node"))
+	faults.Record(t, "kill-image", again, "SIGKILL while ctr imports an image (stopped half way and left behind), and before it is known to be pinned", "%s", f.figure("kill-image"))
+	faults.Record(t, "kill-helm-install", again, "SIGKILL when Helm has written pending-install; agents: those of all masters", "%s", f.figure("kill-helm-install"))
+	faults.Record(t, "kill-helm-upgrade", again, "SIGKILL when Helm has written pending-upgrade; agents: those of all masters", "%s", f.figure("kill-helm-upgrade"))
+}
