@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -55,6 +56,16 @@ func (s *suite) killed(t *testing.T) {
 // kill runs apply and kills it at the moment. It reports whether the moment came.
 func (c *cluster) kill(t *testing.T, m moment) bool {
 	t.Helper()
+	return c.at(t, m, func(cmd *exec.Cmd) bool {
+		require.NoError(t, cmd.Process.Kill())
+		return true
+	})
+}
+
+// at runs apply and does what is given at the moment. It reports whether
+// that was done; without, the run must succeed.
+func (c *cluster) at(t *testing.T, m moment, do func(cmd *exec.Cmd) bool) bool {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	cmd := c.command(ctx, append([]string{"apply", "--yes", "--json"}, c.inventory()...)...)
@@ -65,20 +76,19 @@ func (c *cluster) kill(t *testing.T, m moment) bool {
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 64<<20)
-	seen, killed := 0, false
+	seen, done := 0, false
 	for lines.Scan() {
 		if !strings.Contains(lines.Text(), `"type":"`+m.event+`"`) {
 			continue
 		}
-		if seen++; seen == m.nth && !killed {
-			killed = true
-			require.NoError(t, cmd.Process.Kill())
+		if seen++; seen == m.nth && !done {
+			done = do(cmd)
 		}
 	}
 	require.NoError(t, lines.Err())
 	err = cmd.Wait()
-	if !killed {
+	if !done {
 		require.NoError(t, err, "%s", errs.String())
 	}
-	return killed
+	return done
 }

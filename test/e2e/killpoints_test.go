@@ -28,7 +28,8 @@ const operator = "operator"
 
 // strike is one apply by programs with kill points, some of which are killed.
 type strike struct {
-	row string // of docs/faults.md
+	rows  string   // of docs/faults.md
+	edits []string // of the inventory: see edited
 	// rules by host, or operator: lines of package killpoint.
 	rules map[string][]string
 	// Whom a rule "meet" makes wait, and who is killed then by this test:
@@ -84,12 +85,12 @@ func (c *cluster) strike(t *testing.T, s strike) map[string]string {
 	case <-time.After(verbTimeout):
 		require.NoError(t, cmd.Process.Kill())
 		<-ended
-		require.Fail(t, "a run that lost its agents did not end", "%s: %s", s.row, out.String())
+		require.Fail(t, "a run that lost its agents did not end", "%s: %s", s.rows, out.String())
 	}
 	points := c.reached(t, s, folder)
-	t.Logf("%s, %s killed, %.1f s: %v", s.row, s.died(), time.Since(begun).Seconds(), points)
-	assert.Len(t, points, len(s.rules)-c.blocks(s), "%s: not every point was reached: %v\n%s", s.row, points, out.String())
-	assert.NotZero(t, cmd.ProcessState.ExitCode(), "%s: the run was killed", s.row)
+	t.Logf("%s, %s killed, %.1f s: %v", s.rows, s.died(), time.Since(begun).Seconds(), points)
+	assert.Len(t, points, len(s.rules)-c.blocks(s), "%s: not every point was reached: %v\n%s", s.rows, points, out.String())
+	assert.NotZero(t, cmd.ProcessState.ExitCode(), "%s: the run was killed", s.rows)
 	c.free(t)
 	if s.seen != nil {
 		s.seen(t, c)

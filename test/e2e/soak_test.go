@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,6 +25,8 @@ type soaked struct {
 	Passed   bool    `json:"passed"`
 	Seed     uint64  `json:"seed"`
 	Kills    int     `json:"kills"`
+	Operator int     `json:"operator_kills"`
+	Agents   int     `json:"agent_kills"` // hosts whose agents were killed
 	Clusters int     `json:"clusters"`
 	Compared int     `json:"compared"` // files, units and objects, each time
 	Seconds  float64 `json:"seconds"`
@@ -38,9 +39,9 @@ func commit(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestSoakKills makes clusters and kills provision at random moments, until it
-// was killed often enough ($PROVISION_SOAK_KILLS, 100). Each cluster must end up
-// equal to one that was made in one go.
+// TestSoakKills makes clusters and kills provision, or the agents of a host, at
+// random moments, until there were kills enough ($PROVISION_SOAK_KILLS, 100).
+// Each cluster must end up equal to one that was made in one go.
 func TestSoakKills(t *testing.T) {
 	wanted := 100
 	if text := os.Getenv("PROVISION_SOAK_KILLS"); text != "" {
@@ -66,21 +67,54 @@ func TestSoakKills(t *testing.T) {
 		t.Run(fmt.Sprintf("cluster %d", result.Clusters), func(t *testing.T) {
 			c := s.boot(t, "soak", sample("small.hcl"), extra("shared-kernel.hcl"))
 			for range 12 {
-				m := moment{"step_done", 1 + random.IntN(120)}
-				if !c.kill(t, m) {
+				if !c.killAny(t, random, &result) {
 					break
 				}
-				result.Kills++
 			}
 			c.apply(t)
 			c.unchanged(t)
-			assert.Empty(t, s.whole.differences(c.snapshot(t)))
+			c.equals(t, s.whole)
 		})
 	}
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
+	result.write(t)
+}
+
+// killAny runs apply and kills the operator or the agents of one host. It
+// reports whether the moment came before the run's end.
+func (c *cluster) killAny(t *testing.T, random *rand.Rand, result *soaked) bool {
+	t.Helper()
+	m := moment{"step_done", 1 + random.IntN(120)}
+	hosts := c.applied(t)
+	host := hosts[random.IntN(len(hosts))]
+	if random.IntN(2) == 0 {
+		host = ""
+	}
+	killed := c.at(t, m, func(cmd *exec.Cmd) bool {
+		if host == "" {
+			return cmd.Process.Kill() == nil
+		}
+		return len(c.killAgents(t, host)) > 0
+	})
+	c.free(t)
+	switch {
+	case !killed:
+		return false
+	case host == "":
+		result.Operator++
+	default:
+		result.Agents++
+	}
+	result.Kills++
+	return true
+}
+
+// write keeps the result in test/soak/results.
+func (result *soaked) write(t *testing.T) {
+	t.Helper()
 	raw, err := json.MarshalIndent(result, "", "  ")
 	require.NoError(t, err)
 	folder := filepath.Join(repo, "test", "soak", "results")
 	require.NoError(t, os.MkdirAll(folder, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "kills.json"), append(raw, '\n'), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, result.Journey+".json"), append(raw, '\n'), 0o644))
 }
