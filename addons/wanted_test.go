@@ -27,9 +27,10 @@ func (f fake) Default() bool      { return f.standard }
 
 func (f fake) Decode(body hcl.Body, eval *hcl.EvalContext) (Config, hcl.Diagnostics) {
 	var settings struct {
-		Text string `hcl:"text,optional"`
+		Text  string `hcl:"text,optional"`
+		Shown string `hcl:"shown,optional"`
 	}
-	diagnostics := DecodeBody(body, eval, &settings)
+	diagnostics := DecodeBody(body, eval, &settings, "text")
 	return settings.Text, diagnostics
 }
 
@@ -47,6 +48,15 @@ func asked(t *testing.T, blocks map[string]string) *component.Cluster {
 		inv.Addons = append(inv.Addons, inventory.Addon{Name: name, Body: file.Body, Eval: eval, Range: hcl.Range{Filename: name + ".hcl"}})
 	}
 	return &component.Cluster{Inventory: inv}
+}
+
+func TestSecretsAreRefusedWhereTheyWouldShow(t *testing.T) {
+	for _, text := range []string{"shown = secret", "shown = \"a${secret}\""} {
+		_, diagnostics := Wanted([]Addon{fake{name: "web"}}, asked(t, map[string]string{"web": text}))
+		require.True(t, diagnostics.HasErrors())
+		assert.Contains(t, diagnostics.Error(), "Sensitive value not allowed here")
+		assert.Contains(t, diagnostics.Error(), "The value of shown")
+	}
 }
 
 func TestWanted(t *testing.T) {

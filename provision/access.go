@@ -25,6 +25,7 @@ import (
 	"provision/provision/kube"
 	"provision/provision/kube/helm"
 	"provision/provision/pki"
+	"provision/provision/secret"
 )
 
 // operatorLife is how long the operator's certificate lasts.
@@ -59,7 +60,10 @@ func (a *access) close() {
 
 // Credentials are a client certificate with its key and the CA that verifies
 // the server, as PEM.
-type Credentials struct{ CA, Cert, Key []byte }
+type Credentials struct {
+	CA, Cert []byte
+	Key      secret.Value
+}
 
 // issue makes a key in memory and has its certificate signed.
 func (o *Operator) issue(ctx context.Context, ca, name, group string, life time.Duration) (Credentials, error) {
@@ -86,7 +90,7 @@ func (o *Operator) issue(ctx context.Context, ca, name, group string, life time.
 	return Credentials{
 		CA:   []byte(o.decision.Identity.CAs[ca]),
 		Cert: signed,
-		Key:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}),
+		Key:  secret.Of(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})),
 	}, nil
 }
 

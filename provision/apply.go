@@ -15,6 +15,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/plan"
+	"provision/provision/removal"
 )
 
 // perHost bounds the steps under way at once on a host, most of which wait for
@@ -40,8 +41,9 @@ func (o *Operator) Plan(ctx context.Context) (*plan.Plan, error) {
 
 func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	in := plan.Input{
-		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.Inventory.Digest,
+		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(),
 		Now: o.Now(), Graph: s.graph, Hosts: s.hosts, Objects: s.objects, Warnings: s.warn,
+		Environment: o.Inventory.Cluster.Environment, Removals: o.removals(),
 	}
 	if o.decision.Identity != nil {
 		in.UUID = o.decision.Identity.UUID
@@ -53,7 +55,9 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 			}
 		}
 	}
-	in.Warnings = append(in.Warnings, o.leavers()...)
+	if names := in.Removals.Leavers(); len(names) > 0 {
+		in.Warnings = append(in.Warnings, fmt.Sprintf("not in the inventory, but of the cluster: %s; left as they are", strings.Join(names, ", ")))
+	}
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err
@@ -61,24 +65,10 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	return plan.Build(in), nil
 }
 
-// leavers are hosts that the roster knows and the inventory does not.
-func (o *Operator) leavers() []string {
-	gone := map[string]bool{}
-	for _, m := range o.fleet.members {
-		if m.facts.Owned.Roster == nil {
-			continue
-		}
-		for _, h := range m.facts.Owned.Roster.Hosts {
-			if _, listed := o.Inventory.Host(h.Name); !listed {
-				gone[h.Name] = true
-			}
-		}
-	}
-	var warnings []string
-	for _, name := range slices.Sorted(maps.Keys(gone)) {
-		warnings = append(warnings, fmt.Sprintf("host %s belongs to the cluster but is not in the inventory; it is left as it is", name))
-	}
-	return warnings
+// removals are what the inventory takes away from the cluster.
+func (o *Operator) removals() removal.Set {
+	known, _ := o.lastRoster()
+	return removal.Of(slices.Collect(maps.Values(known)), o.Inventory)
 }
 
 // Approve is asked before anything changes; false ends the run.
@@ -101,6 +91,9 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 		return nil, err
 	}
 	p, err := o.plan(s)
+	if err == nil && p.Removals != nil {
+		err = p.Removals.Allowed(o.AllowRemovals)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +101,12 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 		return &Outcome{Plan: p}, incomplete(p)
 	}
 	locked := o.concerned(p)
-	epoch, err := o.lock(ctx, locked)
+	epoch, err := o.lock(ctx, locked, "apply, plan "+p.Hash()[:8])
 	if err != nil {
 		return nil, err
 	}
+	ctx, release := o.hold(ctx, locked)
+	defer release()
 	o.Point("locked")
 	if p, s, err = o.again(ctx, p, s, locked); err != nil {
 		return nil, err
@@ -127,8 +122,8 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if ctx.Err() == nil {
 		o.commit(ctx, locked)
 	}
-	if err := ctx.Err(); err != nil {
-		return outcome, err
+	if ctx.Err() != nil {
+		return outcome, context.Cause(ctx)
 	}
 	return outcome, errors.Join(outcome.Result.Err(), incomplete(p))
 }

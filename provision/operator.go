@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"provision/addons"
@@ -17,6 +18,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/resource"
+	"provision/provision/secret"
 )
 
 // Options are what an Operator works with. cmd/provision fills them in.
@@ -38,9 +40,21 @@ type Options struct {
 	Now    func() time.Time
 	// AllowUntestedOS takes hosts whose system is not in the table.
 	AllowUntestedOS bool
+	// IgnorePreflight are checks of hosts that join whose errors only warn; "all"
+	// leaves the checks out.
+	IgnorePreflight []string
+	// AllowRemovals is how many hosts Apply may take away from the cluster, or
+	// from a role, when it is more than one or a role's last.
+	AllowRemovals int
+	// AllowMinority changes a cluster although most masters and etcd hosts take
+	// no part.
+	AllowMinority bool
 	// Targets limits plan and apply to these addresses, or hosts, and what
 	// they require.
 	Targets []string
+	// Forget are hosts that left the inventory and do not answer, and never
+	// will: the cluster forgets them.
+	Forget []string
 	// Point is called at each named kill point, for crash tests. Never nil
 	// after New.
 	Point func(name string)
@@ -51,9 +65,13 @@ type Operator struct {
 	Options
 	fleet       *fleet
 	decision    identity.Decision
+	digestKey   secret.Value // see learnDigestKey
 	signing     signing
 	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
 	access      *access
+	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
+	leaving     map[string]departure
+	silent      []string // hosts that left the inventory and do not answer
 	api         API
 }
 

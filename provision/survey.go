@@ -18,6 +18,7 @@ import (
 	"provision/provision/osfacts"
 	"provision/provision/plan"
 	"provision/provision/resource"
+	"provision/provision/secret"
 )
 
 // survey is what is known before anything changes.
@@ -45,10 +46,14 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.supported(s); err != nil {
 		return nil, err
 	}
+	if err := o.admit(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := o.want(ctx, s); err != nil {
 		return nil, err
 	}
 	s.hosts = map[string]plan.Observed{}
+	o.learnDigestKey(ctx)
 	o.compare(ctx, s, o.fleet.names())
 	return s, ctx.Err()
 }
@@ -150,7 +155,7 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 	all.Go(func() { o.compareObjects(ctx, s) })
 	spread(names, func(name string) {
 		m := o.fleet.members[name]
-		result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name]})
+		result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(o.digestKey)})
 		if err != nil {
 			err = fmt.Errorf("comparing host %s: %w", name, err)
 		}
@@ -220,5 +225,7 @@ func (o *Operator) observe(ctx context.Context, r resource.Resource) ([]resource
 	if err != nil {
 		return nil, err
 	}
-	return kind.Diff(r.Address.Name, r.Spec, have)
+	changes, err := kind.Diff(r.Address.Name, r.Spec, have)
+	resource.SealAll(changes, o.keyed())
+	return changes, err
 }

@@ -56,7 +56,7 @@ func TestDecode(t *testing.T) {
 	require.Empty(t, diagnostics)
 	assert.Equal(t, Config{Enabled: true, CacheSeconds: 30}, defaults)
 
-	eval := &hcl.EvalContext{Variables: map[string]cty.Value{"dns": cty.StringVal("10.0.0.3:5353").Mark("sensitive")}}
+	eval := &hcl.EvalContext{Variables: map[string]cty.Value{"dns": cty.StringVal("10.0.0.3:5353")}}
 	config, diagnostics := decode(t, `
 enabled = false
 replicas = 3
@@ -64,6 +64,12 @@ cache_seconds = 0
 upstream_servers = ["10.0.0.2", dns, "fd00::1", "/etc/resolv.conf"]`, eval)
 	require.Empty(t, diagnostics)
 	assert.Equal(t, Config{Replicas: 3, Upstream: []string{"10.0.0.2", "10.0.0.3:5353", "fd00::1", "/etc/resolv.conf"}}, config)
+
+	eval.Variables["dns"] = cty.StringVal("hunter2").Mark("sensitive")
+	_, diagnostics = decode(t, `upstream_servers = [dns]`, eval)
+	require.True(t, diagnostics.HasErrors())
+	assert.Contains(t, diagnostics.Error(), "Sensitive value not allowed here", "they stand in a ConfigMap")
+	assert.NotContains(t, diagnostics.Error(), "hunter2")
 }
 
 func TestDecodeReportsEveryProblem(t *testing.T) {

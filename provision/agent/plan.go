@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +16,8 @@ import (
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
+	"provision/provision/resource"
+	"provision/provision/secret"
 )
 
 // observers bounds how many resources are looked at at once: they wait for
@@ -56,7 +56,7 @@ func (s *session) plan(ctx context.Context, params api.PlanParams) (api.PlanResu
 	if result.Running, err = s.running(ctx, params, result.Removed); err != nil {
 		return result, err
 	}
-	if result.Digest, err = digest(all, result); err != nil {
+	if result.Digest, err = digest(all, result, params.DigestKey.Value); err != nil {
 		return result, err
 	}
 	for i, one := range all {
@@ -76,6 +76,7 @@ func (s *session) look(ctx context.Context, params api.PlanParams, i int) seen {
 	if err == nil {
 		out.item.Irreversible = kind.Irreversible()
 		out.item.Changes, out.have, err = s.observe(ctx, kind, want)
+		resource.SealAll(out.item.Changes, keyedBy(params.DigestKey.Value))
 	}
 	if err != nil {
 		out.item.Error = wire.ToError(failed(want.Address, err))
@@ -147,21 +148,32 @@ func (s *session) missing(result *api.PlanResult, digests []string) {
 	}
 }
 
+// keyedBy is how digests of secrets are made, or nil when none may be told.
+func keyedBy(key secret.Value) func(string) string {
+	if key.Empty() {
+		return nil
+	}
+	return key.Keyed
+}
+
 // digest covers what was observed and what the ledger says of it, whatever the
-// order in which it was asked.
-func digest(all []seen, result api.PlanResult) (string, error) {
+// order in which it was asked. States hold digests of secrets and of files that
+// not everyone may read: without a key, what the plan shows must do.
+func digest(all []seen, result api.PlanResult, key secret.Value) (string, error) {
 	states := map[string]any{}
 	for _, one := range all {
-		if one.item.Error != nil {
+		switch {
+		case one.item.Error != nil:
 			states[one.item.ID] = one.item.Error.Message
-			continue
+		case key.Empty():
+			states[one.item.ID] = one.item.Changes
+		default:
+			states[one.item.ID] = one.have
 		}
-		states[one.item.ID] = one.have
 	}
 	raw, err := json.Marshal(map[string]any{"states": states, "removed": result.Removed, "restarts": result.Restarts})
 	if err != nil {
 		return "", fmt.Errorf("hashing what was observed: %w", err)
 	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), nil
+	return key.Keyed(string(raw)), nil
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"provision/provision/cluster"
+	"provision/provision/secret"
 )
 
 // DialFunc opens a connection to an address of the cluster.
@@ -24,9 +25,10 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Options say how to reach etcd.
 type Options struct {
-	Dial          DialFunc
-	Endpoints     []string // https://ADDRESS:2379
-	CA, Cert, Key []byte   // PEM; all empty for plain http
+	Dial      DialFunc
+	Endpoints []string // https://ADDRESS:2379
+	CA, Cert  []byte   // PEM; all empty for plain http
+	Key       secret.Value
 }
 
 // Client speaks to one etcd cluster.
@@ -73,7 +75,7 @@ func tlsConfig(options Options) (*tls.Config, error) {
 	if !pool.AppendCertsFromPEM(options.CA) {
 		return nil, errors.New("reading etcd's CA: no certificate in it")
 	}
-	pair, err := tls.X509KeyPair(options.Cert, options.Key)
+	pair, err := tls.X509KeyPair(options.Cert, options.Key.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("reading the etcd client certificate: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"provision/provision/diag"
+	"provision/provision/secret"
 )
 
 // bind turns evaluated nodes into the Inventory and checks them against each
@@ -104,7 +105,7 @@ func bindKubernetes(n *node) Kubernetes {
 	k := Kubernetes{
 		APIServerArgs: n.dict("apiserver_args"), ControllerManagerArgs: n.dict("controller_manager_args"), SchedulerArgs: n.dict("scheduler_args"),
 		Kubelet: map[string]any{}, CgroupDriver: n.str("cgroup_driver"), RestrictOOMScoreAdj: n.flag("restrict_oom_score_adj"),
-		RegistryMirrors: map[string][]string{},
+		RegistryMirrors: map[string][]string{}, RegistryAuth: map[string]secret.Value{},
 		AuditLog: AuditLog{
 			MaxAgeDays: int(audit.num("max_age_days")), MaxBackups: int(audit.num("max_backups")), MaxSizeMB: int(audit.num("max_size_mb")),
 		},
@@ -119,6 +120,9 @@ func bindKubernetes(n *node) Kubernetes {
 			registry, list := it.Element()
 			k.RegistryMirrors[registry.AsString()] = stringList(list)
 		}
+	}
+	for mirror, login := range n.dict("registry_auth") {
+		k.RegistryAuth[mirror] = secret.New(login)
 	}
 	return k
 }

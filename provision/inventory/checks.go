@@ -14,6 +14,7 @@ func (l *loader) check(root *node, inv *Inventory, hosts []placed) {
 	l.checkRoles(root, hosts)
 	l.checkNetworks(root.only("network"), inv, hosts)
 	l.checkSettings(root, inv)
+	l.checkRegistryAuth(root, inv)
 	for _, h := range hosts {
 		l.checkHost(h)
 	}

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -60,9 +61,20 @@ func (l *loader) attribute(spec attrSpec, expr hcl.Expression, ctx *hcl.EvalCont
 		return cty.NilVal, false
 	}
 	at := expr.Range()
-	if v.ContainsMarked() {
-		l.report(diag.Errorf(at, "Sensitive value not allowed here",
-			"The value of %s is shown in plans or ends up in files and command lines that others can read, so it cannot come from a sensitive variable.", spec.Name))
+	switch marked := v.ContainsMarked(); {
+	case spec.Secret && !marked:
+		l.report(diag.Errorf(at, "Not a secret",
+			"%s takes secrets only, which must be marked, so that they are never shown: write sensitive(env(\"NAME\")), sensitive(file(\"PATH\")) or a variable from an encrypted -var-file.", spec.Name).Hide())
+		return cty.NilVal, false
+	case spec.Secret:
+		v, _ = v.UnmarkDeep()
+	case marked:
+		d := diag.Errorf(at, "Sensitive value not allowed here",
+			"The value of %s is shown in plans or ends up in files and command lines that others can read, so it cannot come from a sensitive variable.", spec.Name)
+		if callsSensitive(expr) { // perhaps of a literal
+			d = d.Hide()
+		}
+		l.report(d)
 		return cty.NilVal, false
 	}
 	return l.conform(spec, v, at)
@@ -71,8 +83,15 @@ func (l *loader) attribute(spec attrSpec, expr hcl.Expression, ctx *hcl.EvalCont
 func (l *loader) conform(spec attrSpec, v cty.Value, at hcl.Range) (cty.Value, bool) {
 	if spec.Kind.Type != cty.DynamicPseudoType {
 		converted, err := convert.Convert(v, spec.Kind.Type)
+		if err != nil && spec.Secret {
+			err = errors.New("the details are left out because it is a secret")
+		}
 		if err != nil {
-			l.report(diag.Errorf(at, "Wrong type", "%s must be a %s: %s.", spec.Name, spec.Kind.Name, err))
+			d := diag.Errorf(at, "Wrong type", "%s must be a %s: %s.", spec.Name, spec.Kind.Name, err)
+			if spec.Secretive {
+				d = d.Hide()
+			}
+			l.report(d)
 			return cty.NilVal, false
 		}
 		v = converted
@@ -129,6 +148,9 @@ func (l *loader) value(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, bo
 	if len(list) > 0 && l.secretive(expr, ctx) {
 		for i := range list {
 			list[i].Detail = "The details are left out because a sensitive value takes part."
+			if callsSensitive(expr) {
+				list[i] = list[i].Hide()
+			}
 		}
 	}
 	l.report(list...)
@@ -193,7 +215,7 @@ func callsSensitive(expr hcl.Expression) bool {
 	}
 	found := false
 	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
-		if m, ok := n.(*metered); ok {
+		for m, ok := n.(*metered); ok; m, ok = n.(*metered) { // they may be wrapped twice
 			n = m.Expression
 		}
 		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "sensitive" {

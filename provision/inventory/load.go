@@ -40,6 +40,7 @@ type loader struct {
 	diags   diag.List
 	sources map[string][]byte
 	digest  digest
+	guarded bool // a variable is sensitive: lines of var-files are not shown
 	files   []parsed
 	partial bool // a host block could not be read whole, so none may be missed
 }
@@ -172,7 +173,7 @@ func (l *loader) finish() (*Inventory, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	inv.Digest = l.digest.sum()
+	inv.Digest, inv.PublicDigest = l.digest.sums()
 	inv.Sources = l.sources
 	return inv, list
 }
@@ -216,7 +217,7 @@ func (l *loader) mergeFile(root *node, f parsed, base *hcl.EvalContext) {
 func (l *loader) env(name string) (string, bool) {
 	v, ok := l.opts.Env(name)
 	if ok {
-		l.digest.add("env", name, []byte(v))
+		l.digest.addPrivate("env", name, []byte(v))
 	}
 	return v, ok
 }

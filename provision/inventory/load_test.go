@@ -67,7 +67,7 @@ func TestDefaults(t *testing.T) {
 	assert.True(t, inv.OS.ManageModules && inv.OS.ManageSysctls)
 	assert.Equal(t, "off", inv.OS.Swap)
 	assert.Equal(t, 10*365*24*time.Hour, inv.PKI.CALife)
-	assert.Len(t, inv.Digest, 64)
+	assert.Len(t, inv.Digest.Reveal(), 64)
 }
 
 func TestFilesOfAFolderAreOneBody(t *testing.T) {

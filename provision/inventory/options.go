@@ -95,7 +95,7 @@ func fileFunctions(l *loader, dir string) map[string]function.Function {
 		if len(src) > maxFile {
 			return nil, fmt.Errorf("reading %s: larger than %d bytes", path, maxFile)
 		}
-		l.digest.add("file", path, src)
+		l.digest.addPrivate("file()", path, src)
 		return src, nil
 	})}
 }

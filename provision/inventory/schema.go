@@ -12,6 +12,8 @@ type attrSpec struct {
 	// Secretive attributes are those that people put passwords into by
 	// mistake: what is wrong with them is said without showing the line.
 	Secretive bool
+	// Secret attributes take sensitive values, and no others.
+	Secret bool
 }
 
 // blockSpec describes one block.

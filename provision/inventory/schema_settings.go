@@ -61,6 +61,7 @@ func kubernetesSpec() *blockSpec {
 			{Name: "cgroup_driver", Kind: cgroupDriverKind(), Default: `"systemd"`, Doc: "`systemd` or `cgroupfs`, for kubelet and containerd."},
 			{Name: "restrict_oom_score_adj", Kind: boolKind(), Default: "false", Doc: "For hosts without CAP_SYS_RESOURCE, such as containers."},
 			{Name: "registry_mirrors", Kind: mirrorsKind(), Doc: "Mirrors of a registry, in order: `{ \"docker.io\" = [\"https://mirror.example\"] }`."},
+			{Name: "registry_auth", Kind: registryAuthKind(), Secretive: true, Secret: true, Doc: "Logins of mirrors, `user:password` by mirror as written in `registry_mirrors`: `{ \"https://mirror.example\" = var.mirror_login }`. Takes sensitive values only."},
 		},
 		Blocks: []*blockSpec{{
 			Name: "audit_log", Doc: "Bounds of the API's audit log.",

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"provision/provision/secret"
 )
 
 // Role is what a host does in the cluster.
@@ -34,10 +36,12 @@ type Inventory struct {
 	PKI        PKI
 	Addons     []Addon
 	Hosts      []Host // sorted by name
-	// Digest is the sha256 of everything that was read, variables included,
-	// for saved plans; sensitive variables are not in it, encrypted var-files
-	// are as they stand on disk. Keyed nowhere, so it must not tell secrets.
-	Digest string
+	// Digest is the sha256 of everything that was read, variables and the
+	// environment included, for saved plans. Weak secrets could be guessed from
+	// it, so plans have it keyed, or else PublicDigest: that of what cannot hold
+	// a secret.
+	Digest       secret.Value
+	PublicDigest string
 	// Sources holds what was read, by file name, for diagnostics of the bodies
 	// that other packages decode. Decrypted files are not in it.
 	Sources map[string][]byte
@@ -122,7 +126,9 @@ type Kubernetes struct {
 	RestrictOOMScoreAdj bool
 	// RegistryMirrors maps a registry to its mirrors.
 	RegistryMirrors map[string][]string
-	AuditLog        AuditLog
+	// RegistryAuth maps a mirror to "user:password".
+	RegistryAuth map[string]secret.Value
+	AuditLog     AuditLog
 }
 
 // AuditLog bounds the API's audit log.

@@ -24,13 +24,17 @@ func (l *loader) varFile(path string) map[string]given {
 		l.report(diag.Errorf(hcl.Range{}, "Cannot read the var-file", "%s: %s.", quote(path), err))
 		return nil
 	}
-	l.digest.add("var-file", path, src)
 	plain, how, err := l.decrypt(path, src)
 	if err != nil {
 		l.report(diag.Errorf(hcl.Range{}, "Cannot decrypt the var-file", "%s: %s.", quote(path), err))
 		return nil
 	}
-	if how == "" {
+	if how != "" {
+		l.digest.add("var-file", path, src)
+	} else {
+		l.digest.addPrivate("var-file", path, src)
+	}
+	if how == "" && !l.guarded { // a line that is wrong could hold a secret
 		l.sources[path] = src
 	}
 	var out map[string]given

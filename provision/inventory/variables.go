@@ -29,6 +29,9 @@ type given struct {
 	quiet bool
 }
 
+// fromArgs is where values of the command line come from.
+const fromArgs = "-var"
+
 // variables declares, finds values, and puts them into the context as var.
 func (l *loader) variables(root *node, base *hcl.EvalContext) {
 	declared := map[string]*variable{}
@@ -39,6 +42,7 @@ func (l *loader) variables(root *node, base *hcl.EvalContext) {
 			continue
 		}
 		declared[v.name] = v
+		l.guarded = l.guarded || v.sensitive
 	}
 	values := l.given(declared)
 	vars := map[string]cty.Value{}
@@ -107,7 +111,7 @@ func (l *loader) given(declared map[string]*variable) map[string]given {
 			continue
 		}
 		raw := l.opts.Vars[name]
-		out[name] = given{raw: &raw, from: "-var"}
+		out[name] = given{raw: &raw, from: fromArgs}
 	}
 	return out
 }
@@ -120,12 +124,19 @@ func (l *loader) settle(v *variable, values map[string]given) cty.Value {
 	case !ok && val == cty.NilVal:
 		l.report(diag.Errorf(v.at, "Variable without a value", "%s has no default: give it by -var %s=…, in a -var-file, or as PROVISION_VAR_%s.", quote(v.name), v.name, v.name))
 		return cty.DynamicVal
+	case ok && v.sensitive && g.from == fromArgs:
+		l.report(diag.Errorf(v.at, "Secret on the command line", "%s is sensitive, and every user of this machine can read command lines: give it as PROVISION_VAR_%s, or in a -var-file that is encrypted.", quote(v.name), v.name))
+		return cty.DynamicVal
 	case ok && g.raw != nil:
 		val = l.fromText(v, *g.raw, g.from)
 	case ok:
 		val = l.typed(v, g.v, g.at, g.from)
 	}
-	if ok && !g.quiet && !v.sensitive {
+	switch {
+	case !ok || g.quiet:
+	case v.sensitive:
+		l.digest.addPrivate("var", v.name, []byte(val.GoString()))
+	default:
 		l.digest.add("var", v.name, []byte(val.GoString()))
 	}
 	if v.sensitive {
@@ -183,7 +194,11 @@ func (l *loader) typed(v *variable, val cty.Value, at hcl.Range, from string) ct
 		if at == (hcl.Range{}) {
 			at = v.at
 		}
-		l.report(diag.Errorf(at, "Invalid value for a variable", "The value of %s from %s is not a %s: %s.", quote(v.name), from, v.typ.FriendlyName(), reason).And("declared", v.at))
+		d := diag.Errorf(at, "Invalid value for a variable", "The value of %s from %s is not a %s: %s.", quote(v.name), from, v.typ.FriendlyName(), reason).And("declared", v.at)
+		if v.sensitive {
+			d = d.Hide()
+		}
+		l.report(d)
 		return cty.DynamicVal
 	}
 	return converted

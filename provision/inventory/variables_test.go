@@ -224,18 +224,3 @@ func TestFileIsRelativeToTheInventory(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "site.txt"), []byte("there\n"), 0o600))
 	assert.NotEqual(t, before, load(t, inventory.Options{Paths: []string{dir}}).Digest, "files that were read count")
 }
-
-func TestDigestLeavesSensitiveTextOut(t *testing.T) {
-	src := "variable \"token\" { sensitive = true }\ncluster \"c\" {}\n"
-	digest := func(token string) string {
-		opts := sealed()
-		opts.Vars = map[string]string{"token": token}
-		return mustParse(t, src, opts).Digest
-	}
-	assert.Equal(t, digest("a"), digest("b"))
-	assert.NotEqual(t, mustParse(t, withSite, sealed()).Digest, func() string {
-		opts := sealed()
-		opts.Vars = map[string]string{"site": "x"}
-		return mustParse(t, withSite, opts).Digest
-	}())
-}

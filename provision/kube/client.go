@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+
+	"provision/provision/secret"
 )
 
 // FieldManager is our name in managedFields.
@@ -28,8 +30,9 @@ type Options struct {
 	Servers []string // host:port of the masters, tried in order from the last that answered
 	// ServerName is verified in the servers' certificates;
 	// kubernetes.default.svc when empty.
-	ServerName    string
-	CA, Cert, Key []byte // PEM
+	ServerName string
+	CA, Cert   []byte       // PEM
+	Key        secret.Value // PEM
 	// Wrap, if set, sees every request, for traces and tests.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -59,7 +62,7 @@ func New(options Options) (*Client, error) {
 		QPS:       -1, // the server has priority and fairness
 		UserAgent: FieldManager,
 		TLSClientConfig: rest.TLSClientConfig{
-			ServerName: options.ServerName, CAData: options.CA, CertData: options.Cert, KeyData: options.Key,
+			ServerName: options.ServerName, CAData: options.CA, CertData: options.Cert, KeyData: options.Key.Bytes(),
 		},
 		// Warnings are for authors of manifests, not for a terminal.
 		WarningHandler: rest.NoWarnings{},

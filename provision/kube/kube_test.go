@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"provision/provision/secret"
 )
 
 func TestFailoverTriesTheLastGoodServerFirst(t *testing.T) {
@@ -62,7 +64,7 @@ func TestNewNeedsAMaster(t *testing.T) {
 	_, err := New(Options{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, nil }})
 	require.ErrorContains(t, err, "no master")
 	_, err = New(Options{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, nil },
-		Servers: []string{"a:1"}, CA: []byte("x"), Cert: []byte("no"), Key: []byte("pem")})
+		Servers: []string{"a:1"}, CA: []byte("x"), Cert: []byte("no"), Key: secret.New("pem")})
 	require.Error(t, err)
 }
 
@@ -86,7 +88,7 @@ func TestFailedChecks(t *testing.T) {
 }
 
 func TestKubeconfigIsRead(t *testing.T) {
-	raw, err := Kubeconfig("dc1", "https://127.0.0.1:1234", "kubernetes", []byte("ca"), []byte("cert"), []byte("key"))
+	raw, err := Kubeconfig("dc1", "https://127.0.0.1:1234", "kubernetes", []byte("ca"), []byte("cert"), secret.New("key"))
 	require.NoError(t, err)
 	config, err := clientcmd.Load(raw)
 	require.NoError(t, err)

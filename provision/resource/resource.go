@@ -70,8 +70,8 @@ func (r Resource) WithBlobs(digests ...string) Resource {
 }
 
 // Change is one difference between what is wanted and what is there. Old and
-// New are for people: short text, or a keyed digest for secrets and long
-// contents; never a secret itself.
+// New are for people: short text, or a digest for long contents; never a secret
+// (see Hidden).
 type Change struct {
 	Field string `json:"field"`
 	Old   string `json:"old,omitempty"`
@@ -80,4 +80,6 @@ type Change struct {
 	After *Address `json:"after,omitempty"`
 	// Create is set on the change of a thing that is not there at all.
 	Create bool `json:"create,omitempty"`
+
+	old, new digest // of secrets: they never leave the process, see Seal
 }

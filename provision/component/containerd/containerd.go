@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"encoding/base64"
 	"fmt"
 	"sort"
 	"strings"
@@ -10,8 +11,10 @@ import (
 	"provision/provision/component/ossettings"
 	"provision/provision/inventory"
 	"provision/provision/resource"
+	"provision/provision/resource/file"
 	"provision/provision/resource/image"
 	"provision/provision/resource/kmod"
+	"provision/provision/secret"
 )
 
 const (
@@ -117,7 +120,12 @@ func addMirrors(s *component.Set) {
 	for _, registry := range registries {
 		folder := certsDir + "/" + folderName(registry)
 		s.Dir(folder, 0o755)
-		s.File(folder+"/hosts.toml", hostsFile(registry, mirrors[registry]), 0o644)
+		content, secrets := hostsFile(registry, mirrors[registry], s.Cluster.Inventory.Kubernetes.RegistryAuth)
+		if secrets {
+			s.Add(file.Secret(s.Host.Name, folder+"/hosts.toml", secret.New(content)))
+		} else {
+			s.File(folder+"/hosts.toml", content, 0o644)
+		}
 	}
 }
 
@@ -128,7 +136,8 @@ func folderName(registry string) string {
 	return registry
 }
 
-func hostsFile(registry string, mirrors []string) string {
+// hostsFile says where containerd pulls from, and whether that holds a login.
+func hostsFile(registry string, mirrors []string, logins map[string]secret.Value) (content string, secrets bool) {
 	var text strings.Builder
 	if registry != "*" {
 		upstream := registry
@@ -138,10 +147,15 @@ func hostsFile(registry string, mirrors []string) string {
 		fmt.Fprintf(&text, "server = %q\n", "https://"+upstream)
 	}
 	for _, mirror := range mirrors {
+		login, ok := logins[mirror]
 		if !strings.Contains(mirror, "://") {
 			mirror = "https://" + mirror
 		}
 		fmt.Fprintf(&text, "\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", mirror)
+		if ok {
+			secrets = true
+			fmt.Fprintf(&text, "  [host.%q.header]\n    Authorization = %q\n", mirror, "Basic "+base64.StdEncoding.EncodeToString(login.Bytes()))
+		}
 	}
-	return text.String()
+	return text.String(), secrets
 }

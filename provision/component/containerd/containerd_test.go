@@ -2,6 +2,7 @@ package containerd_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,6 +15,7 @@ import (
 	"provision/provision/resource"
 	"provision/provision/resource/file"
 	"provision/provision/resource/image"
+	"provision/provision/secret"
 )
 
 func desired(t *testing.T, c *component.Cluster) (files map[string]string, images []resource.Resource) {
@@ -27,6 +29,9 @@ func desired(t *testing.T, c *component.Cluster) (files map[string]string, image
 			var spec file.Spec
 			require.NoError(t, json.Unmarshal(r.Spec, &spec))
 			files[r.Address.Name] = spec.Content
+			if !spec.Secret.Empty() {
+				files[r.Address.Name] = fmt.Sprintf("secret %#o: %s", spec.Attr.Mode, spec.Secret.Reveal())
+			}
 		case image.Kind:
 			images = append(images, r)
 		}
@@ -70,6 +75,26 @@ func TestMirrors(t *testing.T) {
 [host."https://all.example.org"]
   capabilities = ["pull", "resolve"]
 `, files["/etc/containerd/certs.d/_default/hosts.toml"])
+}
+
+func TestLoginsOfMirrorsAreSecret(t *testing.T) {
+	c := componenttest.Single()
+	c.Inventory.Kubernetes.RegistryMirrors = map[string][]string{
+		"docker.io": {"https://open.example.org", "mirror.example.org"}, "*": {"https://open.example.org"},
+	}
+	c.Inventory.Kubernetes.RegistryAuth = map[string]secret.Value{"mirror.example.org": secret.New("robot:hunter2")}
+	files, _ := desired(t, c)
+	assert.Equal(t, `secret 0600: server = "https://registry-1.docker.io"
+
+[host."https://open.example.org"]
+  capabilities = ["pull", "resolve"]
+
+[host."https://mirror.example.org"]
+  capabilities = ["pull", "resolve"]
+  [host."https://mirror.example.org".header]
+    Authorization = "Basic cm9ib3Q6aHVudGVyMg=="
+`, files["/etc/containerd/certs.d/docker.io/hosts.toml"])
+	assert.NotContains(t, files["/etc/containerd/certs.d/_default/hosts.toml"], "secret", "it holds no login")
 }
 
 func TestImagesFollowTheDaemon(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"provision/provision/etcd"
 	"provision/provision/kube"
+	"provision/provision/secret"
 )
 
 // Etcd is one running member.
@@ -53,7 +54,7 @@ func StartEtcd(t testing.TB, ca *CA, name, peerURL, initial string) *Etcd {
 func EtcdClient(t testing.TB, ca *CA, endpoints ...string) *etcd.Client {
 	t.Helper()
 	pair := ca.Issue(t, "client", "")
-	client, err := etcd.New(etcd.Options{Dial: dial, Endpoints: endpoints, CA: ca.PEM, Cert: pair.Cert, Key: pair.Key})
+	client, err := etcd.New(etcd.Options{Dial: dial, Endpoints: endpoints, CA: ca.PEM, Cert: pair.Cert, Key: secret.Of(pair.Key)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
@@ -107,7 +108,7 @@ func (a *API) Restart(t testing.TB) {
 func (a *API) Client(t testing.TB, wrap func(http.RoundTripper) http.RoundTripper) *kube.Client {
 	t.Helper()
 	client, err := kube.New(kube.Options{
-		Dial: dial, Servers: []string{a.Server}, CA: a.CA.PEM, Cert: a.admin.Cert, Key: a.admin.Key, Wrap: wrap,
+		Dial: dial, Servers: []string{a.Server}, CA: a.CA.PEM, Cert: a.admin.Cert, Key: secret.Of(a.admin.Key), Wrap: wrap,
 	})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
@@ -127,7 +128,7 @@ func (a *API) ReadyClient(t testing.TB) *kube.Client {
 // Kubeconfig is an administrator's kubeconfig, in a file of the test.
 func (a *API) Kubeconfig(t testing.TB) string {
 	t.Helper()
-	raw, err := kube.Kubeconfig("test", "https://"+a.Server, "", a.CA.PEM, a.admin.Cert, a.admin.Key)
+	raw, err := kube.Kubeconfig("test", "https://"+a.Server, "", a.CA.PEM, a.admin.Cert, secret.Of(a.admin.Key))
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, os.WriteFile(path, raw, 0o600))

@@ -41,8 +41,8 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 		return err
 	}
 	switch {
-	case have.Type != "file" || have.SHA256 != digest(want.Content):
-		err = sys.Files.WriteFile(name, strings.NewReader(want.Content), want.Attr)
+	case have.Type != "file" || have.SHA256 != digest(want.text()):
+		err = sys.Files.WriteFile(name, strings.NewReader(want.text()), want.Attr)
 	case have.Attr != want.Attr:
 		err = sys.Files.SetAttr(name, want.Attr)
 	}
@@ -74,7 +74,7 @@ func validate(ctx context.Context, sys *system.System, name string, want Spec) e
 		return nil
 	}
 	shown := candidate(name)
-	if err := sys.Files.WriteFile(shown, strings.NewReader(want.Content), want.Attr); err != nil {
+	if err := sys.Files.WriteFile(shown, strings.NewReader(want.text()), want.Attr); err != nil {
 		return fmt.Errorf("writing candidate of %s: %w", name, err)
 	}
 	sys.Point("file:candidate")

@@ -7,11 +7,12 @@ import (
 	"provision/provision/internal/system/systemfake"
 	"provision/provision/resource/file"
 	"provision/provision/resource/resourcetest"
+	"provision/provision/secret"
 )
 
 func TestConformance(t *testing.T) {
 	plain := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}}
-	secret := file.Spec{Content: "key\n", Secret: true, Attr: system.Attr{UID: 7, GID: 8, Mode: 0o640}}
+	secret := file.Spec{Secret: secret.OnWire(secret.New("key\n")), Attr: system.Attr{UID: 7, GID: 8, Mode: 0o640}}
 	checked := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}, Validate: []string{"true", "{}"}}
 	unit := file.Spec{Content: "[Service]\n", Attr: system.Attr{Mode: 0o644}, DaemonReload: true}
 	put := func(content string) func(*systemfake.Host) error {

@@ -11,6 +11,8 @@ import (
 
 	"provision/provision/internal/system"
 	"provision/provision/internal/system/systemfake"
+	"provision/provision/resource"
+	"provision/provision/secret"
 )
 
 func open(t *testing.T) *systemfake.Host {
@@ -40,11 +42,32 @@ func TestDiffShowsLinesOfPublicFiles(t *testing.T) {
 func TestDiffNeverShowsSecrets(t *testing.T) {
 	host := open(t)
 	require.NoError(t, host.Put("/etc/app.conf", "hunter1", 0o600))
-	assert.NotContains(t, planned(t, host, Spec{Content: "public", Attr: system.Attr{Mode: 0o644}}), "hunter1", "the old file was private")
+	plan := planned(t, host, Spec{Content: "public", Attr: system.Attr{Mode: 0o644}})
+	assert.NotContains(t, plan, "hunter1", "the old file was private")
+	assert.NotContains(t, plan, digest("hunter1")[:12], "whoever reads the plan could try passwords")
+	assert.Contains(t, plan, digest("public")[:12])
 	require.NoError(t, host.Put("/etc/app.conf", "hunter1", 0o644))
-	plan := planned(t, host, Spec{Content: "hunter2", Secret: true, Attr: system.Attr{Mode: 0o600}})
+	plan = planned(t, host, Spec{Secret: secret.OnWire(secret.New("hunter2")), Attr: system.Attr{Mode: 0o600}})
 	assert.NotContains(t, plan, "hunter")
+	assert.NotContains(t, plan, digest("hunter1")[:12])
 	assert.NotContains(t, plan, digest("hunter2")[:12])
+}
+
+func TestAKeyTellsWhichSecretsDiffer(t *testing.T) {
+	host, key := open(t), secret.New("a key")
+	require.NoError(t, host.Put("/etc/app.conf", "hunter1", 0o600))
+	shown := func(want string) resource.Change {
+		spec := Spec{Secret: secret.OnWire(secret.New(want)), Attr: system.Attr{Mode: 0o600}}
+		state, err := kind{}.Observe(t.Context(), host.System, "/etc/app.conf", spec)
+		require.NoError(t, err)
+		changes := kind{}.Diff("/etc/app.conf", spec, state)
+		require.Len(t, changes, 1)
+		return changes[0].Seal(key.Keyed)
+	}
+	two, three := shown("hunter2"), shown("hunter3")
+	assert.Equal(t, two.Old, three.Old)
+	assert.NotEqual(t, two.New, three.New, "another password, another plan")
+	assert.Equal(t, "secret "+key.Keyed(digest("hunter2"))[:12], two.New)
 }
 
 func TestARefusedCandidateReplacesNothing(t *testing.T) {
@@ -84,6 +107,17 @@ func TestCheck(t *testing.T) {
 	}
 	assert.Error(t, kind{}.Check("/a", Spec{}), "no mode")
 	assert.Error(t, kind{}.Check("/a", Spec{Attr: good.Attr, Content: strings.Repeat("x", maxContent+1)}))
+	hidden := Spec{Secret: secret.OnWire(secret.New("x")), Attr: system.Attr{Mode: 0o640}}
+	assert.NoError(t, kind{}.Check("/a", hidden))
+	for name, spoil := range map[string]func(*Spec){
+		"two contents":       func(s *Spec) { s.Content = "y" },
+		"for everyone":       func(s *Spec) { s.Attr.Mode = 0o644 },
+		"shown to a command": func(s *Spec) { s.Validate = []string{"check", "{}"} },
+	} {
+		bad := hidden
+		spoil(&bad)
+		assert.Error(t, kind{}.Check("/a", bad), name)
+	}
 }
 
 func TestADirectoryInTheWayIsToldBeforeAnythingChanges(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -50,8 +51,14 @@ func (kind) Check(name string, want Spec) error {
 	if err := snapshot.CheckPath(name); err != nil {
 		return err
 	}
-	if len(want.Content) > maxContent {
-		return fmt.Errorf("content has %d bytes; more than %d belong into a blob", len(want.Content), maxContent)
+	if len(want.text()) > maxContent {
+		return fmt.Errorf("content has %d bytes; more than %d belong into a blob", len(want.text()), maxContent)
+	}
+	if want.isSecret() && (want.Content != "" || want.Attr.Mode&0o007 != 0) {
+		return fmt.Errorf("a secret is the whole content, and mode %#o must not let everyone read it", want.Attr.Mode)
+	}
+	if want.isSecret() && len(want.Validate) > 0 {
+		return errors.New("a command that validates a secret would show it in its messages")
 	}
 	return snapshot.CheckAttr(want.Attr)
 }
@@ -65,7 +72,7 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, want S
 		return State{}, fmt.Errorf("%s is a directory: remove it or name another path", name)
 	}
 	state := State{Snapshot: taken, DaemonReload: want.DaemonReload, Settled: settled(sys.Files, want)}
-	if taken.Type == "file" && taken.SHA256 != digest(want.Content) && !want.Secret && taken.Attr.Mode&0o004 != 0 {
+	if taken.Type == "file" && taken.SHA256 != digest(want.text()) && !want.isSecret() && taken.Attr.Mode&0o004 != 0 {
 		state.Text = shownText(sys.Files, name)
 	}
 	if len(want.Validate) > 0 {
@@ -138,17 +145,18 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 }
 
 func contentChanges(want Spec, have State) []resource.Change {
-	wanted := digest(want.Content)
+	wanted := digest(want.text())
 	if have.SHA256 == wanted {
 		return nil
 	}
-	change := resource.Change{Field: "content", Create: !have.Exists(), Old: snapshot.Short(have.SHA256), New: snapshot.Short(wanted)}
-	if want.Secret {
-		change.New = "(secret)"
-		if have.Exists() {
-			change.Old, change.New = "(secret)", "(another secret)"
-		}
+	if want.isSecret() {
+		change := resource.Hidden("content", have.SHA256, wanted)
+		change.Create = !have.Exists()
 		return []resource.Change{change}
+	}
+	change := resource.Change{Field: "content", Create: !have.Exists(), Old: snapshot.Short(have.SHA256), New: snapshot.Short(wanted)}
+	if have.SHA256 != "" && have.Attr.Mode&0o004 == 0 { // not everyone may read it, so nobody is told
+		change = change.HideOld(have.SHA256)
 	}
 	changes := []resource.Change{change}
 	if have.Text != "" {

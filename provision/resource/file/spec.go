@@ -3,17 +3,19 @@ package file
 import (
 	"provision/provision/internal/system"
 	"provision/provision/resource"
+	"provision/provision/secret"
 )
 
 // Kind is the kind's name in addresses; the name of a resource is the path.
 const Kind = "file"
 
-// Spec is the wanted content, inline and in clear (files of up to 1 MiB:
-// configuration). Secret content only ever shows as a keyed digest.
+// Spec is the wanted content, inline (files of up to 1 MiB: configuration).
 type Spec struct {
-	Content string      `json:"content"`
-	Attr    system.Attr `json:"attr"`
-	Secret  bool        `json:"secret,omitempty"`
+	Content string `json:"content"`
+	// Secret is the content instead, when it must not be shown: it prints
+	// nowhere, and plans have its keyed digest only.
+	Secret secret.Wire `json:"secret,omitzero"`
+	Attr   system.Attr `json:"attr"`
 	// Validate is a command that must accept the new content before it
 	// replaces the old; the argument "{}" becomes the path of the candidate.
 	Validate []string `json:"validate,omitempty"`
@@ -29,6 +31,21 @@ type Spec struct {
 func New(host, path, content string, mode uint32) resource.Resource {
 	return resource.New(host, Kind, path, Spec{Content: content, Attr: system.Attr{Mode: mode}})
 }
+
+// Secret wants a file of root's that only root reads and no plan shows.
+func Secret(host, path string, content secret.Value) resource.Resource {
+	return resource.New(host, Kind, path, Spec{Secret: secret.OnWire(content), Attr: system.Attr{Mode: 0o600}})
+}
+
+// text is the wanted content.
+func (s Spec) text() string {
+	if s.isSecret() {
+		return s.Secret.Reveal()
+	}
+	return s.Content
+}
+
+func (s Spec) isSecret() bool { return !s.Secret.Empty() }
 
 // Unit wants a systemd unit file or drop-in.
 func Unit(host, name, content string) resource.Resource {

@@ -25,6 +25,6 @@ func TestBeforeTheIdentityIsThere(t *testing.T) {
 	require.NoError(t, host.CA.Create("cluster"))
 	state, err = kind{}.Observe(t.Context(), host.System, "/pki/ca.key", want)
 	require.NoError(t, err)
-	assert.Equal(t, "(secret)", kind{}.Diff("/pki/ca.key", want, state)[0].New)
+	assert.Equal(t, "(new secret)", kind{}.Diff("/pki/ca.key", want, state)[0].New)
 	assert.Error(t, kind{}.Check("/pki/ca.key", Spec{Item: "../../etc/shadow", Attr: want.Attr}))
 }

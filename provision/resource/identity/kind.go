@@ -50,20 +50,20 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 	if have.Type == "file" && have.Item != "" && have.SHA256 == have.Item {
 		return have.AttrChanges(want.Attr)
 	}
-	change := resource.Change{Field: "content", Old: shown(want, have.SHA256), New: shown(want, have.Item), Create: !have.Exists()}
+	change := resource.Hidden("content", have.SHA256, have.Item)
+	if public(want) {
+		change = resource.Change{Field: "content", Old: snapshot.Short(have.SHA256), New: snapshot.Short(have.Item)}
+	}
+	change.Create = !have.Exists()
 	if have.Item == "" {
 		change.New = "(known after the cluster's identity is there)"
 	}
 	return append(have.TypeChange("file"), change)
 }
 
-// shown is the digest of what anyone may read, and nothing of a secret.
-func shown(want Spec, digest string) string {
-	public := strings.HasSuffix(want.Item, ".crt") || strings.HasSuffix(want.Item, ".pub")
-	if digest != "" && !public {
-		return "(secret)"
-	}
-	return snapshot.Short(digest)
+// public items are what anyone may read.
+func public(want Spec) bool {
+	return strings.HasSuffix(want.Item, ".crt") || strings.HasSuffix(want.Item, ".pub")
 }
 
 func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec) error {
