@@ -23,6 +23,12 @@ type Agent interface {
 	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
 	Roster(ctx context.Context, roster facts.Roster) error
 	Commit(ctx context.Context) error
+	// Health and Collect tell how the host is doing, and Follow copies a
+	// unit's log; they change nothing.
+	Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error)
+	Collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error)
+	Journal(ctx context.Context, unit string, lines int) ([]string, error)
+	Follow(ctx context.Context, header api.JournalHeader, out io.Writer) error
 	// Probe waits until a URL of the host answers 200.
 	Probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error)
 	// Dial connects to an address as seen from the host.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"sort"
 	"strconv"
 	"sync"
@@ -31,26 +30,13 @@ type Status struct {
 	EtcdError string `json:"etcd_error,omitempty"`
 }
 
-// HostStatus is one host.
-type HostStatus struct {
-	Name    string           `json:"name"`
-	Address netip.Addr       `json:"address"`
-	Roles   []inventory.Role `json:"roles"`
-	OS      string           `json:"os,omitempty"`
-	Kernel  string           `json:"kernel,omitempty"`
-	Node    *kube.NodeStatus `json:"node,omitempty"`
-	// PendingRestarts are units that still run with old inputs.
-	PendingRestarts []string `json:"pending_restarts,omitempty"`
-	Error           string   `json:"error,omitempty"` // the host did not answer
-}
-
 // Healthy reports whether everything that was asked is well.
 func (s *Status) Healthy() bool {
 	if s.APIError != "" || s.EtcdError != "" {
 		return false
 	}
 	for _, h := range s.Hosts {
-		if h.Error != "" || len(h.PendingRestarts) > 0 || h.Node != nil && !h.Node.Ready {
+		if h.Error != "" || len(h.PendingRestarts) > 0 || h.Node != nil && !h.Node.Ready || !h.Running() || !h.certain() {
 			return false
 		}
 	}
@@ -73,12 +59,26 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 		s.APIError = "there is no cluster yet; make it with: provision apply"
 	} else {
 		s.UUID = o.decision.Identity.UUID
-		o.askCluster(ctx, s, nodes)
 	}
+	expected := o.expect()
+	var checked map[string]*checkup
+	var all sync.WaitGroup
+	all.Go(func() { checked = o.checkups(ctx, expected, false) })
+	if o.decision.Identity != nil {
+		all.Go(func() { o.askCluster(ctx, s, nodes) })
+	}
+	all.Wait()
+	known := knownVersions()
 	for _, h := range o.Inventory.Hosts {
-		s.Hosts = append(s.Hosts, o.hostStatus(h, nodes))
+		status := o.hostStatus(h, nodes)
+		if c := checked[h.Name]; c != nil && c.err == nil {
+			status.fill(expected[h.Name], c, known)
+		} else if c != nil {
+			status.Error = c.err.Error()
+		}
+		s.Hosts = append(s.Hosts, status)
 	}
-	return s, nil
+	return s, ctx.Err()
 }
 
 // identify connects and finds out which cluster the hosts belong to.
@@ -134,7 +134,7 @@ func (o *Operator) askCluster(ctx context.Context, s *Status, nodes map[string]k
 }
 
 func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {
-	status := HostStatus{Name: h.Name, Address: h.Address, Roles: h.Roles}
+	status := HostStatus{Name: h.Name, Address: h.Address.String(), Roles: h.Roles}
 	if err := o.fleet.failed[h.Name]; err != nil {
 		status.Error = err.Error()
 	}

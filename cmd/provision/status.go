@@ -16,7 +16,13 @@ import (
 func statusVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status [INVENTORY]",
-		Short:   "Show hosts, Nodes, versions and etcd at a glance",
+		Short:   "Show hosts, services, versions, certificates and etcd at a glance",
+		Long: `Asks every host once, etcd and the Kubernetes API, and shows how they are. Nothing
+is changed. What each host has is in --json: services, programs with the version
+installed and the one wanted, certificates with the days they have left.
+
+Exit codes: 0 all is well; 1 something is not, or could not be asked. Why, and
+what mends it, is what "provision doctor" tells.`,
 		Example: "  provision status\n  provision --lab status inventories/lab.hcl --json",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -24,6 +30,7 @@ func statusVerb(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			g.inventory = g.paths(args) // for the command that is recommended
 			o, err := g.operate(inv, event.Discard)
 			if err != nil {
 				return err
@@ -53,7 +60,7 @@ func (g *global) showStatus(s *provision.Status) error {
 	}
 	fmt.Fprint(g.out, "\n\n")
 	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "HOST\tADDRESS\tROLES\tSTATE\tKUBELET\tPODS\tOS")
+	fmt.Fprintln(w, "HOST\tADDRESS\tROLES\tSTATE\tSERVICES\tPROGRAMS\tKUBELET\tPODS\tCERTS\tOS")
 	for _, h := range s.Hosts {
 		kubelet, pods := "-", "-"
 		if h.Node != nil {
@@ -63,10 +70,14 @@ func (g *global) showStatus(s *provision.Status) error {
 		for _, r := range h.Roles {
 			roles = append(roles, string(r))
 		}
-		row(w, h.Name, h.Address.String(), strings.Join(roles, ","), hostState(h), kubelet, pods, h.OS)
+		certs := "-"
+		if h.CertificateDays != nil {
+			certs = fmt.Sprintf("%d d", *h.CertificateDays)
+		}
+		row(w, h.Name, h.Address, strings.Join(roles, ","), hostState(h), services(h), programs(h), kubelet, pods, certs, h.OS)
 	}
 	if len(s.Etcd) > 0 {
-		fmt.Fprintln(w, "\nETCD MEMBER\tENDPOINT\tSTATE\tVERSION\tDB MiB")
+		fmt.Fprintln(w, "\nETCD MEMBER\tENDPOINT\tSTATE\tVERSION\tDB MiB\tLAG\tALARMS")
 		for _, m := range s.Etcd {
 			state := "healthy"
 			switch {
@@ -77,7 +88,11 @@ func (g *global) showStatus(s *provision.Status) error {
 			case m.Learner:
 				state = "healthy, learner"
 			}
-			row(w, m.Name, m.Endpoint, state, m.Version, fmt.Sprintf("%.1f", float64(m.DBSize)/(1<<20)))
+			alarms := "-"
+			if len(m.Alarms) > 0 {
+				alarms = strings.Join(m.Alarms, ",")
+			}
+			row(w, m.Name, m.Endpoint, state, m.Version, fmt.Sprintf("%.1f", float64(m.DBSize)/(1<<20)), fmt.Sprint(m.Lag), alarms)
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -87,6 +102,9 @@ func (g *global) showStatus(s *provision.Status) error {
 		if text != "" {
 			fmt.Fprintln(g.out, "\n"+report.Clean(text))
 		}
+	}
+	if s.UUID != "" && !s.Healthy() {
+		fmt.Fprintln(g.out, "\nWhy, and what mends it: "+g.again("doctor"))
 	}
 	return nil
 }
@@ -105,6 +123,8 @@ func hostState(h provision.HostStatus) string {
 		return firstLine(h.Error)
 	case len(h.PendingRestarts) > 0:
 		return "must restart " + strings.Join(h.PendingRestarts, ", ")
+	case h.LockedBy != "":
+		return "worked on by " + h.LockedBy
 	case h.Node == nil:
 		return "answers"
 	case !h.Node.Ready:
@@ -113,6 +133,52 @@ func hostState(h provision.HostStatus) string {
 		return "Ready, cordoned"
 	}
 	return "Ready"
+}
+
+// services is how many run, and which do not.
+func services(h provision.HostStatus) string {
+	if h.Services == nil {
+		return "-"
+	}
+	var bad []string
+	for _, s := range h.Services {
+		if s.State != "running" {
+			bad = append(bad, strings.TrimSuffix(s.Unit, ".service")+" "+s.State)
+		}
+	}
+	if len(bad) == len(h.Services) && len(bad) > 1 {
+		return fmt.Sprintf("none of %d run", len(bad))
+	}
+	if len(bad) > 0 {
+		return strings.Join(bad, ", ")
+	}
+	return fmt.Sprintf("all %d run", len(h.Services))
+}
+
+// programs is whether they have the versions that the inventory wants.
+func programs(h provision.HostStatus) string {
+	if h.Programs == nil {
+		return "-"
+	}
+	var odd []string
+	for _, p := range h.Programs {
+		switch p.Version {
+		case p.Wanted:
+		case "":
+			odd = append(odd, p.Name+" missing")
+		default:
+			odd = append(odd, p.Name+" "+p.Version+", not "+p.Wanted)
+		}
+	}
+	switch {
+	case len(odd) == len(h.Programs):
+		return "none as wanted"
+	case len(odd) > 3:
+		return fmt.Sprintf("%d of %d not as wanted", len(odd), len(h.Programs))
+	case len(odd) > 0:
+		return strings.Join(odd, ", ")
+	}
+	return "as wanted"
 }
 
 func firstLine(text string) string {

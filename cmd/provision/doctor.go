@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/doctor"
+	"provision/provision/event"
+	"provision/provision/inventory"
+	"provision/provision/report"
+)
+
+func doctorVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor [HOST...]",
+		Short: "Say what is wrong with the cluster, why, and which command mends it",
+		Long: `Looks at the services that each host's roles require, at what they need (ports,
+disks, certificates, clocks, swap), at what was changed on the hosts, and at etcd,
+the API and the Nodes. What others follow from comes first. Nothing is changed.
+
+It works while the API, etcd or hosts are down. With HOSTs, only what concerns
+them and the cluster as a whole is shown.
+
+Exit codes: 0 nothing is wrong (there may be notes); 1 something is, or the
+doctor could not look.`,
+		Example:           "  provision doctor\n  provision --lab doctor -i inventories/lab.hcl m1\n  provision doctor --json | jq '.findings[0]'",
+		ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), nil)
+			if err != nil {
+				return err
+			}
+			if err := knownHosts(inv, args); err != nil {
+				return err
+			}
+			o, err := g.operate(inv, event.Discard)
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			d, err := o.Doctor(cmd.Context(), args...)
+			if err != nil {
+				return err
+			}
+			if g.json {
+				err = report.JSON(g.out, g.withCommands(d))
+			} else {
+				g.showDiagnosis(d)
+			}
+			if err == nil && !d.Healthy {
+				return exit(exitError)
+			}
+			return err
+		},
+	}
+}
+
+// knownHosts refuses names that the inventory does not have.
+func knownHosts(inv *inventory.Inventory, names []string) error {
+	for _, name := range names {
+		if _, ok := inv.Host(name); !ok {
+			return fmt.Errorf("host %q is not in the inventory; its hosts are %s", name, strings.Join(namesOf(inv), ", "))
+		}
+	}
+	return nil
+}
+
+func namesOf(inv *inventory.Inventory) []string {
+	var names []string
+	for _, h := range inv.Hosts {
+		names = append(names, h.Name)
+	}
+	if len(names) > 20 {
+		names = append(names[:20], "…")
+	}
+	return names
+}
+
+// again is a command line for the same cluster: the flags that say which one,
+// then the verb. Values of variables are left out: they may be secret.
+func (g *global) again(verb ...string) string {
+	var args []string
+	switch g.lab {
+	case "":
+	case labOfCluster:
+		args = append(args, "--lab")
+	default:
+		args = append(args, "--lab="+g.lab)
+	}
+	args = append(args, verb...)
+	for _, file := range g.inventory {
+		args = append(args, "-i", file)
+	}
+	for _, file := range g.varFiles {
+		args = append(args, "--var-file", file)
+	}
+	for _, v := range g.vars {
+		name, _, _ := strings.Cut(v, "=")
+		args = append(args, "--var", name+"=...")
+	}
+	return commandLine(args)
+}
+
+// prescribed is a finding with its command as a person types it.
+type prescribed struct {
+	doctor.Finding
+	Command string `json:"command,omitempty"`
+}
+
+// withCommands is the diagnosis as --json shows it.
+func (g *global) withCommands(d *provision.Diagnosis) any {
+	found := make([]prescribed, 0, len(d.Findings))
+	for _, f := range d.Findings {
+		p := prescribed{Finding: f}
+		if len(f.Mend) > 0 {
+			p.Command = g.again(f.Mend...)
+		}
+		found = append(found, p)
+	}
+	return struct {
+		*provision.Diagnosis
+		Findings []prescribed `json:"findings"`
+	}{d, found}
+}
+
+func (g *global) showDiagnosis(d *provision.Diagnosis) {
+	fmt.Fprintf(g.out, "Cluster %q on %s: %d services on %d hosts looked at\n", d.Cluster, d.Target, d.Services, len(d.Hosts))
+	problems := 0
+	for _, f := range d.Findings {
+		if f.Level == doctor.Problem {
+			problems++
+		}
+	}
+	number := 0
+	for _, f := range d.Findings {
+		number++
+		if f.Level == doctor.Note && number == problems+1 {
+			fmt.Fprint(g.out, "\nWorth knowing:\n")
+		}
+		g.showFinding(f, number)
+	}
+	switch {
+	case problems == 0:
+		fmt.Fprint(g.out, "\nNothing is wrong.\n")
+	case problems == 1:
+		fmt.Fprint(g.out, "\n1 problem.\n")
+	default:
+		fmt.Fprintf(g.out, "\n%d problems; begin with the first.\n", problems)
+	}
+	if all := mendAll(d.Findings); len(all) > 0 {
+		fmt.Fprintln(g.out, "To mend all that can be mended: "+g.again(all...))
+	}
+}
+
+// showFinding writes one finding; hosts have their say in it.
+func (g *global) showFinding(f doctor.Finding, number int) {
+	subject := report.Line(f.Host)
+	if f.Unit != "" {
+		subject += ": " + report.Line(f.Unit)
+	}
+	if f.Host == doctor.ClusterHost {
+		subject = "cluster:"
+	}
+	if f.Level == doctor.Note {
+		fmt.Fprintf(g.out, "  %s %s\n", subject, report.Line(f.Summary))
+	} else {
+		fmt.Fprintf(g.out, "\n%d. %s %s\n", number, subject, report.Line(f.Summary))
+	}
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(g.out, "   %-8s %s\n", label, report.Line(text))
+		}
+	}
+	line("cause", f.Cause)
+	if len(f.Because) > 0 {
+		line("after", strings.Join(f.Because, ", "))
+	}
+	for _, changed := range f.Changed {
+		line("changed", changed)
+	}
+	if f.Level == doctor.Problem {
+		for _, text := range f.Log {
+			line("log", text)
+		}
+	}
+	if f.First != "" {
+		line("first", f.First+where(f))
+	}
+	if len(f.Mend) > 0 {
+		line("mend", g.again(f.Mend...))
+	}
+}
+
+// where says on which host something must be done by hand.
+func where(f doctor.Finding) string {
+	if f.Host == doctor.ClusterHost {
+		return ""
+	}
+	return " (on " + f.Host + ")"
+}
+
+// mendAll is one apply for all problems: of the hosts that have them.
+func mendAll(found []doctor.Finding) []string {
+	argv := []string{"apply"}
+	commands := 0
+	for _, f := range found {
+		if f.Level != doctor.Problem || len(f.Mend) == 0 || f.Mend[0] != "apply" {
+			continue
+		}
+		commands++
+		if len(f.Mend) == 1 {
+			return f.Mend // the whole cluster
+		}
+		for _, host := range f.Mend[1:] {
+			if host != "--target" && !slices.Contains(argv, host) {
+				argv = append(argv, "--target", host)
+			}
+		}
+	}
+	if commands < 2 {
+		return nil
+	}
+	return argv
+}

@@ -1,0 +1,84 @@
+package provision
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"provision/provision/doctor"
+	"provision/provision/facts"
+	"provision/provision/identity"
+	"provision/provision/kube"
+)
+
+// Diagnosis is what the doctor says.
+type Diagnosis struct {
+	Cluster  string           `json:"cluster"`
+	UUID     string           `json:"uuid,omitempty"`
+	Target   string           `json:"target"`
+	Healthy  bool             `json:"healthy"` // no finding is a problem
+	Hosts    []string         `json:"hosts"`   // that were looked at
+	Services int              `json:"services"`
+	Findings []doctor.Finding `json:"findings"`
+}
+
+// Doctor looks for what is wrong with the cluster, or with some of its hosts,
+// and why. It needs nothing to work but hosts that answer; nothing is changed.
+func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, error) {
+	in := doctor.Input{}
+	f := o.dial(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	owned := map[string]facts.Owned{}
+	for name, m := range f.members {
+		owned[name] = m.facts.Owned
+	}
+	decision, err := identity.Decide(o.Inventory, owned)
+	if err != nil && len(f.members) > 0 {
+		in.Conflict = err.Error()
+	}
+	if err == nil {
+		o.decision = decision
+	}
+	in.Founded = o.decision.Identity != nil
+	expected := o.expect()
+	var checked map[string]*checkup
+	var all sync.WaitGroup
+	all.Go(func() { checked = o.checkups(ctx, expected, true) })
+	if in.Founded {
+		all.Go(func() {
+			s, nodes := &Status{}, map[string]kube.NodeStatus{}
+			o.askCluster(ctx, s, nodes)
+			in.Etcd, in.EtcdError, in.APIError = s.Etcd, s.EtcdError, s.APIError
+			for _, n := range nodes {
+				in.Nodes = append(in.Nodes, n)
+			}
+		})
+	}
+	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	in.API, in.Member = keyUnits()
+	d := &Diagnosis{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Findings: []doctor.Finding{}}
+	if in.Founded {
+		d.UUID = o.decision.Identity.UUID
+	}
+	for _, h := range o.Inventory.Hosts {
+		in.Hosts = append(in.Hosts, o.doctorHost(h, expected[h.Name], checked[h.Name]))
+		if len(hosts) == 0 || slices.Contains(hosts, h.Name) {
+			d.Hosts = append(d.Hosts, h.Name)
+			if e := expected[h.Name]; e != nil {
+				d.Services += len(e.units)
+			}
+		}
+	}
+	for _, finding := range doctor.Diagnose(in) {
+		if len(hosts) == 0 || finding.Host == doctor.ClusterHost || slices.Contains(hosts, finding.Host) {
+			d.Findings = append(d.Findings, finding)
+		}
+	}
+	d.Healthy = doctor.Healthy(d.Findings)
+	return d, nil
+}

@@ -1,0 +1,236 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"provision/provision/etcd"
+)
+
+// cluster judges etcd, the API and the Nodes.
+func (d *diagnosis) cluster() {
+	d.etcd()
+	d.api()
+	d.nodes()
+}
+
+// broken are the hosts of a role whose unit does not do its work.
+func (d *diagnosis) broken(unit string, pick func(Host) bool) (broken []Host, all int) {
+	for _, h := range d.in.Hosts {
+		if !pick(h) {
+			continue
+		}
+		all++
+		if h.Error != "" || h.New || d.stands(h, unit) {
+			broken = append(broken, h)
+		}
+	}
+	return broken, all
+}
+
+// stands reports whether a unit of the host does not run or is not ready.
+func (d *diagnosis) stands(h Host, unit string) bool {
+	return slices.ContainsFunc(d.found, func(f Finding) bool {
+		switch f.What {
+		case "masked", "missing", "failed", "restarting", "starting", "stopped", "not-ready":
+			return f.Host == h.Name && f.Unit == unit
+		}
+		return false
+	})
+}
+
+// whom says which hosts and why.
+func (d *diagnosis) whom(hosts []Host, unit string) string {
+	var texts []string
+	for _, h := range hosts {
+		why := "does not answer"
+		if h.Error == "" {
+			why = strings.TrimSuffix(unit, ".service") + " does not work"
+		}
+		texts = append(texts, h.Name+" ("+why+")")
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (d *diagnosis) causes(hosts []Host, unit string) []string {
+	var ids []string
+	for _, h := range hosts {
+		if h.Error != "" || h.New {
+			ids = append(ids, d.problems(h.Name)...)
+			continue
+		}
+		ids = append(ids, d.problems(h.Name, unit)...)
+	}
+	return ids
+}
+
+func targets(hosts []Host) []string {
+	argv := []string{"apply"}
+	for _, h := range hosts {
+		argv = append(argv, "--target", h.Name)
+	}
+	return argv
+}
+
+const quorumID = ClusterHost + "/etcd-quorum"
+
+func (d *diagnosis) etcd() {
+	broken, all := d.broken(d.in.Member, func(h Host) bool { return h.Etcd })
+	if all > 0 && 2*(all-len(broken)) <= all {
+		d.add(Finding{Level: Problem, Host: ClusterHost, What: "etcd-quorum", order: clusterOrder,
+			Summary: fmt.Sprintf("etcd has no quorum: %s work, %d are needed; missing are %s", count(all-len(broken), all, "members"), all/2+1, d.whom(broken, d.in.Member)),
+			Because: d.causes(broken, d.in.Member), Mend: targets(broken)})
+		return
+	}
+	if d.in.EtcdError != "" && len(broken) == 0 {
+		d.add(Finding{Level: Problem, Host: ClusterHost, What: "etcd-quorum", order: clusterOrder,
+			Summary: "etcd cannot be asked, although its services run", Cause: firstLine(d.in.EtcdError), Mend: []string{"apply"}})
+	}
+	for _, m := range d.in.Etcd {
+		d.member(m)
+	}
+}
+
+// lagging is how many entries a member may be behind the others.
+const lagging = 5000
+
+func (d *diagnosis) member(m etcd.MemberStatus) {
+	f := Finding{Level: Problem, Host: ClusterHost, What: "etcd-member", ID: m.Name, order: clusterOrder, Mend: apply(m.Name)}
+	switch {
+	case len(m.Alarms) > 0:
+		f.Summary = fmt.Sprintf("etcd member %s raises the alarm %s", m.Name, strings.Join(m.Alarms, ", "))
+		f.strong = true
+		if why, ok := read([]string{"alarm:" + strings.Join(m.Alarms, " alarm:")}); ok {
+			f.Cause, f.First = why.text, why.first
+		}
+	case !m.Healthy:
+		f.Summary = fmt.Sprintf("etcd member %s is not healthy: %s", m.Name, firstLine(m.Reason))
+		if h, known := d.hosts[m.Name]; known {
+			f.Because = d.causes([]Host{h}, d.in.Member)
+		} else {
+			f.Cause, f.Mend = "no host of the inventory has it", nil
+		}
+	case m.Lag > lagging:
+		f.Level, f.order = Note, noteOrder
+		f.Summary = fmt.Sprintf("etcd member %s is %d entries behind the leader", m.Name, m.Lag)
+	case m.Learner:
+		f.Level, f.order = Note, noteOrder
+		f.Summary = fmt.Sprintf("etcd member %s is a learner: it has not become a voter yet", m.Name)
+	default:
+		return
+	}
+	d.add(f)
+}
+
+const apiID = ClusterHost + "/api"
+
+func (d *diagnosis) api() {
+	broken, all := d.broken(d.in.API, func(h Host) bool { return h.Master })
+	if d.in.APIError == "" && (len(broken) < all || all == 0) {
+		return
+	}
+	f := Finding{Level: Problem, Host: ClusterHost, What: "api", order: clusterOrder + 1, Mend: []string{"apply"}, Cause: firstLine(d.in.APIError),
+		Summary: fmt.Sprintf("the Kubernetes API cannot be used: %s work", count(all-len(broken), all, "API servers"))}
+	if len(broken) > 0 {
+		f.Summary += "; missing are " + d.whom(broken, d.in.API)
+		f.Because, f.Mend = d.causes(broken, d.in.API), targets(broken)
+	}
+	d.add(f)
+}
+
+func (d *diagnosis) nodes() {
+	if d.in.APIError != "" {
+		return
+	}
+	known := map[string]bool{}
+	for _, n := range d.in.Nodes {
+		known[n.Name] = true
+		if n.Ready {
+			continue
+		}
+		f := Finding{Level: Problem, Host: n.Name, What: "node-not-ready", order: nodeOrder, Mend: apply(n.Name),
+			Summary: "its Node is not Ready: " + firstLine(n.Reason), Because: d.problems(n.Name)}
+		d.add(f)
+	}
+	for _, h := range d.in.Hosts {
+		if h.Joins && h.Error == "" && !h.New && !known[h.Name] {
+			d.add(Finding{Level: Problem, Host: h.Name, What: "node-missing", order: nodeOrder, Mend: apply(h.Name),
+				Summary: "has no Node in the cluster", Because: d.problems(h.Name)})
+		}
+	}
+}
+
+// explain says what services that have no cause of their own probably wait for:
+// the units that they need on the same host, etcd for an API server, the API
+// for the others.
+func (d *diagnosis) explain() {
+	for i := range d.found {
+		f := &d.found[i]
+		if f.Unit == "" || f.strong || f.Level != Problem || len(f.Because) > 0 {
+			continue
+		}
+		f.Because = d.problems(f.Host, d.needs(f.Host, f.Unit)...)
+		f.Because = append(f.Because, d.hostTroubles(f.Host)...)
+		switch {
+		case f.Unit == d.in.API && d.has(quorumID):
+			f.Because = append(f.Because, quorumID)
+		case f.Unit == d.in.Member && d.has(quorumID):
+			f.Because = append(f.Because, d.others(f)...)
+		case f.Unit != d.in.API && f.Unit != d.in.Member && d.has(apiID):
+			f.Because = append(f.Because, apiID)
+		}
+		if len(f.Because) > 0 && f.Cause == "" {
+			f.Cause = "it waits for what it needs"
+		}
+	}
+}
+
+// others are the findings of the same unit on other hosts that have a cause of
+// their own: a member without a quorum is not what ended the quorum.
+func (d *diagnosis) others(f *Finding) []string {
+	var ids []string
+	for _, o := range d.found {
+		if o.Host != f.Host && (o.Unit == f.Unit && o.strong || o.What == "unreachable" && d.hosts[o.Host].Etcd) {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+// hostTroubles are what a host has that may stop any service.
+func (d *diagnosis) hostTroubles(host string) []string {
+	var ids []string
+	for _, f := range d.found {
+		switch f.What {
+		case "disk-full", "read-only", "memory", "clock", "swap":
+			if f.Host == host && f.Level == Problem {
+				ids = append(ids, f.ID)
+			}
+		}
+	}
+	return ids
+}
+
+func (d *diagnosis) has(id string) bool {
+	return slices.ContainsFunc(d.found, func(f Finding) bool { return f.ID == id })
+}
+
+// needs are the units of the same host that a unit needs, directly or not. An
+// empty answer names a unit that nobody has.
+func (d *diagnosis) needs(host, unit string) []string {
+	needs := []string{"-"}
+	for at := []string{unit}; len(at) > 0; at = at[1:] {
+		for _, w := range d.hosts[host].Wants {
+			if w.Unit != at[0] {
+				continue
+			}
+			for _, n := range w.Needs {
+				if !slices.Contains(needs, n) && n != unit {
+					needs, at = append(needs, n), append(at, n)
+				}
+			}
+		}
+	}
+	return needs
+}

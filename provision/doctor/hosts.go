@@ -1,0 +1,172 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+)
+
+// Places in the order of findings that follow from nothing else.
+const (
+	hostOrder    = 0
+	unitOrder    = 100
+	clusterOrder = 10_000
+	nodeOrder    = 20_000
+	noteOrder    = 30_000
+)
+
+// host judges one host, apart from its services.
+func (d *diagnosis) host(h Host) {
+	base := Finding{Level: Problem, Host: h.Name, order: hostOrder, strong: true, Mend: apply(h.Name)}
+	if h.Error != "" {
+		base.What, base.Summary, base.Cause = "unreachable", "does not answer", firstLine(h.Error)
+		base.First = "see that it is powered on and reachable over SSH"
+		d.add(base)
+		return
+	}
+	if h.New {
+		base.What, base.Summary, base.Cause = "not-set-up", "is not set up yet", "no apply has reached it"
+		d.add(base)
+		return
+	}
+	d.disks(base, h.Health.Disks)
+	d.clock(base, h)
+	if h.NoSwap && len(h.Health.Swaps) > 0 {
+		f := base
+		f.What, f.Summary, f.Cause = "swap", "has swap on: "+strings.Join(h.Health.Swaps, ", "), "somebody turned it on, or it came back with a reboot"
+		d.add(f)
+	}
+	if h.Health.MemoryKiB > 0 && h.Health.MemoryKiB < lowMemory {
+		f := base
+		f.What, f.Summary = "memory", fmt.Sprintf("has only %d MiB of memory left", h.Health.MemoryKiB>>10)
+		f.First, f.Mend = "find what takes it: systemd-cgtop -m", nil
+		d.add(f)
+	}
+	d.certs(base, h)
+	for _, unit := range slices.Sorted(maps.Keys(h.Restarts)) {
+		f := base
+		f.Unit, f.What, f.order = unit, "pending-restart", unitOrder
+		f.Summary = "still runs with old inputs: it must " + h.Restarts[unit].Action
+		f.Cause = "an apply was interrupted after it changed " + h.Restarts[unit].Cause
+		d.add(f)
+	}
+	d.notes(base, h)
+}
+
+const lowMemory = 64 << 10 // KiB
+
+// full and filling are what may be left of a disk.
+const (
+	full    = 0.03
+	filling = 0.12
+)
+
+func (d *diagnosis) disks(base Finding, disks []api.Disk) {
+	seen := map[uint64]bool{}
+	for _, disk := range disks {
+		if disk.Error != "" || seen[disk.Device] || disk.Size == 0 {
+			continue
+		}
+		seen[disk.Device] = true
+		f := base
+		f.Mend, f.ID = nil, disk.Path
+		left := float64(disk.Free) / float64(disk.Size)
+		switch {
+		case disk.ReadOnly:
+			f.What, f.Summary, f.First = "read-only", "has a read-only file system at "+disk.Path, "look for disk errors: dmesg"
+		case left < full:
+			f.What, f.Summary = "disk-full", fmt.Sprintf("has no room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Size))
+			f.First = "make room there; what takes it: du -xh " + disk.Path + " | sort -h | tail"
+		case disk.Inodes > 0 && float64(disk.Nodes)/float64(disk.Inodes) < full:
+			f.What, f.Summary = "disk-full", fmt.Sprintf("has no inodes left at %s: %d of %d", disk.Path, disk.Nodes, disk.Inodes)
+			f.First = "remove files there; what takes them: du --inodes -x " + disk.Path + " | sort -n | tail"
+		case left < filling:
+			f.Level, f.What, f.order = Note, "disk-filling", noteOrder
+			f.Summary = fmt.Sprintf("is short of room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Size))
+		default:
+			continue
+		}
+		d.add(f)
+	}
+}
+
+func size(bytes uint64) string {
+	if bytes < 1<<30 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+}
+
+// skewed is how far clocks may differ: etcd warns from one second on, and
+// certificates and leases are not far behind.
+const skewed = 2 * time.Second
+
+func (d *diagnosis) clock(base Finding, h Host) {
+	off := h.Skew - d.middle
+	if off.Abs() <= skewed+h.Doubt {
+		return
+	}
+	word := "ahead of"
+	if off < 0 {
+		word = "behind"
+	}
+	base.What, base.Summary = "clock", fmt.Sprintf("has a clock that is %s %s those of the others", off.Abs().Round(time.Second), word)
+	base.Cause, base.First = "its time is not synchronised", "chronyc tracking; chronyc makestep"
+	d.add(base)
+}
+
+func (d *diagnosis) certs(base Finding, h Host) {
+	for _, c := range h.Health.Certs {
+		f := base
+		f.ID = c.Path
+		left := c.NotAfter.Sub(h.Health.Clock)
+		before := h.Certs[c.Path]
+		f.What = "certificate"
+		switch {
+		case c.Error != "":
+			f.Summary = "has no good certificate at " + c.Path + ": " + c.Error
+		case left <= 0:
+			f.Summary = fmt.Sprintf("has an expired certificate at %s: it ended on %s", c.Path, c.NotAfter.Format(time.DateOnly))
+			f.Cause = "nothing renewed it"
+		case left < before/4:
+			f.Summary = fmt.Sprintf("has a certificate at %s that ends on %s", c.Path, c.NotAfter.Format(time.DateOnly))
+			f.Cause = "nothing renewed it"
+		case left < before:
+			f.Level, f.order = Note, noteOrder
+			f.Summary = fmt.Sprintf("has a certificate at %s that is due: it ends on %s", c.Path, c.NotAfter.Format(time.DateOnly))
+		default:
+			continue
+		}
+		d.add(f)
+	}
+}
+
+// notes are what is worth knowing.
+func (d *diagnosis) notes(base Finding, h Host) {
+	base.Level, base.order = Note, noteOrder
+	if lock := h.Health.Lock; lock != nil {
+		f := base
+		f.What, f.Mend = "locked", nil
+		f.Summary = fmt.Sprintf("is locked by %s since %s", lock.Holder, lock.Since.UTC().Format(time.RFC3339))
+		f.First = "it is free when that run ends, or ten seconds after its machine is lost"
+		d.add(f)
+	}
+	if n := len(h.Drift); n > 0 {
+		f := base
+		f.What = "changed"
+		f.Summary = fmt.Sprintf("differs from the inventory in %d places", n)
+		for i, drift := range h.Drift {
+			if i == 5 {
+				f.Changed = append(f.Changed, "…")
+				break
+			}
+			f.Changed = append(f.Changed, drift.Address+": "+drift.Text)
+		}
+		f.Mend = []string{"plan", "--target", h.Name}
+		d.add(f)
+	}
+}

@@ -1,0 +1,116 @@
+package doctor
+
+import (
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/etcd"
+	"provision/provision/facts"
+	"provision/provision/kube"
+)
+
+// Input is what is known. Hosts are in the inventory's order.
+type Input struct {
+	Hosts []Host
+	// Founded is set when the cluster has an identity.
+	Founded bool
+	// Conflict says why the hosts do not add up to one cluster; "" when they do.
+	Conflict string
+	Etcd     []etcd.MemberStatus
+	Nodes    []kube.NodeStatus
+	// EtcdError and APIError say why they could not be asked.
+	EtcdError, APIError string
+	// API and Member are the units of an API server and of an etcd member.
+	API, Member string
+}
+
+// Host is what is known of a host.
+type Host struct {
+	Name string
+	// Master, Etcd and Joins say what the host is: a master, an etcd host, a
+	// Node (which masters are, too).
+	Master, Etcd, Joins bool
+	// Error says why the host did not answer.
+	Error string
+	// New is set while no ledger is there.
+	New bool
+	// Wants are the units that the host's roles require, each after those that
+	// it needs.
+	Wants []Want
+	// Certs are the wanted certificates by path.
+	Certs    map[string]time.Duration // how long before its end each is renewed
+	Drift    []Drift
+	Probes   []Probe
+	Restarts map[string]facts.Restart
+	Health   api.HealthResult
+	// Skew is how far the host's clock is ahead of the operator's, and Doubt
+	// how far that may be wrong.
+	Skew, Doubt time.Duration
+	// Swap is set when swap must be off.
+	NoSwap bool
+}
+
+// Want is a unit that must run.
+type Want struct {
+	Unit, Component string
+	Needs           []string // units of the same host
+}
+
+// Drift is a resource that is not as provision wants it.
+type Drift struct {
+	Address string   // KIND["NAME"]
+	Text    string   // the changes, for people
+	Units   []string // those that use it
+	// Missing is set when it was there once and is gone.
+	Missing bool
+}
+
+// Probe is a URL that was asked on the host.
+type Probe struct {
+	Unit  string // whose URL it is
+	URL   string
+	Error string // "" when it answered 200
+}
+
+// Level tells problems from what is only worth knowing.
+type Level string
+
+// The levels.
+const (
+	Problem Level = "problem"
+	Note    Level = "note"
+)
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	ID    string `json:"id"` // HOST/SUBJECT/WHAT: stable from run to run
+	Level Level  `json:"level"`
+	Host  string `json:"host"` // "cluster" when it is of no host
+	Unit  string `json:"unit,omitempty"`
+	// What is one word for programs: unreachable, not-set-up, missing, masked,
+	// stopped, failed, restarting, starting, not-enabled, not-ready, changed,
+	// drop-in, disk-full, read-only, certificate, clock, swap, memory,
+	// pending-restart, locked, identity, etcd-quorum, etcd-member, api,
+	// node-not-ready.
+	What    string `json:"what"`
+	Summary string `json:"summary"`
+	// Cause is the likely one; "" when nothing tells.
+	Cause string `json:"cause,omitempty"`
+	// Because are the findings that this one probably follows from.
+	Because []string `json:"because,omitempty"`
+	// Taken is who has the port that the unit needs.
+	Taken *api.Listener `json:"taken,omitempty"`
+	// Changed are the unit's inputs that are not as provision wants them.
+	Changed []string `json:"changed,omitempty"`
+	Log     []string `json:"log,omitempty"` // last lines
+	// First is what a person has to do on the host, if anything.
+	First string `json:"first,omitempty"`
+	// Mend is the command that mends it, as arguments of provision.
+	Mend []string `json:"mend,omitempty"`
+
+	strong bool // the cause is on the host itself
+	order  int
+}
+
+// ClusterHost is the host of findings that are of no host.
+const ClusterHost = "cluster"

@@ -1,0 +1,74 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/resource/unit"
+)
+
+// Log says which log is wanted.
+type Log struct {
+	Unit   string
+	Lines  int           // the last so many; 0: all, with Ago
+	Ago    time.Duration // only lines younger than this
+	Follow bool
+}
+
+// Logs copies a unit's log of a host to out, as it is: it may hold anything.
+func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer) error {
+	h, ok := o.Inventory.Host(host)
+	if !ok {
+		return fmt.Errorf("host %q is not in the inventory", host)
+	}
+	m, err := o.dialOne(ctx, h)
+	if err != nil {
+		return fmt.Errorf("cannot read the log of %s on %s: %w", log.Unit, host, err)
+	}
+	o.fleet = &fleet{members: map[string]*member{host: m}, failed: map[string]error{}}
+	return m.agent.Follow(ctx, api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}, out)
+}
+
+// Services are the units that a host's roles require, as far as the inventory
+// alone tells: for a Debian host, in the order in which they are set up.
+func Services(inv *inventory.Inventory, components []component.Component, host string) []string {
+	h, ok := inv.Host(host)
+	if !ok {
+		return nil
+	}
+	debian := facts.Host{Arch: "amd64", Cgroup: 2, OS: facts.OS{ID: "debian", Version: "12", Codename: "bookworm"}}
+	c := &component.Cluster{Inventory: inv, Facts: map[string]facts.Host{host: debian}, Artifacts: lenient{nothing{}},
+		PodCIDRs: map[string]netip.Prefix{host: inv.Network.Pods}}
+	var units []string
+	for _, part := range components {
+		if !part.Runs(c, h) {
+			continue
+		}
+		wanted, err := part.Desired(c, h)
+		if err != nil {
+			continue // what can be told is better than nothing
+		}
+		for _, r := range wanted {
+			if r.Address.Kind == unit.Kind {
+				units = append(units, r.Address.Name)
+			}
+		}
+	}
+	return units
+}
+
+// nothing is an empty store.
+type nothing struct{}
+
+func (nothing) Resolve(bundle.Ref) ([]bundle.Artifact, error) {
+	return nil, errors.New("not looked for")
+}
