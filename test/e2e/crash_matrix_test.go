@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,6 +85,27 @@ func agentsLater() []strike {
 	}
 }
 
+// learnerStrikes kill while a second etcd member joins: before its etcd runs,
+// and when that runs but has no vote yet.
+func learnerStrikes() []strike {
+	return []strike{
+		{rows: "kill-learner", rules: rules{"g2": {killAt(1, etcdStarting)}}, seen: oneLearner},
+		{rows: "kill-learner", rules: rules{operator: {killAt(1, `step cluster/etcdmember\["g2"\]`)}}, seen: oneLearner},
+	}
+}
+
+// oneLearner: etcd has a member without a vote.
+func oneLearner(t *testing.T, c *cluster) {
+	t.Helper()
+	learners := 0
+	for _, m := range c.status(t).Etcd {
+		if m.Learner {
+			learners++
+		}
+	}
+	assert.Equal(t, 1, learners)
+}
+
 // otherKubelet and otherDNS are changes of inventories/lab.hcl.
 func otherKubelet() []string {
 	return []string{"failCgroupV1 = false", "failCgroupV1 = false\n    maxPods      = 42"}
@@ -150,6 +173,14 @@ func restartOf(host string) func(*testing.T, *cluster) {
 		assert.Contains(t, c.on(t, host, "cat", "/etc/kubernetes/kubelet.yaml"), "42")
 		assert.Contains(t, c.plan(t).addresses(), host+`/unit["kubelet.service"]`)
 	}
+}
+
+// recordLearner writes the row of learnerStrikes.
+func (f *crashed) recordLearner(t *testing.T) {
+	t.Helper()
+	faults.Record(t, "kill-learner", "killed there, the next apply makes it a voting member, and adds the next one",
+		"SIGKILL when a member was added as learner and not promoted, before and after its etcd started",
+		"%s; then applied in at most %.1f s, plan empty, three voters", strings.Join(f.points["kill-learner"], "; "), slices.Max(f.took).Seconds())
 }
 
 // record writes the rows of docs/faults.md.

@@ -74,12 +74,13 @@ func (c *cluster) crash(t *testing.T, found *crashed, one strike) {
 }
 
 // converges applies with the shipped program; nothing is left to do then.
-func (c *cluster) converges(t *testing.T, found *crashed) {
+func (c *cluster) converges(t *testing.T, found *crashed) time.Duration {
 	t.Helper()
 	took := c.apply(t).took
 	found.took = append(found.took, took)
 	c.seconds(t, "apply after the kills", took)
 	c.unchanged(t)
+	return took
 }
 
 // equals compares the cluster with one that was made in one go.

@@ -19,9 +19,13 @@ func (s *suite) grown(t *testing.T) {
 	c.unchanged(t)
 
 	c.files = all
-	c.seconds(t, "two masters with etcd more", c.apply(t).took)
-	c.unchanged(t)
+	found := &crashed{points: map[string][]string{}}
+	for _, one := range learnerStrikes() {
+		c.crash(t, found, one)
+	}
+	c.seconds(t, "two masters with etcd more", c.converges(t, found))
 	c.threeVoters(t)
+	found.recordLearner(t)
 
 	c.loseEtcd(t, "g3")
 	c.seconds(t, "replace a lost etcd member", c.apply(t).took)

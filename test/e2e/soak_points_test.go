@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,13 +29,7 @@ func TestSoakPoints(t *testing.T) {
 	found := &crashed{points: map[string][]string{}}
 	one := func(name string, first, later []strike) {
 		t.Run(name, func(t *testing.T) { s.crashed(t, found, first, later) })
-		result.Clusters++
-		result.Kills++
-		if slices.Concat(first, later)[0].died() == operator {
-			result.Operator++
-		} else {
-			result.Agents++
-		}
+		result.add(slices.Concat(first, later)[0])
 	}
 	for _, strikes := range [][]strike{operatorFirst(), agentsFirst()} {
 		for i, each := range strikes {
@@ -46,9 +41,47 @@ func TestSoakPoints(t *testing.T) {
 			one(each.died()+" "+each.rows, nil, []strike{each})
 		}
 	}
+	s.learnerPoints(t, found, &result)
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
 	result.write(t)
 	if !t.Failed() {
 		found.record(t)
+		found.recordLearner(t)
+	}
+}
+
+// learnerPoints does the same with a cluster that grows.
+func (s *suite) learnerPoints(t *testing.T, found *crashed, result *soaked) {
+	grow := func(t *testing.T, strikes ...strike) snapshot {
+		all := []string{extra("grow-1.hcl"), extra("grow-3.hcl"), extra("shared-kernel.hcl")}
+		c := s.boot(t, "points", all...)
+		c.files = []string{all[0], all[2]}
+		c.apply(t)
+		c.files = all
+		for _, one := range strikes {
+			c.crash(t, found, one)
+		}
+		c.converges(t, found)
+		c.threeVoters(t)
+		return c.snapshot(t)
+	}
+	var whole snapshot
+	t.Run("grown in one go", func(t *testing.T) { whole = grow(t) })
+	for i, one := range learnerStrikes() {
+		t.Run(fmt.Sprintf("%s %s %d", one.died(), one.rows, i), func(t *testing.T) {
+			assert.Empty(t, whole.differences(grow(t, one)))
+		})
+		result.add(one)
+	}
+}
+
+// add counts a cluster that was struck.
+func (result *soaked) add(one strike) {
+	result.Clusters++
+	result.Kills++
+	if one.died() == operator {
+		result.Operator++
+	} else {
+		result.Agents++
 	}
 }
