@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -22,7 +23,8 @@ type application struct {
 	*global
 	inv      *inventory.Inventory
 	saved    *plan.Plan // nil when there is none
-	yes      bool
+	yes      consent
+	removals int
 	untested bool
 	targets  []string
 	progress report.Progress
@@ -40,14 +42,22 @@ allow. It can be interrupted at any moment and run again. A host that fails does
 not stop the others.
 
 A saved plan (plan --out) is applied as it is, or refused when the hosts or the
-inventory have moved on. For an environment "prod" the cluster's name must be
-typed, also for a saved plan, unless --yes is given.
+inventory have moved on.
+
+For an environment "prod" the cluster's name must be typed, also for a saved
+plan; who cannot be asked gives it with --yes=NAME. A bare --yes is refused.
+
+An inventory that takes more than one host away from the cluster or from a
+role, or all that had a role, is refused: a mistyped range or the wrong file
+look the same. When it is meant, --allow-removals says how many hosts may go.
 
 With --json each event is one line of JSON, then comes the plan ("type":"plan"),
 and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 		Example: `  provision apply
   provision apply --yes inventories/dc1.hcl
+  provision apply --yes=dc1 -i inventories/dc1.hcl -var-file prod.hcl
   provision apply --target node-07
+  provision apply --allow-removals 3
   provision --lab apply inventories/lab.hcl
   provision apply tonight.plan -i inventories/dc1.hcl`,
 		Args: inventoryArgs, ValidArgsFunction: completePlan,
@@ -59,7 +69,8 @@ and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask")
+	a.yes.flag(cmd)
+	cmd.Flags().IntVar(&a.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
 	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
 	g.targetFlag(cmd, &a.targets)
 	return cmd
@@ -73,11 +84,17 @@ func (a *application) run(ctx context.Context, args []string) error {
 	switch {
 	case saved != nil && len(a.targets) > 0:
 		return errors.New("cannot apply the saved plan: --target was given; a saved plan is applied as it is")
-	case a.json && !a.yes && saved == nil:
+	case a.json && !a.yes.given() && saved == nil:
 		return errors.New("cannot ask for consent with --json: add --yes, or apply a saved plan")
 	}
 	if a.inv, err = a.load(ctx, args); err != nil {
 		return err
+	}
+	if err := a.yes.fits(a.inv.Cluster); err != nil {
+		return err
+	}
+	if a.json && !a.yes.given() && a.inv.Cluster.Production() {
+		return fmt.Errorf("cannot ask for consent with --json: add --yes=%s", a.inv.Cluster.Name)
 	}
 	if saved != nil {
 		a.saved, a.targets = saved, saved.Targets
@@ -109,7 +126,7 @@ func (a *application) apply(ctx context.Context) error {
 	a.progress = a.global.progress(a.out)
 	defer a.progress.Close()
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
-		o.AllowUntestedOS, o.Targets = a.untested, a.targets
+		o.AllowUntestedOS, o.Targets, o.AllowRemovals = a.untested, a.targets, a.removals
 	})
 	if err != nil {
 		return err
@@ -151,6 +168,9 @@ func (a *application) withoutPlan() []string {
 	for _, target := range a.targets {
 		words = append(words, "--target", target)
 	}
+	if a.removals > 0 {
+		words = append(words, "--allow-removals", strconv.Itoa(a.removals))
+	}
 	if name := a.labName(a.inv); name != "" {
 		words = append(words, "--lab="+name)
 	}
@@ -163,7 +183,6 @@ func (a *application) approve(p *plan.Plan) (bool, error) {
 	if live, ok := a.progress.(interface{ Pause() }); ok {
 		live.Pause()
 	}
-	prod := a.inv.Cluster.Environment == "prod"
 	if a.json {
 		a.line(struct {
 			Type string `json:"type"`
@@ -171,7 +190,7 @@ func (a *application) approve(p *plan.Plan) (bool, error) {
 		}{"plan", document(p)})
 	}
 	if a.saved != nil {
-		if err := sameplan(a.saved, p); err != nil || a.yes || !prod {
+		if err := sameplan(a.saved, p); err != nil || a.yes.given() || !a.inv.Cluster.Production() {
 			return err == nil, err
 		}
 	}
@@ -180,10 +199,10 @@ func (a *application) approve(p *plan.Plan) (bool, error) {
 			return false, err
 		}
 	}
-	if a.yes {
+	if a.yes.given() {
 		return true, nil
 	}
-	return a.consent(p, prod)
+	return a.consent(a.inv.Cluster, p.Target, "Apply this")
 }
 
 // sameplan refuses a saved plan when inventory or hosts have moved on.
@@ -198,14 +217,4 @@ func sameplan(saved, now *plan.Plan) error {
 		return errors.New("cannot apply the saved plan: the hosts have changed since; plan again")
 	}
 	return nil
-}
-
-// consent asks; for production the cluster's name must be typed.
-func (g *global) consent(p *plan.Plan, prod bool) (bool, error) {
-	expect, question := "yes", fmt.Sprintf("Apply this to cluster %q on %s? Type yes: ", p.Cluster, p.Target)
-	if prod {
-		expect, question = p.Cluster, fmt.Sprintf("This changes production on %s. Type the cluster's name: ", p.Target)
-	}
-	line, err := g.answer(question)
-	return line == expect, err
 }

@@ -152,7 +152,7 @@ func oneCluster(inv *inventory.Inventory, owned map[string]facts.Owned) error {
 	members := map[string][]string{}
 	names := map[string]string{}
 	for _, host := range inv.Hosts {
-		if id := owned[host.Name].Identity; id != nil {
+		if id := belongs(inv, owned[host.Name]); id != nil {
 			members[id.UUID] = append(members[id.UUID], host.Name)
 			names[id.UUID] = id.Cluster
 		}
@@ -167,8 +167,39 @@ func oneCluster(inv *inventory.Inventory, owned map[string]facts.Owned) error {
 		return nil
 	}
 	sort.Strings(lines)
-	return fmt.Errorf("cannot go on: the inventory describes cluster %q, but hosts belong elsewhere:\n  %s\nNothing was changed. Use the inventory of that cluster, or hosts that belong to none",
-		inv.Cluster.Name, strings.Join(lines, "\n  "))
+	what := "hosts belong elsewhere"
+	if len(members) > 1 {
+		what = "its hosts belong to more than one"
+	}
+	return fmt.Errorf("cannot go on: the inventory describes cluster %q, but %s:\n  %s\nNothing was changed. Check that it is the right inventory, with the right variables and addresses. Use the inventory of each cluster for its hosts; a host that is to change clusters must leave the other one first",
+		inv.Cluster.Name, what, strings.Join(lines, "\n  "))
+}
+
+// belongs is the cluster that a host belongs to. The first phase of the birth of
+// a cluster of another name counts: its other hosts may have come further, and
+// nothing of it may be dropped here.
+func belongs(inv *inventory.Inventory, known facts.Owned) *facts.Identity {
+	if known.Identity == nil && known.Pending != nil && known.Pending.Cluster != inv.Cluster.Name {
+		return known.Pending
+	}
+	return known.Identity
+}
+
+// Unconfirmed are the hosts that belong to the cluster while no master or etcd
+// host that answered knows of it: nobody can tell who its members are. Nil when
+// one does, or when there is no cluster yet.
+func Unconfirmed(inv *inventory.Inventory, owned map[string]facts.Owned) []string {
+	var members []string
+	for _, host := range inv.Hosts {
+		known := owned[host.Name]
+		switch {
+		case keeper(host) && (known.Identity != nil || known.Pending != nil):
+			return nil
+		case known.Identity != nil:
+			members = append(members, host.Name)
+		}
+	}
+	return members
 }
 
 // silentKeepers are the masters and etcd hosts that did not answer.

@@ -53,7 +53,11 @@ func TestDecide(t *testing.T) {
 		"worker became master": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "m2": member("dc1", "u1", n1)},
 			joins: []string{"m2"}},
 		"another cluster's": {owned: map[string]facts.Owned{"m1": member("dc2", "u2", m1)}, err: `cluster "dc2" (u2)`},
-		"two clusters":      {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "n1": member("dc1", "u3", n1)}, err: "n1: cluster"},
+		"half of the fleet another's": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "m2": member("dc2", "u2", m2), "n1": member("dc2", "u2", n1)},
+			err: "its hosts belong to more than one:\n  m1: cluster \"dc1\" (u1)\n  m2, n1: cluster \"dc2\" (u2)\n"},
+		"another cluster's, being born": {owned: map[string]facts.Owned{"m1": none, "m2": {Pending: &facts.Identity{UUID: "u2", Cluster: "dc2"}}, "n1": none},
+			err: "m2: cluster \"dc2\" (u2)"},
+		"two clusters": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "n1": member("dc1", "u3", n1)}, err: "n1: cluster"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -115,4 +119,28 @@ func TestAHostCutOffBetweenThePhasesHoldsItsItems(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, d.Holders[system.ClusterKey])
 	require.Empty(t, d.Commit)
+}
+
+// The roster is on masters and etcd hosts: without one of them nobody can tell
+// whether the inventory's addresses are right.
+func TestWorkersAloneDoNotConfirmACluster(t *testing.T) {
+	inv := lab()
+	m1, n1 := inv.Hosts[0], inv.Hosts[2]
+	worker, none := member("dc1", "u1", n1), facts.Owned{}
+	tests := map[string]struct {
+		owned map[string]facts.Owned
+		want  []string
+	}{
+		"new":                            {map[string]facts.Owned{"m1": none, "m2": none, "n1": none}, nil},
+		"a master knows":                 {map[string]facts.Owned{"m1": member("dc1", "u1", m1), "m2": none, "n1": worker}, nil},
+		"a master was half way":          {map[string]facts.Owned{"m1": {Pending: &facts.Identity{UUID: "u1"}}, "n1": worker}, nil},
+		"masters are empty machines":     {map[string]facts.Owned{"m1": none, "m2": none, "n1": worker}, []string{"n1"}},
+		"no master answers":              {map[string]facts.Owned{"n1": worker}, []string{"n1"}},
+		"one empty, the other is silent": {map[string]facts.Owned{"m1": none, "n1": worker}, []string{"n1"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, Unconfirmed(inv, test.owned))
+		})
+	}
 }

@@ -62,7 +62,7 @@ func clusterSpec() *blockSpec {
 		Attrs: []attrSpec{
 			{Name: "version", Kind: versionKind(), Default: `"1.37.1"`, Doc: "Kubernetes version, without a leading `v`."},
 			{Name: "site", Kind: labelValueKind(), Doc: "Where the cluster stands. Becomes the label `topology.kubernetes.io/region`."},
-			{Name: "environment", Kind: stringKind(), Doc: "What the cluster is for. `prod` asks for the cluster's name to be typed at consent."},
+			{Name: "environment", Kind: stringKind(), Doc: "What the cluster is for. `prod`, or what begins so, asks for the cluster's name to be typed at consent."},
 			{Name: "api_address", Kind: endpointKind(), Doc: "Address or DNS name under which clients outside reach the API; it is put into the API's certificate."},
 		},
 		Blocks: []*blockSpec{{

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -51,12 +52,18 @@ type Inventory struct {
 type Cluster struct {
 	Name        string
 	Site        string
-	Environment string // "prod" asks for the name to be typed at consent
+	Environment string // "prod…" asks for the name to be typed at consent
 	Versions    Versions
 	// APIAddress is an address or name under which clients outside reach the
 	// API (a VIP or DNS name); it is put into the API's certificate. May be "".
 	APIAddress string
 	Range      hcl.Range
+}
+
+// Production reports whether consent takes the cluster's name: for "prod" and
+// whatever begins so, in any case of letters.
+func (c Cluster) Production() bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(c.Environment)), "prod")
 }
 
 // Versions of what is installed, without a leading v.

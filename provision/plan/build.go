@@ -6,6 +6,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/desired"
+	"provision/provision/removal"
 	"provision/provision/resource"
 )
 
@@ -34,6 +35,9 @@ type Input struct {
 	Hosts                            map[string]Observed
 	Objects                          map[resource.Address]ClusterObserved
 	Warnings                         []string
+	Environment                      string
+	// Removals are what the inventory takes away from the cluster.
+	Removals removal.Set
 	// Targets limit the plan when there are any.
 	Targets []Target
 	// Forming is what must be done before etcd's cluster id is recorded; empty
@@ -326,7 +330,10 @@ func (b *builder) finish() *Plan {
 	through := newThrough(b)
 	hard := map[resource.Address][]resource.Address{}
 	p := &Plan{Format: Format, Cluster: b.in.Cluster, UUID: b.in.UUID, Target: b.in.Target,
-		Inventory: b.in.Inventory, Created: b.in.Now, Warnings: b.in.Warnings}
+		Inventory: b.in.Inventory, Created: b.in.Now, Warnings: b.in.Warnings, Environment: b.in.Environment}
+	if b.in.Removals.Count() > 0 {
+		p.Removals = &b.in.Removals
+	}
 	for _, a := range b.order {
 		s := b.steps[a]
 		wants := append([]resource.Address(nil), s.Requires...)

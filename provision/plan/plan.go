@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/removal"
 	"provision/provision/resource"
 )
 
@@ -63,19 +64,23 @@ type Host struct {
 
 // Plan is what an apply would do.
 type Plan struct {
-	Format    int       `json:"format"`
-	Cluster   string    `json:"cluster"`
-	UUID      string    `json:"uuid,omitempty"` // "" when the cluster is new
-	Target    string    `json:"target"`         // "real hosts" or "lab NAME"
-	Inventory string    `json:"inventory"`      // digest of the inventory
-	Created   time.Time `json:"created"`
-	Steps     []Step    `json:"steps"`
-	Hosts     []Host    `json:"hosts"`
-	Warnings  []string  `json:"warnings,omitempty"`
+	Format  int    `json:"format"`
+	Cluster string `json:"cluster"`
+	UUID    string `json:"uuid,omitempty"` // "" when the cluster is new
+	Target  string `json:"target"`         // "real hosts" or "lab NAME"
+	// Environment is the cluster's, as its inventory says.
+	Environment string    `json:"environment,omitempty"`
+	Inventory   string    `json:"inventory"` // digest of the inventory
+	Created     time.Time `json:"created"`
+	Steps       []Step    `json:"steps"`
+	Hosts       []Host    `json:"hosts"`
+	Warnings    []string  `json:"warnings,omitempty"`
 	// Targets are what the plan was limited to, sorted; LeftOut counts the
 	// steps that it would have had without them.
 	Targets []string `json:"targets,omitempty"`
 	LeftOut int      `json:"left_out,omitempty"`
+	// Removals are the hosts and roles that the inventory takes away.
+	Removals *removal.Set `json:"removals,omitempty"`
 }
 
 // Empty reports whether nothing would change.

@@ -35,7 +35,7 @@ func (s Style) paint(code, text string) string {
 
 // Plan writes what an apply would do, host by host.
 func Plan(w io.Writer, p *plan.Plan, style Style) {
-	fmt.Fprintf(w, "Cluster %q on %s", p.Cluster, Line(p.Target))
+	fmt.Fprint(w, Header(p))
 	if p.UUID == "" {
 		fmt.Fprint(w, " (new)")
 	}
@@ -65,10 +65,35 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 			fmt.Fprintf(w, "\n%s takes no part: %s\n", style.paint("31", Line(h.Name)), indent(Clean(h.Error), "  "))
 		}
 	}
+	removals(w, p, style)
 	for _, text := range p.Warnings {
 		fmt.Fprintf(w, "\n%s %s\n", style.paint("33", "Warning:"), indent(Clean(text), "  "))
 	}
 	fmt.Fprintf(w, "\n%s\n", Summary(p))
+}
+
+// Header names what a plan is about: the cluster, its environment, and whether
+// the hosts are real ones.
+func Header(p *plan.Plan) string {
+	text := fmt.Sprintf("Cluster %q", p.Cluster)
+	if p.Environment != "" {
+		text += fmt.Sprintf(", environment %q,", p.Environment)
+	}
+	return text + " on " + Line(p.Target)
+}
+
+// removals tells what leaves the cluster, and what an apply must be told.
+func removals(w io.Writer, p *plan.Plan, style Style) {
+	if p.Removals == nil {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n%s\n", style.paint("31", "Taken away from the cluster:"), Clean(p.Removals.List("  ")))
+	if len(p.Removals.Lost) > 0 {
+		fmt.Fprintf(w, "  No host is left that had the role %s.\n", Line(strings.Join(p.Removals.Lost, ", ")))
+	}
+	if p.Removals.NeedsLeave() {
+		fmt.Fprintf(w, "  apply does this only with %s.\n", p.Removals.Flag())
+	}
 }
 
 func step(w io.Writer, s plan.Step, style Style) {
