@@ -35,6 +35,11 @@ type Agent interface {
 	Dial(ctx context.Context, address string) (net.Conn, error)
 	// SendBlobs sends blobs in the given order; arrived is called after each.
 	SendBlobs(ctx context.Context, blobs []Blob, arrived func(sha256 string), sent func(bytes int64)) error
+	// HostKey is the SSH host key that the host showed: "ssh-ed25519 AAAA…".
+	HostKey() string
+	// Replaced reports whether the operator accepted that key for a machine
+	// that replaces the one that the host was before.
+	Replaced() (bool, error)
 	// Done is closed when the session has ended; then Err says why.
 	Done() <-chan struct{}
 	Err() error

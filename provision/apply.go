@@ -224,8 +224,9 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey) error {
 			}
 		}
 	}
+	known, _ := o.lastRoster()
 	for _, h := range o.Inventory.Hosts {
-		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h))
+		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h, known))
 	}
 	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
 	var keepers []string
@@ -237,8 +238,13 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey) error {
 	return o.acts(keepers, func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
 }
 
-func (o *Operator) rosterHost(s *survey, h inventory.Host) facts.RosterHost {
+func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
 	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
+	if m := o.fleet.members[h.Name]; m != nil {
+		entry.HostKey, entry.MachineID = m.agent.HostKey(), m.facts.MachineID
+	} else if before, ok := known[h.Name]; ok {
+		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
+	}
 	for _, role := range h.Roles {
 		entry.Roles = append(entry.Roles, string(role))
 	}

@@ -19,6 +19,7 @@ import (
 func (o *Operator) safe() error {
 	known, services := o.lastRoster()
 	var bad []error
+	bad = append(bad, o.unconfirmed()...)
 	bad = append(bad, o.movedHosts(known)...)
 	bad = append(bad, o.droppedMembers()...)
 	bad = append(bad, o.strayData()...)
@@ -66,6 +67,9 @@ func (o *Operator) movedHosts(known map[string]facts.RosterHost) []error {
 		}
 		if was, ok := known[h.Name]; ok && was.Address != address && h.Has(inventory.RoleEtcd) {
 			bad = append(bad, fmt.Errorf("etcd host %s cannot change its address from %s to %s: add a host with the new address under another name (%s)", h.Name, was.Address, address, h.Range))
+		}
+		if was, ok := known[h.Name]; ok && was.Address != address && keeper(h) && !h.Has(inventory.RoleEtcd) && o.fleet.members[h.Name] == nil {
+			bad = append(bad, fmt.Errorf("host %s does not answer at %s, and was at %s before: every host would be told an address that may be wrong; correct it, or bring the host up (%s)", h.Name, address, was.Address, h.Range))
 		}
 		if m := o.fleet.members[h.Name]; m != nil && len(m.facts.Addresses) > 0 && !hasAddress(m.facts.Addresses, h.Address) {
 			bad = append(bad, fmt.Errorf("host %s does not have address %s (%s); it has %s", h.Name, address, h.Range, listAddresses(m.facts.Addresses)))

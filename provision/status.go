@@ -11,7 +11,6 @@ import (
 
 	"provision/provision/component"
 	"provision/provision/etcd"
-	"provision/provision/facts"
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/kube"
@@ -90,11 +89,8 @@ func (o *Operator) identify(ctx context.Context) error {
 	if len(f.members) == 0 {
 		return o.nobody()
 	}
-	owned := map[string]facts.Owned{}
-	for name, m := range f.members {
-		owned[name] = m.facts.Owned
-	}
-	decision, err := identity.Decide(o.Inventory, owned)
+	o.strangers()
+	decision, err := identity.Decide(o.Inventory, o.owned())
 	if err != nil {
 		return err
 	}

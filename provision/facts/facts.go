@@ -98,13 +98,15 @@ type Roster struct {
 
 // RosterHost says how to reach a host that may have left the inventory.
 type RosterHost struct {
-	Name    string   `json:"name"`
-	Address string   `json:"address"`
-	Port    int      `json:"port"`
-	User    string   `json:"user"`
-	Jump    string   `json:"jump,omitempty"`
-	HostKey string   `json:"host_key"`
-	Roles   []string `json:"roles"`
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Port    int    `json:"port"`
+	User    string `json:"user"`
+	Jump    string `json:"jump,omitempty"`
+	HostKey string `json:"host_key"` // that it showed
+	// MachineID is that of the machine that answered last under this name.
+	MachineID string   `json:"machine_id,omitempty"`
+	Roles     []string `json:"roles"`
 	// PodCIDR is what the Node was given; it never moves.
 	PodCIDR string `json:"pod_cidr,omitempty"`
 }

@@ -49,6 +49,7 @@ type Fleet struct {
 	key     string // private key file of the login
 	login   gossh.PublicKey
 	hostKey gossh.Signer
+	booted  int // machines so far
 	kinds   []resource.Kind[*system.System]
 	bytes   atomic.Int64
 }
@@ -100,6 +101,27 @@ func (f *Fleet) Boot(inv *inventory.Inventory) error {
 }
 
 func endpoint(h inventory.Host) string { return net.JoinHostPort(h.Address.String(), "22") }
+
+// Replace puts a new empty machine, with another machine-id and host key, in
+// the place of a host. Nobody has accepted it.
+func (f *Fleet) Replace(h inventory.Host) error {
+	if old := f.hosts[h.Name]; old != nil {
+		old.Hangup()
+	}
+	host, err := f.boot(h)
+	if err != nil {
+		return fmt.Errorf("booting %s: %w", h.Name, err)
+	}
+	host.key = sshtest.NewSigner()
+	host.server.HostKeys = []gossh.Signer{host.key}
+	f.hosts[h.Name] = host
+	f.network.Add(endpoint(h), host.server)
+	return nil
+}
+
+func keyLine(key gossh.Signer) string {
+	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key.PublicKey())))
+}
 
 // Host returns a booted host.
 func (f *Fleet) Host(name string) *Host { return f.hosts[name] }
@@ -191,7 +213,12 @@ func (f *Fleet) execOne(ctx context.Context, h inventory.Host, argv []string) er
 }
 
 func (f *Fleet) target(h inventory.Host) ssh.Target {
-	pin := strings.TrimSpace(string(gossh.MarshalAuthorizedKey(f.hostKey.PublicKey())))
-	return ssh.Target{Name: h.Name, Address: h.Address.String(), Port: 22, User: "root",
-		IdentityFiles: []string{f.key}, HostKeyPin: pin}
+	target := ssh.Target{Name: h.Name, Address: h.Address.String(), Port: 22, User: "root",
+		IdentityFiles: []string{f.key}, HostKeyPin: keyLine(f.hostKey)}
+	for _, host := range f.hosts { // by address: an inventory may call it by another name
+		if host.address == target.Address && host.key != nil {
+			target.HostKeyPin, target.Replaced = keyLine(host.key), host.accepted
+		}
+	}
+	return target
 }

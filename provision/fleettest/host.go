@@ -28,6 +28,10 @@ type Host struct {
 	fleet   *Fleet
 	server  *sshtest.Server
 	address string
+	// key is a machine's own host key, when it is not the fleet's; accepted is
+	// what its operators say of it.
+	key      gossh.Signer
+	accepted bool
 }
 
 // files are what a bare Debian has, as far as anybody looks.
@@ -70,13 +74,14 @@ var files = map[string]string{
 }
 
 func (f *Fleet) boot(h inventory.Host) (*Host, error) {
-	host := &Host{Name: h.Name, Root: filepath.Join(f.dir, "hosts", h.Name), fleet: f, address: h.Address.String()}
+	f.booted++
+	host := &Host{Name: h.Name, Root: filepath.Join(f.dir, "hosts", h.Name, fmt.Sprint(f.booted)), fleet: f, address: h.Address.String()}
 	for path, content := range files {
 		if err := host.Write(path, content); err != nil {
 			return nil, err
 		}
 	}
-	err := errors.Join(host.Write("/etc/machine-id", fmt.Sprintf("%032x\n", len(f.hosts))),
+	err := errors.Join(host.Write("/etc/machine-id", fmt.Sprintf("%032x\n", f.booted)),
 		host.Write("/proc/sys/kernel/hostname", h.Name+"\n"))
 	host.server = &sshtest.Server{
 		HostKeys: []gossh.Signer{f.hostKey},
@@ -140,6 +145,9 @@ func (h *Host) addresses() ([]facts.Address, error) {
 		{Interface: "eth0", CIDR: h.address + "/16", MTU: 1500},
 	}, nil
 }
+
+// Accept is "hostkeys accept --replaced" for the host.
+func (h *Host) Accept() { h.accepted = true }
 
 // Write puts a file on the host.
 func (h *Host) Write(path, content string) error {

@@ -25,6 +25,8 @@ type LabHost struct {
 	Port    int
 	User    string
 	HostKey string
+	// Replaced: HostKey was accepted for a machine that replaced another.
+	Replaced bool
 }
 
 // Lab redirects everything to the hosts of a lab.
@@ -95,7 +97,7 @@ func (s Settings) labTarget(h inventory.Host) (ssh.Target, error) {
 	}
 	return ssh.Target{
 		Name: h.Name, Address: known.Address, Port: known.Port, User: known.User,
-		IdentityFiles: []string{s.Lab.Key}, HostKeyPin: known.HostKey, Sudo: known.User != "root",
+		IdentityFiles: []string{s.Lab.Key}, HostKeyPin: known.HostKey, Replaced: known.Replaced, Sudo: known.User != "root",
 		ConnectTimeout: s.Inventory.SSH.ConnectTimeout, Keepalive: s.Inventory.SSH.Keepalive,
 	}, nil
 }

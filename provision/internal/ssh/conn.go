@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"provision/provision/internal/ssh/hostkey"
 )
 
 const (
@@ -24,6 +27,7 @@ type Conn struct {
 	pool   *Pool
 	target Target
 	client *gossh.Client
+	key    gossh.PublicKey
 	slots  chan struct{}
 	opened atomic.Int64
 	wg     sync.WaitGroup
@@ -33,9 +37,9 @@ type Conn struct {
 	reason error // set before done is closed
 }
 
-func newConn(p *Pool, t Target, client *gossh.Client) *Conn {
+func newConn(p *Pool, t Target, client *gossh.Client, key gossh.PublicKey) *Conn {
 	c := &Conn{
-		pool: p, target: t, client: client,
+		pool: p, target: t, client: client, key: key,
 		slots: make(chan struct{}, maxChannels),
 		done:  make(chan struct{}),
 	}
@@ -48,6 +52,25 @@ func newConn(p *Pool, t Target, client *gossh.Client) *Conn {
 
 // Target is where the connection leads.
 func (c *Conn) Target() Target { return c.target }
+
+// HostKey is the key that the host showed, without the certificate if it has
+// one: "ssh-ed25519 AAAA…".
+func (c *Conn) HostKey() string {
+	key := c.key
+	if cert, ok := key.(*gossh.Certificate); ok {
+		key = cert.Key
+	}
+	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key)))
+}
+
+// Replaced reports whether that key was accepted for a machine that replaces
+// the one that the host was before.
+func (c *Conn) Replaced() (bool, error) {
+	if c.target.Replaced {
+		return true, nil
+	}
+	return hostkey.Replaced(c.target.KnownHosts, c.target.Endpoint(), c.key)
+}
 
 // Done is closed when the connection has ended; Err then says why.
 func (c *Conn) Done() <-chan struct{} { return c.done }

@@ -45,7 +45,7 @@ func (p *Pool) establish(ctx context.Context, t Target) (*Conn, error) {
 		l := &login{pool: p, target: t, checker: checker}
 		client, err := l.tryTypes(ctx, dial)
 		if err == nil {
-			return newConn(p, t, client), nil
+			return newConn(p, t, client, l.seen), nil
 		}
 		if attempt == attempts || !l.dropped || !pause(ctx, t, attempt) {
 			return nil, err

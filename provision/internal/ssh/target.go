@@ -22,10 +22,13 @@ type Target struct {
 	IdentitiesOnly bool
 	KnownHosts     []string // files; missing ones are empty
 	HostKeyPin     string   // "ssh-ed25519 AAAA…" or "SHA256:…"; known_hosts when empty
-	Hops           []Hop    // bastions in order
-	Password       secret.Value
-	Sudo           bool // run as root through sudo
-	SudoPassword   secret.Value
+	// Replaced says of HostKeyPin that it was accepted for a machine that
+	// replaces another; known_hosts says it of its own keys.
+	Replaced     bool
+	Hops         []Hop // bastions in order
+	Password     secret.Value
+	Sudo         bool // run as root through sudo
+	SudoPassword secret.Value
 	// ConnectTimeout bounds dialling and logging in, each hop for itself.
 	ConnectTimeout time.Duration
 	// Keepalive is the interval of keepalives; 0 sends none.

@@ -16,7 +16,7 @@ import (
 // Accept records keys as those of address (host:port) in a known_hosts file,
 // atomically, keeping everything else. Another key of a known type is a
 // *ChangedError unless replaced is set; then the host's old keys go, and lines
-// shared with other hosts lose only this host.
+// shared with other hosts lose only this host, and Replaced tells the new ones.
 func Accept(file, address string, replaced bool, keys ...gossh.PublicKey) error {
 	db, err := Load(file)
 	if err != nil {
@@ -43,7 +43,11 @@ func Accept(file, address string, replaced bool, keys ...gossh.PublicKey) error 
 		content = append(content, '\n')
 	}
 	for _, key := range fresh {
-		content = append(content, knownhosts.Line([]string{address}, key)+"\n"...)
+		line := knownhosts.Line([]string{address}, key)
+		if replaced {
+			line += " " + replacedMark
+		}
+		content = append(content, line+"\n"...)
 	}
 	return replaceFile(file, content)
 }
