@@ -126,7 +126,8 @@ func (a *application) apply(ctx context.Context) error {
 	a.progress = a.global.progress(a.out)
 	defer a.progress.Close()
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
-		o.AllowUntestedOS, o.Targets, o.AllowRemovals = a.untested, a.targets, a.removals
+		o.AllowRemovals = a.removals
+		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 	})
 	if err != nil {
 		return err
