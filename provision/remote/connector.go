@@ -96,12 +96,6 @@ func (a *agent) Close() error {
 	return err
 }
 
-// HostKey implements provision.Agent.
-func (a *agent) HostKey() string { return a.conn.HostKey() }
-
-// Replaced implements provision.Agent.
-func (a *agent) Replaced() (bool, error) { return a.conn.Replaced() }
-
 // SendBlobs starts a receiver on a channel of its own.
 func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived func(string), sent func(int64)) error {
 	process, err := ssh.StartAgent(ctx, a.conn, a.binary, "blobs")

@@ -82,3 +82,9 @@ func KnownHosts(s Settings, h inventory.Host) (string, error) {
 	}
 	return t.KnownHosts[0], nil
 }
+
+// HostKey implements provision.Agent.
+func (a *agent) HostKey() string { return a.conn.HostKey() }
+
+// Replaced implements provision.Agent.
+func (a *agent) Replaced() (bool, error) { return a.conn.Replaced() }
