@@ -23,6 +23,13 @@ type Agent interface {
 	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
 	Roster(ctx context.Context, roster facts.Roster) error
 	Commit(ctx context.Context) error
+	// Clock, Inspect, Latency, Listen and Reach look at what the host is fit
+	// for (see api); they change nothing.
+	Clock(ctx context.Context) (api.ClockResult, error)
+	Inspect(ctx context.Context, params api.InspectParams) (api.InspectResult, error)
+	Latency(ctx context.Context, params api.LatencyParams) (api.LatencyResult, error)
+	Listen(ctx context.Context, params api.ListenParams) (api.ListenResult, error)
+	Reach(ctx context.Context, params api.ReachParams) (api.ReachResult, error)
 	// Health and Collect tell how the host is doing, and Follow copies a
 	// unit's log; they change nothing.
 	Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error)

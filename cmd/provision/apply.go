@@ -26,6 +26,8 @@ type application struct {
 	yes      consent
 	removals int
 	untested bool
+	minority bool
+	ignore   []string // checks of preflight
 	targets  []string
 	progress report.Progress
 	// concluded is set when it was said how the run ended.
@@ -72,6 +74,8 @@ and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 	a.yes.flag(cmd)
 	cmd.Flags().IntVar(&a.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
 	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	ignoreFlag(cmd, &a.ignore)
 	g.targetFlag(cmd, &a.targets)
 	return cmd
 }
@@ -86,6 +90,9 @@ func (a *application) run(ctx context.Context, args []string) error {
 		return errors.New("cannot apply the saved plan: --target was given; a saved plan is applied as it is")
 	case a.json && !a.yes.given() && saved == nil:
 		return errors.New("cannot ask for consent with --json: add --yes, or apply a saved plan")
+	}
+	if err := knownChecks(a.ignore); err != nil {
+		return err
 	}
 	if a.inv, err = a.load(ctx, args); err != nil {
 		return err
@@ -128,6 +135,8 @@ func (a *application) apply(ctx context.Context) error {
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
 		o.AllowRemovals = a.removals
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
+		o.IgnorePreflight = a.ignore
+		o.AllowMinority = a.minority
 	})
 	if err != nil {
 		return err

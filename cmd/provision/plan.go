@@ -19,7 +19,7 @@ import (
 func planVerb(g *global) *cobra.Command {
 	var out string
 	var detailed, untested bool
-	var targets []string
+	var targets, ignore []string
 	cmd := &cobra.Command{
 		Use:   "plan [INVENTORY]",
 		Short: "Show what apply would change, host by host",
@@ -37,13 +37,16 @@ much was left out. Hosts outside the targets are looked at but not touched.`,
   provision plan --detailed-exitcode || mail -s "dc1 drifted" ops`,
 		Args: inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := knownChecks(ignore); err != nil {
+				return err
+			}
 			inv, err := g.load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
 			progress := g.progress(g.err)
 			o, err := g.operate(inv, quiet(progress.Event), func(o *provision.Options) {
-				o.AllowUntestedOS, o.Targets = untested, targets
+				o.AllowUntestedOS, o.Targets, o.IgnorePreflight = untested, targets, ignore
 			})
 			if err != nil {
 				return err
@@ -68,6 +71,7 @@ much was left out. Hosts outside the targets are looked at but not touched.`,
 	cmd.Flags().StringVarP(&out, "out", "o", "", "save the plan to `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when the plan has changes")
 	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	ignoreFlag(cmd, &ignore)
 	g.targetFlag(cmd, &targets)
 	return cmd
 }

@@ -24,33 +24,34 @@ func (s *session) lock(ctx context.Context, params api.LockParams) (api.LockResu
 	if err := sameCluster(state, params.UUID); err != nil {
 		return api.LockResult{}, err
 	}
-	holder := ledger.Holder{Name: params.Holder, Since: s.sys.Now().UTC(), Epoch: params.Epoch}
-	held, err := s.take(holder)
-	var other *ledger.HeldError
+	holder := ledger.Holder{Name: params.Holder, Doing: params.Doing, Since: s.sys.Now().UTC(), Epoch: params.Epoch, Seen: params.Seen}
+	held, err := s.take(ctx, holder)
+	var other *heldError
 	var stale *ledger.StaleError
 	switch {
 	case errors.As(err, &other):
-		h := other.Holder
-		return api.LockResult{Holder: h.Name, Since: h.Since, Epoch: max(h.Epoch, state.Epoch)}, nil
+		h := other.holder
+		return api.LockResult{Holder: h.Name, Doing: h.Doing, Since: h.Since, Silent: other.silent, Epoch: max(h.Epoch, state.Epoch)}, nil
 	case errors.As(err, &stale):
 		return api.LockResult{Epoch: stale.Epoch}, nil
 	case err != nil:
 		return api.LockResult{}, err
 	}
 	if err := s.start(ctx, held, params.Epoch); err != nil {
+		s.beat.end()
 		return api.LockResult{}, err
 	}
 	return api.LockResult{Granted: true, Holder: holder.Name, Since: holder.Since, Epoch: params.Epoch}, nil
 }
 
 // take opens the ledger, or raises the epoch of one that this session has.
-func (s *session) take(holder ledger.Holder) (*ledger.Ledger, error) {
+func (s *session) take(ctx context.Context, holder ledger.Holder) (*ledger.Ledger, error) {
 	s.mu.Lock()
 	held, epoch := s.held, s.epoch
 	s.mu.Unlock()
 	switch {
 	case held == nil:
-		return ledger.Open(s.dir, holder)
+		return s.acquire(ctx, holder)
 	case epoch == holder.Epoch:
 		return held, nil
 	default:
@@ -65,6 +66,7 @@ func (s *session) start(ctx context.Context, held *ledger.Ledger, epoch uint64) 
 	first := s.held == nil
 	s.mu.Unlock()
 	if first {
+		s.beat.held()
 		if s.options.Scope != nil {
 			if err := s.options.Scope.Enter(ctx, epoch); err != nil {
 				return errors.Join(err, held.Close())
@@ -114,6 +116,7 @@ func (s *session) state() (ledger.State, error) {
 }
 
 func (s *session) close() error {
+	s.opened.replace(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {
@@ -121,6 +124,7 @@ func (s *session) close() error {
 	}
 	held := s.held
 	s.held = nil
+	defer s.beat.end()
 	// An apply that failed has hashed as much as one that did not.
 	return errors.Join(s.sys.Save(), held.Close())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/yamux"
 
 	"provision/provision/facts"
+	"provision/provision/internal/lease"
 	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
 	"provision/provision/resource"
@@ -27,6 +28,8 @@ type Options struct {
 	Scope Scope
 	// Addresses are the host's own; nil asks the kernel.
 	Addresses func() ([]facts.Address, error)
+	// Network is what checks between hosts go through; nil: the kernel's.
+	Network Network
 	// Silence ends the session when no frame comes for so long; 0: wire.Silence.
 	Silence time.Duration
 	// Ending, when set, is called when the session ends, before its handlers
@@ -41,6 +44,8 @@ type Scope interface {
 	// Enter ends what older sessions left running and moves the agent, with
 	// all its later children, into a scope of its own.
 	Enter(ctx context.Context, epoch uint64) error
+	// End ends the process of a session that is over, and what it started.
+	End(ctx context.Context, session lease.Entry) error
 }
 
 // ErrSilent ends a session whose operator sent no heartbeat.
@@ -56,6 +61,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 	if options.Addresses == nil {
 		options.Addresses = kernelAddresses
 	}
+	if options.Network == nil {
+		options.Network = kernelNetwork{}
+	}
 	if err := wire.WriteHello(out, nonce); err != nil {
 		return err
 	}
@@ -68,7 +76,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = mux.Close() })
 	defer stop()
-	err = serveStreams(ctx, cancel, mux, options)
+	err = serveStreams(ctx, cancel, mux, options, pipe.Silent)
 	_ = mux.Close()
 	if pipe.Expired() {
 		return fmt.Errorf("ending session: %w", ErrSilent)
@@ -78,12 +86,13 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 
 // serveStreams takes the control stream, then all others, until the session
 // ends.
-func serveStreams(ctx context.Context, cancel context.CancelFunc, mux *yamux.Session, options Options) error {
+func serveStreams(ctx context.Context, cancel context.CancelFunc, mux *yamux.Session, options Options, silent func() time.Duration) error {
 	control, err := mux.Accept()
 	if err != nil {
 		return ended(err)
 	}
 	s := newSession(options)
+	s.beat.silent = silent
 	s.conn = wire.NewConn(ctx, control, s.handle)
 	var streams sync.WaitGroup
 	for {
@@ -92,6 +101,7 @@ func serveStreams(ctx context.Context, cancel context.CancelFunc, mux *yamux.Ses
 			if options.Ending != nil {
 				options.Ending()
 			}
+			s.beat.over()
 			cancel()
 			_ = mux.Close()
 			_ = s.conn.Close()

@@ -28,9 +28,11 @@ type session struct {
 
 	locking sync.Mutex // one lock request at a time
 	birth   sync.Mutex // one act on the identity at a time
+	opened  echoes     // see listen
 	mu      sync.Mutex
 	held    *ledger.Ledger // nil without the lock
 	epoch   uint64
+	beat    beat
 }
 
 func newSession(options Options) *session {
@@ -44,6 +46,7 @@ func newSession(options Options) *session {
 		Saved: given.Saved, Now: given.Now, Point: given.Point, Signer: s,
 	}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
+	s.beat.dir = s.sys.Files.Path(system.LeaseDir)
 	return s
 }
 
@@ -86,7 +89,7 @@ func (s *session) handle(ctx context.Context, method string, params json.RawMess
 	case api.MethodCollect:
 		return with(ctx, params, s.collect)
 	}
-	return nil, badRequest("unknown method %q", method)
+	return s.preflight(ctx, method, params)
 }
 
 // with decodes parameters strictly: what a newer operator means must not be

@@ -41,6 +41,8 @@ type Options struct {
 type Fleet struct {
 	API       *API
 	Artifacts *Artifacts
+	// Network is what hosts reach each other through.
+	Network *Network
 
 	options Options
 	dir     string
@@ -60,7 +62,7 @@ func New(dir string, options Options) (*Fleet, error) {
 		options.Now = time.Now
 	}
 	f := &Fleet{
-		API: newAPI(options.Now), Artifacts: newArtifacts(), options: options, dir: dir,
+		API: newAPI(options.Now), Artifacts: newArtifacts(), Network: &Network{streams: map[string]*port{}, packets: map[string]*datagrams{}}, options: options, dir: dir,
 		network: sshtest.NewNetwork(), hosts: map[string]*Host{},
 		kinds:   gatedKinds(make(chan struct{}, 2*runtime.GOMAXPROCS(0))),
 		hostKey: sshtest.NewSigner(), key: filepath.Join(dir, "login"),

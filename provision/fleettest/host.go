@@ -46,7 +46,7 @@ var files = map[string]string{
 	"/proc/sys/kernel/osrelease":              "6.1.0-18-amd64\n",
 	"/proc/sys/kernel/random/boot_id":         "6f0c2a52-7a52-4a0c-9c5e-2f6a55b1c001\n",
 	"/proc/self/status":                       "CapBnd:\t000001ffffffffff\n",
-	"/sys/fs/cgroup/cgroup.controllers":       "cpu memory pids\n",
+	"/sys/fs/cgroup/cgroup.controllers":       "cpuset cpu memory pids\n",
 	"/usr/lib/systemd/libsystemd-core-252.so": "",
 	"/usr/lib/systemd/system/systemd-journald.service": "[Service]\n",
 	"/usr/lib/systemd/system/haproxy.service":          "[Service]\n",
@@ -105,7 +105,7 @@ func (h *Host) agent(ctx context.Context, args []string, e sshtest.Exec) int {
 	switch {
 	case len(args) == 2 && args[0] == "serve":
 		err = h.serve(ctx, args[1], e)
-	case len(args) == 1 && args[0] == "blobs":
+	case len(args) >= 1 && args[0] == "blobs":
 		err = blobs.Receive(ctx, filepath.Join(h.Root, system.BlobDir), e.Stdin, e.Stdout)
 	default:
 		err = fmt.Errorf("arguments %q are unknown", args)
@@ -132,7 +132,7 @@ func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
 	// The connection's end is the session's: sshd closes the agent's input.
 	in := &input{Reader: e.Stdin}
 	return agent.Serve(ctx, in, e.Stdout, nonce, agent.Options{
-		System: fake.System, Kinds: h.fleet.kinds, Addresses: h.addresses,
+		System: fake.System, Kinds: h.fleet.kinds, Addresses: h.addresses, Network: from{h.fleet.Network, h.address},
 	})
 }
 

@@ -19,12 +19,12 @@ type layer struct {
 var layers = []layer{
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
-		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/agent/scope",
+		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
 		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
 	{packages: []string{ // what speaks in those terms
-		"provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
+		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
 		"provision/bundle/catalogue", "provision/etcd", "provision/kube", "provision/internal/system/systemfake",
 		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/drain", "addons/release",
 	}},
@@ -42,7 +42,7 @@ var layers = []layer{
 		"provision/resource/kinds", "provision/resource/clusterkinds", "provision/component", "provision/bundle/pull",
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
-	{packages: []string{"provision/agent/command", "provision/desired", "provision/doctor", "provision/component/componenttest", "addons"}},
+	{packages: []string{"provision/agent/command", "provision/desired", "provision/preflight", "provision/doctor", "provision/component/componenttest", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
 		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",
@@ -91,6 +91,8 @@ var forbidden = []struct{ folder, pkg, why string }{
 	{"provision/desired", "net", "it is pure"},
 	{"provision/desired", "os", "it is pure"},
 	{"provision/plan", "net", "it is pure"},
+	{"provision/preflight", "net", "it is pure"},
+	{"provision/preflight", "os", "it is pure"},
 	{"provision/plan", "os", "it is pure"},
 	{"provision/identity", "net", "it is pure"},
 	{"provision/identity", "os", "it is pure"},

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/event"
+	"provision/provision/preflight"
+	"provision/provision/report"
+)
+
+func preflightVerb(g *global) *cobra.Command {
+	var full, untested bool
+	var ignore []string
+	cmd := &cobra.Command{
+		Use:   "preflight [INVENTORY]",
+		Short: "Check whether the hosts are fit to become the cluster",
+		Long: `Examines all hosts at once: login and sudo, system, disks, memory, clocks,
+identities, ports, control groups, kernel modules, swap, firewall, the speed of
+synced writes on etcd hosts, and whether hosts reach each other's ports with
+packets of full size. Everything that is wrong is listed in one pass, with what
+to do about it. Nothing is changed on any host.
+
+Masters and etcd hosts are tried with all hosts, each host with three others,
+and one pair for each two subnets; with --full, all with all.
+
+apply and plan do the same by themselves for hosts that join; there, hosts with
+errors take no part. docs/operations.md has a table of the checks.
+
+Exit codes: 0 when no error was found (warnings may be), 1 otherwise.`,
+		Example: `  provision preflight
+  provision preflight --full inventories/dc1.hcl
+  provision preflight --ignore-preflight memory --json`,
+		Args: inventoryArgs, ValidArgsFunction: completeInventory,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := knownChecks(ignore); err != nil {
+				return err
+			}
+			inv, err := g.load(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			o, err := g.operate(inv, event.Discard, func(o *provision.Options) {
+				o.AllowUntestedOS, o.IgnorePreflight = untested, ignore
+			})
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			found, err := o.Preflight(cmd.Context(), full)
+			if err != nil {
+				return err
+			}
+			if g.json {
+				err = report.JSON(g.out, found)
+			} else {
+				g.showPreflight(found)
+			}
+			if err == nil && found.Errors() > 0 {
+				return exit(exitError)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&full, "full", false, "try all hosts with all others")
+	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	ignoreFlag(cmd, &ignore)
+	return cmd
+}
+
+// ignoreFlag is shared by the verbs that check hosts.
+func ignoreFlag(cmd *cobra.Command, ignore *[]string) {
+	cmd.Flags().StringSliceVar(ignore, "ignore-preflight", nil, "let errors of these `CHECKS` of hosts only warn; all for all of them")
+	_ = cmd.RegisterFlagCompletionFunc("ignore-preflight", cobra.FixedCompletions(append(preflight.Checks(), "all"), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func knownChecks(names []string) error {
+	for _, name := range names {
+		if name != "all" && !slices.Contains(preflight.Checks(), name) {
+			return fmt.Errorf("there is no check %q; checks are %s, or all", name, strings.Join(preflight.Checks(), ", "))
+		}
+	}
+	return nil
+}
+
+func (g *global) showPreflight(p *provision.Preflight) {
+	fmt.Fprintf(g.out, "Cluster %q on %s: %s examined in %.1f s, %s host to host\n", p.Cluster, p.Target,
+		count(p.Hosts, "host"), p.Took.Round(100*time.Millisecond).Seconds(), count(p.Connections, "connection"))
+	host := "\x00"
+	for _, f := range p.Findings {
+		if f.Host != host {
+			host = f.Host
+			title := host
+			if title == "" {
+				title = "the cluster"
+			}
+			fmt.Fprintf(g.out, "\n%s\n", report.Line(title))
+		}
+		fmt.Fprintf(g.out, "  %-7s  %s: %s\n", f.Severity, f.Check, report.Line(f.What))
+		if f.Why != "" {
+			fmt.Fprintf(g.out, "           %s\n", report.Line(f.Why))
+		}
+		fmt.Fprintf(g.out, "           → %s\n", report.Line(f.Remedy))
+	}
+	if len(p.Findings) > 0 {
+		fmt.Fprintln(g.out)
+	}
+	errors := p.Errors()
+	if len(p.Findings) == 0 {
+		fmt.Fprintln(g.out, "Nothing is wrong.")
+		return
+	}
+	fmt.Fprintf(g.out, "%s, %s.\n", count(errors, "error"), count(len(p.Findings)-errors, "warning"))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"provision/provision/agent/api"
+	"provision/provision/internal/system"
+	"provision/provision/resource/kmod"
+)
+
+// maxAsked bounds what one request may ask for.
+const maxAsked = 256
+
+// preflight dispatches the requests that only look.
+func (s *session) preflight(ctx context.Context, method string, params json.RawMessage) (any, error) {
+	switch method {
+	case api.MethodClock:
+		return with(ctx, params, s.clock)
+	case api.MethodInspect:
+		return with(ctx, params, s.inspect)
+	case api.MethodLatency:
+		return with(ctx, params, s.latency)
+	case api.MethodListen:
+		return with(ctx, params, s.listen)
+	case api.MethodReach:
+		return with(ctx, params, s.reach)
+	}
+	return nil, badRequest("unknown method %q", method)
+}
+
+// clock answers at once, so that the round trip can be taken out.
+func (s *session) clock(context.Context, api.Empty) (api.ClockResult, error) {
+	return api.ClockResult{Now: s.sys.Now().UTC()}, nil
+}
+
+// inspect reads what the host is fit for. What cannot be read is left out:
+// the operator judges by what is there.
+func (s *session) inspect(ctx context.Context, params api.InspectParams) (api.InspectResult, error) {
+	if len(params.Ports)+len(params.Paths)+len(params.Modules) > maxAsked {
+		return api.InspectResult{}, badRequest("more than %d things to look at", maxAsked)
+	}
+	files := s.sys.Files
+	result := api.InspectResult{
+		Swaps:       swapAreas(text(files, "/proc/swaps")),
+		Controllers: controllers(files),
+		Modules:     map[string]string{},
+		Taken:       taken(files, params.Ports),
+		Firewall:    s.firewall(ctx, params.Ports),
+	}
+	result.AvailableKiB, _ = strconv.ParseInt(field(text(files, "/proc/meminfo"), "MemAvailable"), 10, 64)
+	for _, path := range params.Paths {
+		result.Spaces = append(result.Spaces, space(files, path))
+	}
+	for _, name := range params.Modules {
+		result.Modules[name] = string(kmod.Available(files, name))
+	}
+	return result, nil
+}
+
+// swapAreas reads /proc/swaps: a line of titles, then name, type, size, used,
+// priority.
+func swapAreas(content string) []api.Swap {
+	var list []api.Swap
+	for i, line := range strings.Split(content, "\n") {
+		fields := strings.Fields(line)
+		if i == 0 || len(fields) < 4 {
+			continue
+		}
+		size, err := strconv.ParseInt(fields[2], 10, 64)
+		used, err2 := strconv.ParseInt(fields[3], 10, 64)
+		if err != nil || err2 != nil || size < 0 || used < 0 {
+			continue
+		}
+		list = append(list, api.Swap{Name: fields[0], SizeKiB: size, UsedKiB: used})
+	}
+	return list
+}
+
+// controllers are those of the unified hierarchy where it has any, and those
+// that the kernel has enabled for version 1.
+func controllers(files system.Files) []string {
+	if list := text(files, "/sys/fs/cgroup/cgroup.controllers"); list != "" {
+		return strings.Fields(list)
+	}
+	return enabledControllers(text(files, "/proc/cgroups"))
+}
+
+// enabledControllers reads /proc/cgroups: name, hierarchy, number, enabled.
+func enabledControllers(content string) []string {
+	var list []string
+	for line := range strings.Lines(content) {
+		fields := strings.Fields(line)
+		if len(fields) == 4 && !strings.HasPrefix(line, "#") && fields[3] == "1" {
+			list = append(list, fields[0])
+		}
+	}
+	return list
+}

@@ -1,0 +1,59 @@
+package agent
+
+import (
+	"context"
+	"net"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Network is how an agent listens and connects when it checks the network
+// between hosts. Datagrams that Dial's connections send are never fragmented.
+type Network interface {
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// kernelNetwork is the real one.
+type kernelNetwork struct{}
+
+func (kernelNetwork) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	return config.Listen(ctx, network, address)
+}
+
+func (kernelNetwork) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	return (&net.ListenConfig{}).ListenPacket(ctx, network, address)
+}
+
+func (kernelNetwork) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	if strings.HasPrefix(network, "udp") {
+		dialer.Control = whole
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+		_ = tcp.SetLinger(0) // nothing stays behind in TIME_WAIT, on either side
+	}
+	return conn, err
+}
+
+// whole sets "do not fragment", also where a smaller path MTU was seen before.
+func whole(network, _ string, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		if strings.HasSuffix(network, "6") {
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+			return
+		}
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}

@@ -1,0 +1,222 @@
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/component/ossettings"
+	"provision/provision/inventory"
+	"provision/provision/preflight"
+)
+
+const (
+	// examineTime bounds what one host may take for anything but the network.
+	examineTime = 20 * time.Second
+	// reachTime bounds what is tried host to host.
+	reachTime = 30 * time.Second
+	// clockSamples are taken of each clock; the quickest answer tells most.
+	clockSamples = 3
+)
+
+// examination is what was measured, and how it is judged.
+type examination struct {
+	o         *Operator
+	hosts     []preflight.Host
+	links     []preflight.Link
+	concerned func(preflight.Host) bool
+	latency   api.LatencyParams
+
+	mu       sync.Mutex
+	findings []preflight.Finding
+}
+
+// examine measures the hosts that are concerned, and what lies between them and
+// all others.
+func (o *Operator) examine(ctx context.Context, full bool, within time.Duration, writes int, concerned func(preflight.Host) bool) *examination {
+	e := &examination{o: o, hosts: o.candidates(), concerned: concerned,
+		latency: api.LatencyParams{Path: o.Inventory.Etcd.DataDir, Within: within, Writes: writes}}
+	e.each(func(h *preflight.Host) { e.look(ctx, h) })
+	e.links = preflight.Links(o.Inventory, e.hosts, full, concerned)
+	var all sync.WaitGroup
+	all.Go(func() { e.each(func(h *preflight.Host) { e.write(ctx, h) }) })
+	e.connect(ctx)
+	all.Wait()
+	e.findings = append(e.findings, preflight.Judge(preflight.Input{
+		Inventory: o.Inventory, AllowUntestedOS: o.AllowUntestedOS, Hosts: e.hosts, Links: e.links, Ignore: o.IgnorePreflight,
+	})...)
+	return e
+}
+
+func (e *examination) each(do func(h *preflight.Host)) {
+	list := make([]*preflight.Host, len(e.hosts))
+	for i := range e.hosts {
+		list[i] = &e.hosts[i]
+	}
+	spread(list, do)
+}
+
+func (e *examination) agent(host string) Agent { return e.o.fleet.members[host].agent }
+
+// failed notes a measurement that could not be made.
+func (e *examination) failed(host string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.findings = append(e.findings, preflight.Finding{Severity: preflight.Warning, Host: host, Check: preflight.Agent,
+		What: "it could not be examined: " + err.Error(), Remedy: "run this again"})
+}
+
+// look takes what one request tells, and the clock: also that of masters and
+// etcd hosts, which the others are compared with.
+func (e *examination) look(ctx context.Context, h *preflight.Host) {
+	ctx, cancel := context.WithTimeout(ctx, examineTime)
+	defer cancel()
+	concerned := e.concerned(*h)
+	if concerned || keeper(h.Host) {
+		h.Clock = e.clock(ctx, h.Name)
+	}
+	if !concerned {
+		return
+	}
+	params := api.InspectParams{Paths: preflight.Paths(e.o.Inventory, h.Host)}
+	if h.Joins() {
+		params.Modules = ossettings.Modules(e.o.Inventory)
+	}
+	for _, p := range h.Ports {
+		params.Ports = append(params.Ports, api.Port{Number: p.Number, UDP: p.UDP, Loopback: p.Loopback})
+	}
+	found, err := e.agent(h.Name).Inspect(ctx, params)
+	if err != nil {
+		e.failed(h.Name, err)
+		return
+	}
+	h.Found = &found
+}
+
+// clock compares a host's clock with ours, taking out the round trip.
+func (e *examination) clock(ctx context.Context, host string) *preflight.Offset {
+	var best *preflight.Offset
+	for range clockSamples {
+		sent := e.o.Now()
+		answer, err := e.agent(host).Clock(ctx)
+		trip := e.o.Now().Sub(sent)
+		if err != nil {
+			e.failed(host, err)
+			return best
+		}
+		if best == nil || trip/2 < best.Err {
+			best = &preflight.Offset{By: answer.Now.Sub(sent.Add(trip / 2)), Err: trip / 2}
+		}
+	}
+	return best
+}
+
+// write measures synced writes where etcd's data will lie.
+func (e *examination) write(ctx context.Context, h *preflight.Host) {
+	if !h.Has(inventory.RoleEtcd) || !e.concerned(*h) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, examineTime)
+	defer cancel()
+	params := e.latency
+	if !h.New() {
+		params.Within, params.Writes = joinTime/2, joinWrites/2 // etcd works there
+	}
+	result, err := e.agent(h.Name).Latency(ctx, params)
+	if err != nil {
+		e.failed(h.Name, err)
+		return
+	}
+	h.Latency = &result
+}
+
+// connect has hosts listen, others connect, and all close again.
+func (e *examination) connect(ctx context.Context) {
+	if len(e.links) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTime+examineTime)
+	defer cancel()
+	nonce := newNonce()
+	silent := e.listen(ctx, nonce)
+	e.links = slices.DeleteFunc(e.links, func(l preflight.Link) bool {
+		return slices.Contains(silent[l.To], api.Port{Number: l.Port.Number, UDP: l.Port.UDP})
+	})
+	from := map[string][]int{}
+	for i, l := range e.links {
+		from[l.From] = append(from[l.From], i)
+	}
+	e.each(func(h *preflight.Host) { e.reach(ctx, nonce, h.Name, from[h.Name]) })
+	e.each(func(h *preflight.Host) {
+		_, _ = e.agent(h.Name).Listen(ctx, api.ListenParams{}) // the end of the session closes them as well
+	})
+}
+
+// listen opens ports and returns, by host, those that could not be: they are
+// taken, and Judge says by whom.
+func (e *examination) listen(ctx context.Context, nonce string) map[string][]api.Port {
+	silent := map[string][]api.Port{}
+	e.each(func(h *preflight.Host) {
+		ports := preflight.Listening(*h, e.links)
+		if len(ports) == 0 {
+			return
+		}
+		result, err := e.agent(h.Name).Listen(ctx, api.ListenParams{Nonce: nonce, Address: h.Address.String(), Ports: ports, Within: reachTime + examineTime})
+		if err != nil {
+			e.failed(h.Name, err)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if err != nil {
+			silent[h.Name] = ports
+		}
+		for _, f := range result.Failed {
+			silent[h.Name] = append(silent[h.Name], f.Port)
+		}
+	})
+	return silent
+}
+
+func (e *examination) reach(ctx context.Context, nonce, host string, links []int) {
+	if len(links) == 0 {
+		return
+	}
+	params := api.ReachParams{Nonce: nonce, Within: reachTime}
+	at := map[string]int{}
+	for i, h := range e.hosts {
+		at[h.Name] = i
+	}
+	for _, i := range links {
+		l := e.links[i]
+		to, _ := e.o.Inventory.Host(l.To)
+		params.Targets = append(params.Targets, api.Target{UDP: l.Port.UDP, Live: l.Live, Size: l.Size,
+			Address: net.JoinHostPort(to.Address.String(), strconv.Itoa(l.Port.Number))})
+	}
+	result, err := e.agent(host).Reach(ctx, params)
+	if err != nil {
+		e.failed(host, err)
+		return
+	}
+	for _, f := range result.Failed {
+		if f.Target >= 0 && f.Target < len(links) {
+			l := &e.links[links[f.Target]]
+			l.Reached(e.hosts[at[l.To]], &f)
+		}
+	}
+}
+
+// newNonce is what listeners answer to.
+func newNonce() string {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(fmt.Sprintf("no randomness: %v", err)) // crypto/rand never fails on Linux
+	}
+	return hex.EncodeToString(b[:])
+}
