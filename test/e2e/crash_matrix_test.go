@@ -24,8 +24,10 @@ const (
 
 type rules = map[string][]string
 
-// noEtcd keeps etcd from being started before its turn has come.
-func noEtcd() string { return block("step m./" + etcdUnit) }
+// noEtcd keeps etcd from being started before its turn has come, neither the
+// images of n2.
+func noEtcd() string  { return block("step m./" + etcdUnit) }
+func noImage() string { return block(`step n2/image\[.*`) }
 
 // operatorFirst kills the operator while a cluster is made; the order is that
 // of a run, so that each next one gets further.
@@ -35,9 +37,9 @@ func operatorFirst() []strike {
 		{rows: "kill-lock", rules: rules{operator: {killAt(1, "locked")}}},
 		{rows: "kill-ca", rules: rules{operator: {block("putting (m[23]|n.)"), killAt(1, "put m1")}}, seen: caOnOne},
 		{rows: "kill-ca", rules: rules{operator: {block("committing (m[23]|n.)"), killAt(1, "committed m1")}}, seen: caOnOne},
-		{rows: "kill-upload", rules: rules{operator: {noEtcd(), killAt(150, "sent n1")}}, seen: partOn("n1")},
-		{rows: "kill-ledger", rules: rules{operator: {noEtcd()}, "n1": {meetAt(5, "recorded .*")}}, meet: "n1", kill: alone},
-		{rows: "kill-rename", rules: rules{operator: {noEtcd()}, "m2": {meetAt(3, "write:written /etc/.*")}}, meet: "m2", kill: alone},
+		{rows: "kill-upload", rules: rules{operator: {noEtcd(), noImage(), killAt(150, "sent n1")}}, seen: partOn("n1")},
+		{rows: "kill-ledger", rules: rules{operator: {noEtcd(), noImage()}, "n1": {meetAt(5, "recorded .*")}}, meet: "n1", kill: alone},
+		{rows: "kill-rename", rules: rules{operator: {noEtcd(), noImage()}, "m2": {meetAt(3, "write:written /etc/.*")}}, meet: "m2", kill: alone},
 		{rows: "kill-image", rules: rules{operator: {noEtcd()}, "n2": {meetAt(1, importImage)}}, meet: "n2", kill: alone},
 		{rows: "kill-etcd", rules: rules{operator: {block("step m[23]/" + etcdUnit)}, "m1": {meetAt(1, etcdQueued)}},
 			meet: "m1", kill: alone, seen: etcdOnOne},

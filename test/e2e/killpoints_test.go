@@ -26,6 +26,9 @@ const onHosts = "/run/provision-killpoint"
 // operator is a place of rules beside the hosts.
 const operator = "operator"
 
+// strikeTimeout bounds a run that is struck.
+const strikeTimeout = 3 * time.Minute
+
 // strike is one apply by programs with kill points, some of which are killed.
 type strike struct {
 	rows  string   // of docs/faults.md
@@ -71,7 +74,8 @@ func (c *cluster) strike(t *testing.T, s strike) map[string]string {
 	begun := time.Now()
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
-	ctx, cancel := context.WithTimeout(t.Context(), verbTimeout)
+	late := time.After(strikeTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), strikeTimeout)
 	defer cancel()
 	go func() { defer close(ended); defer cancel(); _ = cmd.Wait() }()
 	if s.meet != "" {
@@ -82,10 +86,10 @@ func (c *cluster) strike(t *testing.T, s strike) map[string]string {
 	}
 	select {
 	case <-ended:
-	case <-time.After(verbTimeout):
+	case <-late:
 		require.NoError(t, cmd.Process.Kill())
 		<-ended
-		require.Fail(t, "a run that lost its agents did not end", "%s: %s", s.rows, out.String())
+		require.Fail(t, "the point was not reached, or a run that lost its agents did not end", "%s: %v\n%s", s.rows, c.reached(t, s, folder), out.String())
 	}
 	points := c.reached(t, s, folder)
 	t.Logf("%s, %s killed, %.1f s: %v", s.rows, s.died(), time.Since(begun).Seconds(), points)
