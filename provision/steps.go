@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -166,53 +165,4 @@ func (s *steps) nodesReady(ctx context.Context) error {
 		said = text
 		s.o.emit(event.Event{Type: event.Note, Text: text})
 	})
-}
-
-// lock takes the lock of masters and etcd hosts in sorted order, then of the
-// others that the plan changes at once, with an epoch above all that were ever
-// used. When one is taken, all are let go by ending the run.
-func (o *Operator) lock(ctx context.Context, names []string) (uint64, error) {
-	var epoch uint64
-	var keepers, others []string
-	for _, m := range o.fleet.members {
-		epoch = max(epoch, m.facts.Owned.Epoch)
-	}
-	for _, name := range names {
-		if keeper(o.fleet.members[name].host) {
-			keepers = append(keepers, name)
-		} else {
-			others = append(others, name)
-		}
-	}
-	epoch++
-	params := api.LockParams{Holder: o.Holder, Epoch: epoch}
-	if o.decision.Identity != nil {
-		params.UUID = o.decision.Identity.UUID
-	}
-	take := func(name string) error { return o.take(ctx, name, params) }
-	for _, name := range keepers {
-		if err := take(name); err != nil {
-			return 0, err
-		}
-	}
-	errs := each(others, take)
-	list := make([]error, 0, len(errs))
-	for _, name := range slices.Sorted(maps.Keys(errs)) {
-		list = append(list, errs[name])
-	}
-	return epoch, errors.Join(list...)
-}
-
-func (o *Operator) take(ctx context.Context, name string, params api.LockParams) error {
-	result, err := o.fleet.members[name].agent.Lock(ctx, params)
-	switch {
-	case err != nil:
-		return fmt.Errorf("locking host %s: %w", name, err)
-	case result.Granted:
-		return nil
-	case result.Holder == "":
-		return fmt.Errorf("cannot change host %s: another run took its turn meanwhile; run the same command again", name)
-	}
-	return fmt.Errorf("cannot change host %s: %s holds its lock since %s; wait for that run to end. The lock of a run that died is free within seconds",
-		name, result.Holder, result.Since.Local().Format(time.TimeOnly))
 }

@@ -5,9 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"provision/provision"
+	"provision/provision/agent/api"
 	"provision/provision/agent/client"
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/system"
@@ -86,6 +89,7 @@ type agent struct {
 	conn   *ssh.Conn
 	binary ssh.AgentBinary
 	host   string
+	epoch  atomic.Uint64 // of the lock, 0 without
 	end    context.CancelFunc
 	once   sync.Once
 }
@@ -96,9 +100,22 @@ func (a *agent) Close() error {
 	return err
 }
 
+// Lock remembers the epoch: blobs are received under it.
+func (a *agent) Lock(ctx context.Context, params api.LockParams) (api.LockResult, error) {
+	result, err := a.Session.Lock(ctx, params)
+	if err == nil && result.Granted {
+		a.epoch.Store(result.Epoch)
+	}
+	return result, err
+}
+
 // SendBlobs starts a receiver on a channel of its own.
 func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived func(string), sent func(int64)) error {
-	process, err := ssh.StartAgent(ctx, a.conn, a.binary, "blobs")
+	args := []string{"blobs"}
+	if epoch := a.epoch.Load(); epoch != 0 {
+		args = append(args, strconv.FormatUint(epoch, 10))
+	}
+	process, err := ssh.StartAgent(ctx, a.conn, a.binary, args...)
 	if err != nil {
 		return err
 	}

@@ -77,8 +77,12 @@ type PlanItem struct {
 
 // LockParams asks for the host's lock. Epoch must exceed every earlier one.
 type LockParams struct {
-	Holder string `json:"holder"` // user@machine pid, for people
+	Holder string `json:"holder"`          // user@machine pid, for people
+	Doing  string `json:"doing,omitempty"` // what for, for people
 	Epoch  uint64 `json:"epoch"`
+	// Seen, when set, is the epoch of the facts on which the run rests: when
+	// another run has come between, they are out of date.
+	Seen *uint64 `json:"seen,omitempty"`
 	// UUID, when set, is the cluster that is meant: a host of another one
 	// refuses (CodeForeign).
 	UUID string `json:"uuid,omitempty"`
@@ -89,8 +93,11 @@ type LockParams struct {
 type LockResult struct {
 	Granted bool      `json:"granted"`
 	Holder  string    `json:"holder"`
+	Doing   string    `json:"doing,omitempty"`
 	Since   time.Time `json:"since"`
-	Epoch   uint64    `json:"epoch"` // highest seen
+	// Silent is how long ago the holder's operator was heard by this host.
+	Silent time.Duration `json:"silent,omitempty"`
+	Epoch  uint64        `json:"epoch"` // highest seen
 }
 
 // ApplyParams makes one resource so. Only the holder of the lock may.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -31,9 +32,10 @@ const garbage = 400
 // is ended by the next session (see package scope).
 const endTime = 15 * time.Second
 
-var errUsage = errors.New("usage: provision-agent serve NONCE | blobs | version")
+var errUsage = errors.New("usage: provision-agent serve NONCE | blobs [EPOCH] | version")
 
-// Run does what the arguments say: serve NONCE, blobs or version.
+// Run does what the arguments say: serve NONCE, blobs (as part of the session
+// that has the lock under EPOCH) or version.
 func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(memoryLimit)
 	debug.SetGCPercent(garbage)
@@ -43,6 +45,8 @@ func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return serve(ctx, args[1], in, out)
 	case len(args) == 1 && args[0] == "blobs":
 		return blobs.Receive(ctx, system.BlobDir, passing(in), out)
+	case len(args) == 2 && args[0] == "blobs":
+		return receive(ctx, args[1], in, out)
 	case len(args) == 1 && args[0] == "version":
 		return version(out)
 	}
@@ -54,10 +58,34 @@ func serve(ctx context.Context, nonce string, in io.Reader, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	children, err := scope.New(system.LeaseDir, system.AgentDir)
+	if err != nil {
+		return err
+	}
 	return agent.Serve(ctx, in, out, nonce, agent.Options{
-		System: host, Kinds: kinds.Host(), Scope: scope.New(os.Getpid()), Self: self(),
+		System: host, Kinds: kinds.Host(), Scope: children, Self: self(),
 		Ending: func() { time.AfterFunc(endTime, func() { os.Exit(1) }) },
 	})
+}
+
+// receive takes blobs until its input, or the session that it belongs to, ends.
+func receive(ctx context.Context, epoch string, in io.Reader, out io.Writer) error {
+	number, err := strconv.ParseUint(epoch, 10, 64)
+	if err != nil {
+		return errUsage
+	}
+	self, err := scope.New(system.LeaseDir, system.AgentDir)
+	if err != nil {
+		return err
+	}
+	leave, err := self.Join(ctx, number)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	// A read of the input cannot be interrupted.
+	defer context.AfterFunc(ctx, func() { os.Exit(1) })()
+	return blobs.Receive(ctx, system.BlobDir, passing(in), out)
 }
 
 // passing has a kill point after each piece that is read, if there are any.

@@ -65,13 +65,17 @@ func Open(dir string, holder Holder) (_ *Ledger, err error) {
 		return nil, err
 	}
 	l.state = state
-	if holder.Epoch <= state.Epoch {
+	if holder.Epoch <= state.Epoch || holder.Seen != nil && *holder.Seen != state.Epoch {
 		return nil, &StaleError{Epoch: state.Epoch}
+	}
+	// First of all, for those who ask meanwhile: the rest waits for the disk.
+	if err := writeHolder(l.lock, holder); err != nil {
+		return nil, err
 	}
 	if err := l.openLog(good); err != nil {
 		return nil, err
 	}
-	return l, l.Raise(holder)
+	return l, l.append(record{Epoch: holder.Epoch})
 }
 
 func (l *Ledger) openLog(good int) error {
@@ -109,7 +113,7 @@ func (l *Ledger) Close() error {
 	}
 	var err error
 	if l.log != nil {
-		err = l.log.Close()
+		err = errors.Join(l.log.Close(), l.lock.Truncate(0)) // nobody has it
 	}
 	return errors.Join(err, l.lock.Close())
 }

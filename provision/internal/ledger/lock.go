@@ -17,6 +17,13 @@ type Holder struct {
 	Name  string    `json:"holder"`
 	Since time.Time `json:"since"`
 	Epoch uint64    `json:"epoch"`
+	// Doing is what for, for people.
+	Doing string `json:"doing,omitempty"`
+	// Lease is the name of the holder's lease.
+	Lease string `json:"lease,omitempty"`
+	// Seen, when set, is the epoch that the holder has read before: another
+	// run has come between if it is not that any more.
+	Seen *uint64 `json:"-"`
 }
 
 // HeldError says that somebody else has the lock.

@@ -9,6 +9,7 @@ const (
 	// an apply has them in its cache: see RecordReceived.
 	ReceivedBlobs = BlobDir + "/received"
 	LedgerDir     = StateDir + "/ledger"       // what is owned, fsynced before each change
+	LeaseDir      = "/run/provision/leases"    // who works on the host, and since when unheard
 	SavedDir      = StateDir + "/saved"        // <sha256>: originals that Restore needs
 	IdentityDir   = StateDir + "/identity"     // CAs and shared keys, by item name
 	DigestCache   = StateDir + "/digests.json" // sha256 by file, see Files.Digest

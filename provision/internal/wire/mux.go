@@ -15,10 +15,16 @@ const Heartbeat = 2500 * time.Millisecond
 // Silence is how long an agent waits for a frame before it gives up.
 const Silence = 10 * time.Second
 
+// Reply is how long an operator waits for the answer to a heartbeat. A session
+// whose link is lost is over for the operator before the agent frees its lock
+// (Heartbeat + Reply < Silence), so that a run never goes on without it.
+const Reply = 7 * time.Second
+
 // Operator starts the operator's end of the streams.
 func Operator(pipe io.ReadWriteCloser) (*yamux.Session, error) {
 	config := config()
 	config.EnableKeepAlive = true
+	config.ConnectionWriteTimeout = Reply
 	return yamux.Client(pipe, config)
 }
 
@@ -46,6 +52,8 @@ type Watched struct {
 	in      io.Reader
 	timer   *time.Timer
 	expired atomic.Bool
+	heard   atomic.Int64 // when input came last: time since begun
+	begun   time.Time
 	once    sync.Once
 }
 
@@ -53,7 +61,7 @@ type Watched struct {
 // in, which Close closes when it can.
 func Watch(in io.Reader, out io.Writer, silence time.Duration) *Watched {
 	reader, writer := io.Pipe()
-	w := &Watched{out: out, pumped: reader, in: in}
+	w := &Watched{out: out, pumped: reader, in: in, begun: time.Now()}
 	w.timer = time.AfterFunc(silence, func() {
 		w.expired.Store(true)
 		_ = w.Close()
@@ -64,6 +72,7 @@ func Watch(in io.Reader, out io.Writer, silence time.Duration) *Watched {
 			n, err := in.Read(buffer)
 			if n > 0 {
 				w.timer.Reset(silence)
+				w.heard.Store(int64(time.Since(w.begun)))
 				if _, err := writer.Write(buffer[:n]); err != nil {
 					return
 				}
@@ -79,6 +88,9 @@ func Watch(in io.Reader, out io.Writer, silence time.Duration) *Watched {
 
 // Expired reports whether silence ended the pipe.
 func (w *Watched) Expired() bool { return w.expired.Load() }
+
+// Silent is how long ago the other side was heard.
+func (w *Watched) Silent() time.Duration { return time.Since(w.begun) - time.Duration(w.heard.Load()) }
 
 // Read implements io.Reader.
 func (w *Watched) Read(p []byte) (int, error) { return w.pumped.Read(p) }

@@ -1,0 +1,185 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/inventory"
+)
+
+// lock takes the lock of masters and etcd hosts in sorted order, then of the
+// others that the plan changes at once, with an epoch above all that were ever
+// used. When one is taken, all are let go at once, so that of several operators
+// the one that comes farthest in the order goes on.
+func (o *Operator) lock(ctx context.Context, names []string, doing string) (uint64, error) {
+	if err := o.majority(names); err != nil {
+		return 0, err
+	}
+	params := api.LockParams{Holder: o.Holder, Doing: doing}
+	for _, m := range o.fleet.members {
+		params.Epoch = max(params.Epoch, m.facts.Owned.Epoch)
+	}
+	params.Epoch++
+	if o.decision.Identity != nil {
+		params.UUID = o.decision.Identity.UUID
+	}
+	if err := o.lockAll(ctx, names, params); err != nil {
+		o.fleet.close()
+		return 0, err
+	}
+	return params.Epoch, nil
+}
+
+func (o *Operator) lockAll(ctx context.Context, names []string, params api.LockParams) error {
+	keepers, others := o.split(names)
+	take := func(name string) error { return o.take(ctx, name, params) }
+	for _, name := range keepers {
+		if err := take(name); err != nil {
+			return err
+		}
+	}
+	errs := each(others, take)
+	list := make([]error, 0, len(errs))
+	for _, name := range slices.Sorted(maps.Keys(errs)) {
+		list = append(list, errs[name])
+	}
+	return errors.Join(list...)
+}
+
+// split tells the hosts that hold the cluster's lock from the others, in sorted
+// order.
+func (o *Operator) split(names []string) (keepers, others []string) {
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if keeper(o.fleet.members[name].host) {
+			keepers = append(keepers, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	return keepers, others
+}
+
+func (o *Operator) take(ctx context.Context, name string, params api.LockParams) error {
+	m := o.fleet.members[name]
+	params.Seen = &m.facts.Owned.Epoch
+	result, err := m.agent.Lock(ctx, params)
+	switch {
+	case err != nil:
+		return fmt.Errorf("locking host %s: %w", name, err)
+	case result.Granted:
+		return nil
+	case result.Holder == "":
+		return fmt.Errorf("cannot change host %s: another run took its turn meanwhile; run the same command again", name)
+	}
+	return &LockedError{Host: name, Holder: result.Holder, Doing: result.Doing, Since: result.Since, Silent: result.Silent}
+}
+
+// LockedError says that another operator changes the cluster.
+type LockedError struct {
+	Host   string        // whose lock it has
+	Holder string        // user@machine
+	Doing  string        // what for
+	Since  time.Time     // zero: just now
+	Silent time.Duration // since the host heard of it
+}
+
+// Error implements error.
+func (e *LockedError) Error() string {
+	text := fmt.Sprintf("cannot change host %s: %s holds its lock", e.Host, e.Holder)
+	if !e.Since.IsZero() {
+		text += " since " + e.Since.Local().Format(time.DateTime)
+	}
+	if e.Doing != "" {
+		text += " (" + e.Doing + ")"
+	}
+	if e.Silent > quiet {
+		text += fmt.Sprintf(", was last heard %d s ago", int(e.Silent.Seconds()))
+	}
+	return text + "; wait for that run to end. The lock of a run that died is free within seconds"
+}
+
+// quiet is a silence between two heartbeats that says nothing.
+const quiet = 5 * time.Second
+
+// majority refuses a run that does not reach most of the hosts that hold the
+// cluster's lock, among those of the inventory and among those that belonged to
+// the cluster before: of two operators who are cut off from each other, one at
+// most gets on.
+func (o *Operator) majority(names []string) error {
+	if o.AllowMinority {
+		return nil
+	}
+	have := map[string]bool{}
+	for _, name := range names {
+		have[name] = true
+	}
+	for _, all := range [][]string{o.listedKeepers(), o.knownKeepers()} {
+		missing := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return have[name] })
+		if len(all) > 0 && len(missing)*2 >= len(all) {
+			return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts take no part (%s), and another operator who reaches them could be changing it; "+
+				"bring them back, or, if you know that nobody else is at work, add --allow-minority",
+				o.Inventory.Cluster.Name, len(missing), len(all), strings.Join(missing, ", "))
+		}
+	}
+	return nil
+}
+
+// listedKeepers are the masters and etcd hosts of the inventory.
+func (o *Operator) listedKeepers() []string {
+	var names []string
+	for _, h := range o.Inventory.Hosts {
+		if keeper(h) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// knownKeepers are those of the roster that still are masters or etcd hosts. The
+// others have nothing to say: their removal is planned.
+func (o *Operator) knownKeepers() []string {
+	known, _ := o.lastRoster()
+	return slices.DeleteFunc(o.listedKeepers(), func(name string) bool {
+		roles := known[name].Roles
+		return !slices.Contains(roles, string(inventory.RoleMaster)) && !slices.Contains(roles, string(inventory.RoleEtcd))
+	})
+}
+
+// hold watches over the lock that a run has. When so many of its holders are
+// lost that another operator can have it, the run ends: its context does, and
+// all sessions, so that nothing is written any more.
+func (o *Operator) hold(ctx context.Context, names []string) (held context.Context, release func()) {
+	held, cancel := context.WithCancelCause(ctx)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	alive := slices.Clone(names)
+	keepers, _ := o.split(names)
+	for _, name := range keepers {
+		all.Go(func() {
+			select {
+			case <-o.fleet.members[name].agent.Done():
+			case <-held.Done():
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			alive = slices.DeleteFunc(alive, func(other string) bool { return other == name })
+			if o.majority(alive) == nil || held.Err() != nil {
+				return
+			}
+			cancel(fmt.Errorf("stopped: the cluster's lock was lost with host %s, and another operator can take it now; apply again when the host answers", name))
+			o.fleet.close()
+		})
+	}
+	return held, func() {
+		cancel(nil)
+		all.Wait()
+	}
+}
