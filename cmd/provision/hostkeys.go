@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"provision/provision/inventory"
+	"provision/provision/lab"
 	"provision/provision/remote"
 	"provision/provision/report"
 )
@@ -100,7 +102,12 @@ func acceptVerb(g *global) *cobra.Command {
 		Short: "Write hosts' SSH keys to known_hosts",
 		Long: `Shows the key that each named host has now and, when you agree, writes it to
 known_hosts. A key that differs from a known one is taken only with --replaced:
-use it for a machine that was reinstalled or replaced, and for nothing else.`,
+use it for a machine that was reinstalled or replaced, and for nothing else.
+
+A cluster knows its machines: one that answers under the name of another is
+given nothing until its key was accepted with --replaced, also where host keys
+are pinned in the inventory or signed by an authority. The line in known_hosts
+says so. With --lab the lab's own record is meant.`,
 		Example: "  provision hostkeys accept m1 m2 m3 -i dc1.hcl\n  provision hostkeys accept node-07 --replaced",
 		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -154,13 +161,17 @@ func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, fil
 	case len(keys) == 0:
 		return none, fmt.Errorf("cannot accept a key of %s: %s showed none", name, address)
 	}
-	if file == "" {
+	key, err := pinned(h, keys, settings.Lab != nil)
+	if err != nil {
+		return none, err
+	}
+	if file == "" && settings.Lab == nil {
 		if file, err = remote.KnownHosts(settings, h); err != nil {
 			return none, err
 		}
 	}
 	if !g.json {
-		fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, report.Line(keys[0].Type), keys[0].Fingerprint)
+		fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, report.Line(key.Type), key.Fingerprint)
 	}
 	if !yes {
 		agreed, err := g.ask1("Is this its key? Type yes: ")
@@ -171,11 +182,36 @@ func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, fil
 			return none, fmt.Errorf("the key of %s was not accepted: nothing was written", name)
 		}
 	}
-	if err := remote.Accept(file, address, keys[0], replaced); err != nil {
+	if file, err = keep(settings.Lab, file, name, address, key, replaced); err != nil {
 		return none, err
 	}
 	if !g.json {
 		fmt.Fprintf(g.out, "Written to %s.\n", file)
 	}
-	return accepted{scanned{Host: name, Address: address, Keys: keys[:1]}, file}, nil
+	return accepted{scanned{Host: name, Address: address, Keys: []remote.HostKey{key}}, file}, nil
+}
+
+// keep writes the key to known_hosts, or to the record of a lab.
+func keep(in *remote.Lab, file, host, address string, key remote.HostKey, replaced bool) (string, error) {
+	if in == nil {
+		return file, remote.Accept(file, address, key, replaced)
+	}
+	opened, err := lab.Open(in.Name)
+	if err != nil {
+		return "", err
+	}
+	return opened.SSHFiles().KnownHosts, opened.AcceptKey(host, key.Pin, replaced)
+}
+
+// pinned is the key to accept: the one that the inventory pins, else the best.
+func pinned(h inventory.Host, keys []remote.HostKey, inLab bool) (remote.HostKey, error) {
+	if h.HostKey == "" || inLab {
+		return keys[0], nil
+	}
+	for _, k := range keys {
+		if pin := strings.TrimSpace(h.HostKey); pin == k.Fingerprint || strings.HasPrefix(pin, k.Pin) {
+			return k, nil
+		}
+	}
+	return remote.HostKey{}, fmt.Errorf("cannot accept a key of %s: the inventory pins another one; if the machine was replaced, write host_key = %q first (%s)", h.Name, keys[0].Pin, h.Range)
 }

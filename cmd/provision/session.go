@@ -124,7 +124,7 @@ func (g *global) settings(inv *inventory.Inventory) (remote.Settings, error) {
 	}
 	s.Lab = &remote.Lab{Name: name, Dial: opened.Dial, Key: opened.SSHFiles().Key, Hosts: map[string]remote.LabHost{}}
 	for _, h := range opened.Hosts() {
-		s.Lab.Hosts[h.Name] = remote.LabHost{Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
+		s.Lab.Hosts[h.Name] = remote.LabHost{Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey, Replaced: h.Replaced}
 	}
 	return s, nil
 }

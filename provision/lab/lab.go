@@ -52,8 +52,10 @@ type Host struct {
 	Port    int
 	User    string
 	HostKey string // "ssh-ed25519 AAAA…"
-	On      bool
-	Console string // path of its console log
+	// Replaced: HostKey was accepted for a machine that replaced another.
+	Replaced bool
+	On       bool
+	Console  string // path of its console log
 }
 
 // Name is the lab's name.
@@ -76,7 +78,7 @@ func (l *Lab) Hosts() []Host {
 	var hosts []Host
 	for _, h := range l.state.Hosts {
 		hosts = append(hosts, Host{Name: h.Name, Kind: h.Kind, Address: h.Address, Port: h.Port, User: h.User,
-			HostKey: h.HostKey, On: h.Process.alive(), Console: l.console(h.Name)})
+			HostKey: h.HostKey, Replaced: h.Replaced, On: h.Process.alive(), Console: l.console(h.Name)})
 	}
 	return hosts
 }

@@ -39,8 +39,10 @@ type hostState struct {
 	User      string     `json:"user"`
 	MachineID string     `json:"machineID"`
 	HostKey   string     `json:"hostKey"` // public, "ssh-ed25519 AAAA…"
-	Disks     []Disk     `json:"disks,omitempty"`
-	Process   process    `json:"process"`
+	// Replaced: HostKey was accepted for a machine that replaced another.
+	Replaced bool    `json:"replaced,omitempty"`
+	Disks    []Disk  `json:"disks,omitempty"`
+	Process  process `json:"process"`
 }
 
 // process names a process so that a reused pid is never taken for it.
