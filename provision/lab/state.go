@@ -31,6 +31,9 @@ type state struct {
 
 // hostState is one host of the lab.
 type hostState struct {
+	// Replaced: HostKey was accepted for a machine that replaced another.
+	Replaced bool `json:"replaced,omitempty"`
+
 	Name      string     `json:"name"`
 	Kind      Kind       `json:"kind"`
 	Machine   string     `json:"machine"`
@@ -39,10 +42,8 @@ type hostState struct {
 	User      string     `json:"user"`
 	MachineID string     `json:"machineID"`
 	HostKey   string     `json:"hostKey"` // public, "ssh-ed25519 AAAA…"
-	// Replaced: HostKey was accepted for a machine that replaced another.
-	Replaced bool    `json:"replaced,omitempty"`
-	Disks    []Disk  `json:"disks,omitempty"`
-	Process  process `json:"process"`
+	Disks     []Disk     `json:"disks,omitempty"`
+	Process   process    `json:"process"`
 }
 
 // process names a process so that a reused pid is never taken for it.
