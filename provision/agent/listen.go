@@ -118,13 +118,13 @@ func (e *echo) close() {
 
 func (e *echo) open(ctx context.Context, network Network, address netip.AddrPort, udp bool) error {
 	if udp {
-		conn, err := network.ListenPacket(ctx, "udp", address.String())
+		conn, err := network.ListenPacket(address)
 		if err == nil && e.keep(conn) {
 			e.serving.Go(func() { e.datagrams(conn) })
 		}
 		return err
 	}
-	listener, err := network.Listen(ctx, "tcp", address.String())
+	listener, err := network.Listen(address)
 	if err == nil && e.keep(listener) {
 		e.serving.Go(func() { e.connections(ctx, listener) })
 	}

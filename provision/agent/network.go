@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 
@@ -12,22 +13,20 @@ import (
 // Network is how an agent listens and connects when it checks the network
 // between hosts. Datagrams that Dial's connections send are never fragmented.
 type Network interface {
-	Listen(ctx context.Context, network, address string) (net.Listener, error)
-	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+	Listen(address netip.AddrPort) (net.Listener, error)
+	ListenPacket(address netip.AddrPort) (net.PacketConn, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // kernelNetwork is the real one.
 type kernelNetwork struct{}
 
-func (kernelNetwork) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	var config net.ListenConfig
-	config.SetMultipathTCP(false)
-	return config.Listen(ctx, network, address)
+func (kernelNetwork) Listen(address netip.AddrPort) (net.Listener, error) {
+	return net.ListenTCP("tcp", net.TCPAddrFromAddrPort(address))
 }
 
-func (kernelNetwork) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	return (&net.ListenConfig{}).ListenPacket(ctx, network, address)
+func (kernelNetwork) ListenPacket(address netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
 }
 
 func (kernelNetwork) Dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -47,26 +47,24 @@ func (s *session) reach(ctx context.Context, params api.ReachParams) (api.ReachR
 	ctx, cancel := context.WithTimeout(ctx, min(params.Within, maxReach))
 	defer cancel()
 	r := reacher{network: s.options.Network, nonce: nonce}
-	var mu sync.Mutex
 	var all sync.WaitGroup
-	var result api.ReachResult
+	failures := make([]api.ReachFailure, len(params.Targets))
 	slots := make(chan struct{}, reachAtOnce)
 	for i, target := range params.Targets {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			failure := r.try(ctx, target)
-			if failure.Code == "" {
-				return
-			}
-			failure.Target = i
-			mu.Lock()
-			defer mu.Unlock()
-			result.Failed = append(result.Failed, failure)
+			failures[i] = r.try(ctx, target)
 		})
 	}
 	all.Wait()
-	slices.SortFunc(result.Failed, func(a, b api.ReachFailure) int { return a.Target - b.Target })
+	var result api.ReachResult
+	for i, failure := range failures {
+		if failure.Code != "" {
+			failure.Target = i
+			result.Failed = append(result.Failed, failure)
+		}
+	}
 	return result, nil
 }
 

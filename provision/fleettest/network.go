@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -49,7 +50,8 @@ func (f from) look(to string) (*port, *datagrams, error) {
 }
 
 // Listen implements agent.Network.
-func (f from) Listen(_ context.Context, _, address string) (net.Listener, error) {
+func (f from) Listen(at netip.AddrPort) (net.Listener, error) {
+	address := at.String()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.streams[address] != nil {
@@ -61,7 +63,8 @@ func (f from) Listen(_ context.Context, _, address string) (net.Listener, error)
 }
 
 // ListenPacket implements agent.Network.
-func (f from) ListenPacket(_ context.Context, _, address string) (net.PacketConn, error) {
+func (f from) ListenPacket(at netip.AddrPort) (net.PacketConn, error) {
+	address := at.String()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.packets[address] != nil {
