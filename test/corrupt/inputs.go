@@ -26,6 +26,9 @@ func Inputs(seed uint64, n int, samples ...[]byte) iter.Seq[[]byte] {
 				continue
 			}
 			made++
+			if input == nil {
+				input = []byte{} // an empty file, not a missing one
+			}
 			if !yield(input) {
 				return
 			}

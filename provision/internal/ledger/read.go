@@ -68,6 +68,23 @@ func readFile(path string) ([]byte, error) {
 	return raw, err
 }
 
+// snapshot is the file: the state, and the checksum of its bytes.
+type snapshot struct {
+	Format int             `json:"format"`
+	Sum    string          `json:"sum"`
+	State  json.RawMessage `json:"state"`
+}
+
+func encodeSnapshot(state State) ([]byte, error) {
+	raw, err := json.Marshal(state)
+	if err != nil {
+		return nil, fmt.Errorf("encoding ledger: %w", err)
+	}
+	return json.Marshal(snapshot{Format: Format, Sum: checksum(raw), State: raw})
+}
+
+// decodeSnapshot takes a state only whole: what stood on the host before, and
+// which cluster it belongs to, must not change by a flipped bit.
 func decodeSnapshot(raw []byte) (State, error) {
 	state := State{Format: Format}
 	if raw == nil {
@@ -80,11 +97,33 @@ func decodeSnapshot(raw []byte) (State, error) {
 	if err := checkFormat(version.Format); err != nil {
 		return State{}, err
 	}
-	if err := json.Unmarshal(raw, &state); err != nil {
+	content := raw
+	if version.Format > plainFormat {
+		var s snapshot
+		if err := strictly(raw, &s); err != nil {
+			return State{}, fmt.Errorf("reading ledger: the snapshot is %w: %w", errDamaged, err)
+		}
+		if content = s.State; checksum(content) != s.Sum {
+			return State{}, fmt.Errorf("reading ledger: the snapshot is %w: its checksum is another", errDamaged)
+		}
+	}
+	if err := strictly(content, &state); err != nil {
 		return State{}, fmt.Errorf("reading ledger: the snapshot is %w: %w", errDamaged, err)
 	}
+	if version.Format < 1 {
+		return State{}, fmt.Errorf("reading ledger: the snapshot is %w: it has no format", errDamaged)
+	}
+	state.Format = Format
 	return state, nil
 }
+
+func strictly(raw []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+func checksum(raw []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(raw, castagnoli)) }
 
 func checkFormat(format int) error {
 	if format <= Format {
@@ -104,6 +143,9 @@ func (s *State) replay(log []byte) (int, error) {
 			break
 		}
 		r, ok := decodeRecord(log[good : good+end])
+		if !ok && anyRecord(log[good+end+1:]) {
+			return good, fmt.Errorf("reading ledger: the record behind %d is %w, and others follow it", s.Seq, errDamaged)
+		}
 		if !ok {
 			break
 		}
@@ -121,21 +163,30 @@ func (s *State) replay(log []byte) (int, error) {
 	return good, nil
 }
 
+// anyRecord reports whether a good record is in what should be a torn tail.
+func anyRecord(log []byte) bool {
+	for line := range bytes.Lines(log) {
+		if _, ok := decodeRecord(bytes.TrimSuffix(line, []byte("\n"))); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // encodeRecord makes a line: checksum, space, JSON.
 func encodeRecord(r record) ([]byte, error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encoding ledger record: %w", err)
 	}
-	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(raw, castagnoli), raw), nil
+	return fmt.Appendf(nil, "%s %s\n", checksum(raw), raw), nil
 }
 
 func decodeRecord(line []byte) (record, bool) {
 	if len(line) < 10 || line[8] != ' ' {
 		return record{}, false
 	}
-	sum := fmt.Appendf(nil, "%08x", crc32.Checksum(line[9:], castagnoli))
-	if !bytes.Equal(sum, line[:8]) {
+	if checksum(line[9:]) != string(line[:8]) {
 		return record{}, false
 	}
 	var r record

@@ -9,7 +9,10 @@ import (
 )
 
 // Format is the version that this program writes. It refuses later ones.
-const Format = 1
+const Format = 2
+
+// plainFormat is the last whose snapshots had no checksum.
+const plainFormat = 1
 
 // Entry is one thing that provision owns on the host.
 type Entry struct {
@@ -85,6 +88,7 @@ type record struct {
 	Clear    string          `json:"clear,omitempty"`
 	Identity *identityRecord `json:"identity,omitempty"`
 	Roster   *facts.Roster   `json:"roster,omitempty"`
+	Left     bool            `json:"left,omitempty"`
 }
 
 type restart struct {
@@ -124,5 +128,7 @@ func (s *State) apply(r record) {
 		s.Identity, s.Pending = r.Identity.Identity, r.Identity.Pending
 	case r.Roster != nil:
 		s.Roster = r.Roster
+	case r.Left:
+		s.Identity, s.Pending, s.Roster, s.Restarts = nil, nil, nil, nil
 	}
 }

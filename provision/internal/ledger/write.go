@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,7 +85,7 @@ func (l *Ledger) Compact() error {
 }
 
 func (l *Ledger) compact() error {
-	raw, err := json.Marshal(l.state)
+	raw, err := encodeSnapshot(l.state)
 	if err != nil {
 		return err
 	}
