@@ -63,7 +63,7 @@ func operatorLater() []strike {
 func agentsFirst() []strike {
 	return []strike{
 		{rows: "kill-lock", rules: rules{"m1": {killAt(1, "locked")}}},
-		{rows: "kill-ca", rules: rules{"m2": {killAt(2, "identity item")}, "m3": {killAt(1, "identity item")}}, seen: caOnOne},
+		{rows: "kill-ca", rules: rules{"m2": {killAt(1, "identity item")}, "m3": {killAt(1, "identity item")}}, seen: caOnOne},
 		{rows: "kill-ca", rules: rules{"m2": {killAt(1, "identity committing")}, "m3": {killAt(1, "identity committing")}}, seen: caOnOne},
 		{rows: "kill-etcd kill-upload kill-ledger", seen: etcdOnOne, rules: rules{
 			"m1": {killAt(1, etcdQueued)}, "m2": {killAt(1, etcdStarting)}, "m3": {killAt(1, etcdStarting)},
