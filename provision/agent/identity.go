@@ -51,6 +51,8 @@ func (s *session) identity(_ context.Context, params api.IdentityParams) (api.Id
 		return s.commitIdentity(held, state, params)
 	case "discard":
 		return api.IdentityResult{}, s.discard(held, state)
+	case "leave":
+		return api.IdentityResult{}, s.leave(held, state)
 	}
 	return api.IdentityResult{}, badRequest("unknown act %q", params.Act)
 }

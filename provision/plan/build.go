@@ -43,6 +43,8 @@ type Input struct {
 	// Forming is what must be done before etcd's cluster id is recorded; empty
 	// when it is known.
 	Forming []resource.Address
+	// Leaving are hosts that lose roles, or leave the cluster, by name.
+	Leaving map[string]Leave
 }
 
 // IdentityKind is the kind in the addresses of steps that give a host, or the
@@ -77,6 +79,7 @@ func Build(in Input) *Plan {
 	b.gates()
 	b.oneAtATime()
 	b.removals()
+	b.leaves()
 	return b.finish()
 }
 

@@ -126,7 +126,7 @@ type RemoveParams struct {
 
 // IdentityParams is one act of the birth or the copy of a cluster's identity.
 type IdentityParams struct {
-	// Act is "create", "put", "commit", "export", "discard", or "digest-key":
+	// Act is "create", "put", "commit", "export", "discard", "leave", or "digest-key":
 	// a key that a master derives from the cluster's own, for PlanParams.
 	Act      string                 `json:"act"`
 	Epoch    uint64                 `json:"epoch"`

@@ -125,6 +125,10 @@ func (l *Ledger) State() State {
 	return l.state.clone()
 }
 
+// Leave forgets the cluster: its identity, its roster and open restarts, in one
+// record. Epochs stay, so that late writers of an older run are still refused.
+func (l *Ledger) Leave() error { return l.append(record{Left: true}) }
+
 // Put records an entry, new or changed; a new one goes to the end.
 func (l *Ledger) Put(entry Entry) error { return l.append(record{Entry: &entry}) }
 
