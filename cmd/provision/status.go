@@ -15,8 +15,8 @@ import (
 
 func statusVerb(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use:     "status [INVENTORY]",
-		Short:   "Show hosts, services, versions, certificates and etcd at a glance",
+		Use:   "status [INVENTORY]",
+		Short: "Show hosts, services, versions, certificates and etcd at a glance",
 		Long: `Asks every host once, etcd and the Kubernetes API, and shows how they are. Nothing
 is changed. What each host has is in --json: services, programs with the version
 installed and the one wanted, certificates with the days they have left.

@@ -70,6 +70,7 @@ func (s *session) unitHealth(ctx context.Context, name string, lines int) api.Un
 		return unit
 	}
 	unit.Load, unit.Active, unit.Sub, unit.Enabled = status.LoadState, status.ActiveState, status.SubState, status.UnitFileState
+	unit.Since = status.Since
 	if strings.HasSuffix(name, ".service") && status.LoadState == "loaded" {
 		if service, err := s.sys.Units.Service(ctx, name); err == nil {
 			unit.Restarts, unit.Result = service.Restarts, service.Result

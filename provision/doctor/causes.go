@@ -14,6 +14,7 @@ type cause struct {
 	port  int    // that is taken
 	peer  string // address that did not answer
 	first string // what a person has to do before
+	line  string // that tells
 }
 
 // sign is a way in which services say what is wrong with them.
@@ -104,7 +105,7 @@ func match(table []sign, line string) int {
 }
 
 func explain(s sign, line string) cause {
-	c := cause{text: s.text, local: !s.far, first: s.first}
+	c := cause{text: s.text, local: !s.far, first: s.first, line: line}
 	if s.far {
 		if m := peerOf.FindStringSubmatch(line); m != nil {
 			c.peer = strings.Trim(m[1], `"`)

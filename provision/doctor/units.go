@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"provision/provision/agent/api"
 )
@@ -48,8 +49,8 @@ func (d *diagnosis) changes(f *Finding, h Host) {
 
 // down is a unit that does not run.
 func (d *diagnosis) down(f Finding, h Host, u api.Unit) {
-	f.Log = last(u.Log)
 	why, found := read(u.Log)
+	f.Log = telling(u.Log, why)
 	switch {
 	case u.Masked():
 		f.What, f.Summary, f.Cause, f.strong = "masked", "is masked, so it cannot start", "somebody masked it", true
@@ -132,9 +133,9 @@ func (d *diagnosis) up(f Finding, h Host, u api.Unit) {
 		g.What, g.Summary, g.Cause, g.strong = "not-enabled", "runs, but would not start after a reboot ("+u.Enabled+")", "somebody disabled it", true
 		d.add(g)
 	}
-	if u.Restarts >= restartsTold {
+	if u.Restarts >= restartsTold && h.Health.Clock.Sub(u.Since) < restartsLately {
 		g := f
-		g.Level, g.What, g.Log = Note, "restarted", last(u.Log)
+		g.Level, g.What, g.Log = Note, "restarted", telling(u.Log, cause{})
 		g.Summary = fmt.Sprintf("runs, and was restarted by systemd %d times", u.Restarts)
 		if why, found := read(u.Log); found {
 			g.Cause = why.text
@@ -147,7 +148,7 @@ func (d *diagnosis) up(f Finding, h Host, u api.Unit) {
 			continue
 		}
 		g := f
-		g.What, g.Summary, g.Log = "not-ready", "runs, but is not ready: "+firstLine(p.Error), last(u.Log)
+		g.What, g.Summary, g.Log = "not-ready", "runs, but is not ready: "+unready(p.Error), telling(u.Log, cause{})
 		if why, found := read(append(u.Log, p.Error)); found {
 			g.Cause, g.strong = why.text, why.local
 		}
@@ -169,6 +170,9 @@ func (d *diagnosis) up(f Finding, h Host, u api.Unit) {
 // restartsTold is from how many restarts on a running unit is worth a note: a
 // few belong to a first start, while others are not there yet.
 const restartsTold = 5
+
+// restartsLately is for how long a unit must have run until they are history.
+const restartsLately = 2 * time.Minute
 
 // dropIns are changes of a unit that are not ours.
 func (d *diagnosis) dropIns(f Finding, u api.Unit) {
@@ -209,7 +213,43 @@ func ending(u api.Unit) string {
 	return "it ends"
 }
 
-func last(lines []string) []string { return lines[max(0, len(lines)-logLines):] }
+// telling are the last lines of a log, led by the one that tells the cause and
+// without those in which systemd counts.
+func telling(log []string, why cause) []string {
+	var lines []string
+	for _, line := range log {
+		if !slices.ContainsFunc(systemdSays(), func(text string) bool { return strings.Contains(line, text) }) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		lines = log
+	}
+	lines = lines[max(0, len(lines)-logLines):]
+	if why.line != "" && !slices.Contains(lines, why.line) {
+		lines = append([]string{why.line}, lines...)
+	}
+	return lines
+}
+
+func systemdSays() []string {
+	return []string{": Scheduled restart job, ", ": Deactivated successfully", "]: Started ", "]: Starting ", "]: Stopped ", "]: Stopping ", "]: Failed to start ", ": Consumed ", ": Failed with result "}
+}
+
+// unready is the part of a server's answer that says what is not ready.
+func unready(answer string) string {
+	var bad []string
+	for line := range strings.Lines(answer) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "[-]"); ok {
+			name, _, _ := strings.Cut(text, " ")
+			bad = append(bad, name)
+		}
+	}
+	if len(bad) > 0 {
+		return strings.Join(bad, ", ")
+	}
+	return firstLine(answer)
+}
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")

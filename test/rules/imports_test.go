@@ -42,7 +42,7 @@ var layers = []layer{
 		"provision/resource/kinds", "provision/resource/clusterkinds", "provision/component", "provision/bundle/pull",
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
-	{packages: []string{"provision/agent/command", "provision/desired", "provision/preflight", "provision/doctor", "provision/component/componenttest", "addons"}},
+	{packages: []string{"provision/agent/command", "provision/desired", "provision/preflight", "provision/doctor", "provision/support", "provision/component/componenttest", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
 		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",

@@ -54,6 +54,8 @@ type Unit struct {
 	Result   string `json:"result,omitempty"` // success, exit-code, signal, oom-kill
 	ExitCode int    `json:"exit_code,omitempty"`
 	Killed   bool   `json:"killed,omitempty"` // then ExitCode is the signal
+	// Since is when it became active.
+	Since time.Time `json:"since,omitzero"`
 	// DropIns change the unit and are not in the ledger.
 	DropIns []string `json:"drop_ins,omitempty"`
 	// Log is the end of its log, of units that are not well.

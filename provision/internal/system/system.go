@@ -163,6 +163,7 @@ type UnitStatus struct {
 	InvocationID  string // hex; "" when it never ran
 	NeedReload    bool   // unit file changed on disk since it was loaded
 	DropIns       []string
+	Since         time.Time // when it became active
 }
 
 // Units is the host's systemd.

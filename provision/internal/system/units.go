@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 )
@@ -83,6 +84,9 @@ func unitStatus(properties map[string]any) UnitStatus {
 	}
 	status.NeedReload, _ = properties["NeedDaemonReload"].(bool)
 	status.DropIns, _ = properties["DropInPaths"].([]string)
+	if since, _ := properties["ActiveEnterTimestamp"].(uint64); since > 0 {
+		status.Since = time.UnixMicro(int64(since)).UTC()
+	}
 	if raw, ok := properties["InvocationID"].([]byte); ok {
 		status.InvocationID = hex.EncodeToString(raw)
 	}

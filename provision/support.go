@@ -1,0 +1,148 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/facts"
+	"provision/provision/resource"
+	"provision/provision/resource/file"
+	"provision/provision/support"
+)
+
+// supportTime bounds what one host, or the cluster, is waited for.
+const supportTime = time.Minute
+
+// Support puts into an archive what hosts and the cluster tell of themselves:
+// facts, the ledger, services with the last lines of their logs, disks, network,
+// configuration without keys; Nodes, events and pods that do not run. Hosts
+// that do not answer are noted and returned.
+func (o *Operator) Support(ctx context.Context, a *support.Archive, lines int) (silent []string, err error) {
+	identified := o.identify(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if identified != nil {
+		a.Failed("identity", identified)
+	}
+	a.JSON("inventory.json", support.View(o.Inventory))
+	expected := o.expect()
+	for _, h := range o.Inventory.Hosts {
+		if failed := o.fleet.failed[h.Name]; failed != nil {
+			a.Failed("hosts/"+h.Name+"/unreachable", failed)
+			silent = append(silent, h.Name)
+		}
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		spread(o.fleet.names(), func(name string) { o.supportHost(ctx, a, o.fleet.members[name], expected[name], lines) })
+	})
+	if o.decision.Identity != nil {
+		all.Go(func() { o.supportCluster(ctx, a) })
+	}
+	all.Wait()
+	return silent, ctx.Err()
+}
+
+// supportHost collects from one host.
+func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *member, e *expectation, lines int) {
+	ctx, cancel := context.WithTimeout(ctx, supportTime)
+	defer cancel()
+	folder := "hosts/" + m.host.Name + "/"
+	known := m.facts
+	a.JSON(folder+"ledger.json", known.Owned)
+	known.Owned.Resources, known.Owned.Roster, known.Blobs = nil, nil, nil
+	a.JSON(folder+"facts.json", known)
+	c := o.checkup(ctx, m, e, true)
+	if c.err != nil {
+		a.Failed(folder+"health", c.err)
+	}
+	a.JSON(folder+"health.json", map[string]any{"health": c.health, "drift": c.drift, "probes": c.probes, "clock_ahead": c.skew.String()})
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		found, err := m.agent.Collect(ctx, api.CollectParams{Files: configFiles(m, e)})
+		if err != nil {
+			a.Failed(folder+"collected", err)
+			return
+		}
+		for _, item := range found.Items {
+			text := item.Text
+			if item.Error != "" {
+				text += "\n[" + item.Error + "]\n"
+			}
+			place := "commands/"
+			if strings.HasPrefix(item.Name, "/") {
+				place = "files"
+			}
+			a.Add(folder+place+strings.ReplaceAll(item.Name, " ", "_"), []byte(text))
+		}
+	})
+	for _, w := range e.units {
+		all.Go(func() {
+			log, err := m.agent.Journal(ctx, w.Unit, lines)
+			if err != nil {
+				a.Failed(folder+"journal/"+w.Unit, err)
+				return
+			}
+			a.Add(folder+"journal/"+w.Unit+".log", []byte(strings.Join(log, "\n")+"\n"))
+		})
+	}
+}
+
+// configFiles are the files that provision wrote to the host, without those
+// that are secret.
+func configFiles(m *member, e *expectation) []string {
+	var paths []string
+	for _, r := range e.resources {
+		if r.Address.Kind == file.Kind && !secretFile(r) && slices.ContainsFunc(m.facts.Owned.Resources, ownedAs(r)) {
+			paths = append(paths, r.Address.Name)
+		}
+	}
+	return paths
+}
+
+// supportCluster collects from the API.
+func (o *Operator) supportCluster(ctx context.Context, a *support.Archive) {
+	ctx, cancel := context.WithTimeout(ctx, supportTime)
+	defer cancel()
+	reach, stop := context.WithTimeout(ctx, reachBudget)
+	defer stop()
+	client, err := o.access.Kube(reach)
+	if err == nil {
+		_, err = client.Version(reach)
+	}
+	if err != nil {
+		a.Failed("cluster/api", err)
+		return
+	}
+	for name, path := range map[string]string{
+		"nodes":              "/api/v1/nodes?limit=5000",
+		"events":             "/api/v1/events?limit=2000",
+		"pods-not-running":   "/api/v1/pods?limit=2000&fieldSelector=status.phase%21%3DRunning%2Cstatus.phase%21%3DSucceeded",
+		"pods-of-the-system": "/api/v1/namespaces/kube-system/pods?limit=1000",
+	} {
+		list, err := client.Summary(ctx, path)
+		if err != nil {
+			a.Failed("cluster/"+name, err)
+			continue
+		}
+		a.JSON("cluster/"+name+".json", list)
+	}
+}
+
+// secretFile reports whether a file's content must not be shown.
+func secretFile(r resource.Resource) bool {
+	var spec file.Spec
+	return json.Unmarshal(r.Spec, &spec) != nil || !spec.Secret.Empty()
+}
+
+func ownedAs(r resource.Resource) func(facts.Resource) bool {
+	id := r.Address.ID()
+	return func(owned facts.Resource) bool { return owned.ID == id }
+}
