@@ -17,9 +17,11 @@ const (
 	etcdUnit     = `unit\["etcd.service"\]`
 	kubeletUnit  = `unit\["kubelet.service"\]`
 	kubeletFile  = `file\["/etc/kubernetes/kubelet.yaml"\]`
-	importImage  = `run:(\d+) ctr .*import .*`
+	importImage  = `run:(\d+) ctr .*import .* (\S+)`
 	etcdStarting = `unit:starting etcd.service`
 	etcdQueued   = `unit:queued starting etcd.service`
+
+	kubeletStarting = `unit:starting kubelet.service`
 )
 
 type rules = map[string][]string
@@ -57,23 +59,23 @@ func operatorLater() []strike {
 	}
 }
 
-// agentsFirst kills agents while a cluster is made, on several hosts at once
-// where the points do not depend on each other. One worker at a time, once the
-// API is there: the run waits for CoreDNS, which needs the other.
+// agentsFirst kills agents while a cluster is made, on all hosts at once where
+// the points do not depend on each other. Once the API is there, masters die
+// with the last worker: else the run would wait for CoreDNS, which has no place.
 func agentsFirst() []strike {
 	return []strike{
 		{rows: "kill-lock", rules: rules{"m1": {killAt(1, "locked")}}},
 		{rows: "kill-ca", rules: rules{"m2": {killAt(1, "identity item")}, "m3": {killAt(1, "identity item")}}, seen: caOnOne},
 		{rows: "kill-ca", rules: rules{"m2": {killAt(1, "identity committing")}, "m3": {killAt(1, "identity committing")}}, seen: caOnOne},
-		{rows: "kill-etcd kill-upload kill-ledger", seen: etcdOnOne, rules: rules{
+		{rows: "kill-ledger kill-rename kill-upload", seen: all(leftover("n1"), partOn("n2")), rules: rules{
+			"m1": {killAt(2, "(write|link):renamed .*")}, "m2": {killAt(3, "recorded .*")}, "m3": {killAt(5, "recorded .*")},
+			"n1": {killAt(3, "write:written /etc/.*")}, "n2": {killAt(150, "blob:received")}}},
+		{rows: "kill-etcd kill-image", seen: etcdOnOne, rules: rules{
 			"m1": {killAt(1, etcdQueued)}, "m2": {killAt(1, etcdStarting)}, "m3": {killAt(1, etcdStarting)},
-			"n1": {killAt(150, "blob:received")}, "n2": {killAt(5, "recorded .*")}}},
-		{rows: "kill-helm-install kill-rename", meet: operator, kill: []string{"m1", "m2", "m3"}, seen: leftover("n1"), rules: rules{
+			"n1": {"strand 1 " + importImage}, "n2": {killAt(1, kubeletStarting)}}},
+		{rows: "kill-helm-install kill-node kill-image", meet: operator, kill: []string{"m1", "m2", "m3"}, seen: noKubelet("n2"), rules: rules{
 			operator: {meetAt(1, "release coredns pending-install")},
-			"n1":     {killAt(3, "write:written /etc/.*")}, "n2": {killAt(2, "(write|link):renamed .*")}}},
-		{rows: "kill-image", rules: rules{"n1": {"strand 1 " + importImage}}},
-		{rows: "kill-image", rules: rules{"n1": {killAt(1, "image:imported")}}},
-		{rows: "kill-node", rules: rules{"n1": {killAt(1, "unit:starting kubelet.service")}}, seen: noKubelet("n1")},
+			"n1":     {killAt(1, "image:imported")}, "n2": {killAt(1, kubeletStarting)}}},
 	}
 }
 
@@ -115,6 +117,16 @@ func otherKubelet() []string {
 
 func otherDNS() []string {
 	return append(otherKubelet(), "time {", "addon \"coredns\" {\n  cache_seconds = 20\n}\n\ntime {")
+}
+
+// all looks for several things.
+func all(seen ...func(*testing.T, *cluster)) func(*testing.T, *cluster) {
+	return func(t *testing.T, c *cluster) {
+		t.Helper()
+		for _, look := range seen {
+			look(t, c)
+		}
+	}
 }
 
 // caOnOne: one of three masters has the cluster's key, or has it for good.

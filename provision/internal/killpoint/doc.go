@@ -8,7 +8,8 @@
 //
 //   - kill ends the program with SIGKILL; commands that it runs are left alone;
 //   - strand does so, too, but first stops (SIGSTOP) the command that has just
-//     been started, once it is in the middle of its work;
+//     been started, once it has read half of its file: the groups of REGEXP
+//     are its process id and that file;
 //   - meet waits for the test, which then knows that the point was reached;
 //   - block waits for ever, from the nth passage on: others do not get ahead.
 //

@@ -157,17 +157,18 @@ func (r *rules) meet() {
 	}
 }
 
-// halfway is how much a command must have read before it is stopped.
-const halfway = 8 << 20
-
-// stop freezes the command whose process id is the point's first group, in the
-// middle of what it reads.
+// stop freezes the command whose process id is the point's first group, once it
+// has read half of the file that is the second.
 func stop(groups []string) {
 	pid, err := strconv.Atoi(groups[1])
 	if err != nil {
 		panic(fmt.Sprintf("killpoint: no process id in %q", groups))
 	}
-	for read := 0; read < halfway; time.Sleep(time.Millisecond) {
+	file, err := os.Stat(groups[2])
+	if err != nil {
+		panic(fmt.Sprintf("killpoint: %v", err))
+	}
+	for read := int64(0); read < file.Size()/2; time.Sleep(time.Millisecond) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 		if err != nil {
 			panic(fmt.Sprintf("killpoint: the command was too fast: %v", err))
