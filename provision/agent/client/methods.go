@@ -18,14 +18,30 @@ func call[R any](ctx context.Context, s *Session, method string, params any) (R,
 	return result, nil
 }
 
+// sensible names the host in what is wrong with its answer.
+func (s *Session) sensible(err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.process.Host, err)
+	}
+	return nil
+}
+
 // Facts asks what the host is, and which of the paths exist there.
 func (s *Session) Facts(ctx context.Context, paths ...string) (facts.Host, error) {
-	return call[facts.Host](ctx, s, api.MethodFacts, api.FactsParams{Paths: paths})
+	host, err := call[facts.Host](ctx, s, api.MethodFacts, api.FactsParams{Paths: paths})
+	if err == nil {
+		err = s.sensible(checkFacts(host, paths))
+	}
+	return host, err
 }
 
 // Plan asks what differs.
 func (s *Session) Plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error) {
-	return call[api.PlanResult](ctx, s, api.MethodPlan, params)
+	result, err := call[api.PlanResult](ctx, s, api.MethodPlan, params)
+	if err == nil {
+		err = s.sensible(checkPlan(result, params))
+	}
+	return result, err
 }
 
 // Lock asks for the host's lock, which the session then holds until it ends.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,6 +120,9 @@ func finish(method string, reply message, result any) error {
 	}
 	if result == nil {
 		return nil
+	}
+	if string(bytes.TrimSpace(reply.Result)) == "null" { // would be taken for an empty result
+		return fmt.Errorf("reading result of %s: there is none", method)
 	}
 	if err := json.Unmarshal(reply.Result, result); err != nil {
 		return fmt.Errorf("reading result of %s: %w", method, err)
