@@ -43,7 +43,7 @@ func (p *Preflight) Errors() int {
 // join, and of those on which etcd works already.
 const (
 	latencyTime, latencyWrites = time.Second, 400
-	joinTime, joinWrites       = 400 * time.Millisecond, 100
+	joinTime, joinWrites       = 400 * time.Millisecond, 200
 )
 
 // Preflight examines all hosts in one pass. Nothing is changed on any host but

@@ -120,8 +120,9 @@ func amount(bytes int64) string {
 // etcdWrite is what etcd's documentation asks of a disk.
 const etcdWrite = 10 * time.Millisecond
 
-// latency judges synced writes. An etcd that waits for its disk half as long as
-// an election takes is voted out again and again.
+// latency judges synced writes. A leader whose every write takes as long as its
+// heartbeats are apart is voted out again and again; a few slow writes are not
+// enough to keep a host out.
 func (in Input) latency(h Host) []Finding {
 	if h.Latency == nil || h.Latency.P99 <= etcdWrite {
 		return nil
@@ -130,7 +131,7 @@ func (in Input) latency(h Host) []Finding {
 		What: fmt.Sprintf("synced writes in %s take %s (99 of 100; half of %d within %s)", in.Inventory.Etcd.DataDir,
 			short(h.Latency.P99), h.Latency.Writes, short(h.Latency.Median)),
 		Why: "etcd wants them within 10 ms", Remedy: "put etcd's data_dir on a disk of its own, best an SSD with power-loss protection"}
-	if election := in.Inventory.Etcd.ElectionTimeout; election > 0 && h.Latency.P99 > election/2 {
+	if election := in.Inventory.Etcd.ElectionTimeout; election > 0 && h.Latency.Median > election/10 {
 		f.Severity = Error
 		f.Why = fmt.Sprintf("etcd would lose its leader again and again: an election takes %s", election)
 	}

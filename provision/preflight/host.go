@@ -142,8 +142,8 @@ func (in Input) ports(h Host) []Finding {
 			continue // it is ours, or the kernel's on behalf of ours
 		}
 		f := Finding{Severity: Error, Host: h.Name, Check: Port,
-			What: fmt.Sprintf("port %s is taken on %s by %s", name(want), t.Address, holder(t)),
-			Why:  want.Unit + " needs it", Remedy: "stop that: " + stop(t)}
+			What: fmt.Sprintf("port %s is taken by %s, which listens on %s", name(want), holder(t), t.Address),
+			Why:  want.Unit + " needs it", Remedy: stop(t)}
 		if t.Agent {
 			f.Severity, f.Remedy = Warning, "another run of provision is checking the host; run this again when it has ended"
 		}

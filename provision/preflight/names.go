@@ -32,9 +32,9 @@ func holder(t api.Taken) string {
 func stop(t api.Taken) string {
 	switch {
 	case strings.HasSuffix(t.Unit, ".service"):
-		return "systemctl disable --now " + t.Unit
+		return "stop that, if nobody needs it: systemctl disable --now " + t.Unit
 	case t.PID != 0:
-		return fmt.Sprintf("see what it is with ps -fp %d", t.PID)
+		return fmt.Sprintf("see what it is, and stop it: ps -fp %d", t.PID)
 	}
 	return "look for it with ss -lntup, or for interfaces with ip -d link"
 }

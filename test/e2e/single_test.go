@@ -146,8 +146,8 @@ func (c *cluster) takenPort(t *testing.T) {
 	_, err = bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	r := c.verb(t, "apply", "--yes")
-	c.refused(t, r, "k1", "kube-apiserver", "address already in use")
-	c.seconds(t, "apply fails because of a taken port", r.took)
+	c.refused(t, r, "host k1 took no part", "port 6443 is taken", "testpod (process ")
+	c.seconds(t, "apply refuses a host with a taken port", r.took)
 	in.Close()
 	require.NoError(t, cmd.Wait())
 }

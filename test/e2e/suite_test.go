@@ -52,6 +52,8 @@ func TestJourneys(t *testing.T) {
 	t.Run("crash", s.crash)
 	t.Run("small", s.small)
 	t.Run("single", s.single)
+	t.Run("preflight", s.preflight)
+	t.Run("secrets", s.secrets)
 	t.Run("grown", s.grown)
 }
 
