@@ -41,7 +41,7 @@ func parseURI(line string) (Package, error) {
 	}
 	size, err := strconv.ParseInt(f[1], 10, 64)
 	hash, isSHA := strings.CutPrefix(f[2], "SHA256:")
-	if err != nil || !isSHA || len(hash) != 64 || size < 0 {
+	if err != nil || !isSHA || len(hash) != 64 || strings.Trim(hash, "0123456789abcdef") != "" || size < 0 {
 		return Package{}, fmt.Errorf("no size and sha256 in %q", line)
 	}
 	p := Package{URL: uri, File: f[0], Size: size, SHA256: hash}
@@ -50,6 +50,9 @@ func parseURI(line string) (Package, error) {
 		return Package{}, fmt.Errorf("%q is not the name of a package file", f[0])
 	}
 	p.Name, p.Arch = parts[0], parts[2]
+	if p.Name == "" || parts[1] == "" || p.Arch == "" {
+		return Package{}, fmt.Errorf("%q is not the name of a package file", f[0])
+	}
 	if p.Version, err = url.PathUnescape(parts[1]); err != nil {
 		return Package{}, fmt.Errorf("%q is not the name of a package file: %w", f[0], err)
 	}

@@ -53,8 +53,11 @@ func Parse(data []byte) (Lock, error) {
 	if l.FormatVersion > FormatVersion {
 		return l, fmt.Errorf("cannot read the lock: format %d is newer than this provision; update it", l.FormatVersion)
 	}
+	if l.FormatVersion < 1 {
+		return l, fmt.Errorf("decoding the lock: its format is %d", l.FormatVersion)
+	}
 	for _, o := range l.Outputs {
-		if len(o.SHA256) != 64 || strings.Trim(o.SHA256, "0123456789abcdef") != "" {
+		if o.Size < 0 || len(o.SHA256) != 64 || strings.Trim(o.SHA256, "0123456789abcdef") != "" {
 			return l, fmt.Errorf("decoding the lock: %s: %q is not a sha256", o.Artifact, o.SHA256)
 		}
 	}

@@ -122,6 +122,9 @@ func ParseRecord(data []byte) (Record, error) {
 	if rec.FormatVersion > FormatVersion {
 		return rec, fmt.Errorf("cannot read the record of %s: format %d is newer than this provision; update it", rec.Ref, rec.FormatVersion)
 	}
+	if rec.FormatVersion < 1 {
+		return rec, fmt.Errorf("decoding an artifact record: its format is %d", rec.FormatVersion)
+	}
 	return rec, rec.check()
 }
 

@@ -1,6 +1,7 @@
 package pkg
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -10,7 +11,7 @@ func compare(a, b string) int {
 	epochA, a := epoch(a)
 	epochB, b := epoch(b)
 	if epochA != epochB {
-		return epochA - epochB
+		return cmp.Compare(epochA, epochB) // a difference may overflow
 	}
 	upstreamA, revisionA := revision(a)
 	upstreamB, revisionB := revision(b)
