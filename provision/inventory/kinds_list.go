@@ -28,6 +28,7 @@ func domainKind() kind       { return of("DNS domain", checkDomain) }
 func endpointKind() kind     { return of("address or DNS name", checkEndpoint) }
 func endpointsKind() kind    { return each("list of addresses or DNS names", checkEndpoint) }
 func pathKind() kind         { return of("absolute path", checkPath) }
+func sizeKind() kind         { return of("size", checkSize) }
 func modulesKind() kind      { return each("list of kernel modules", checkModule) }
 func proxyModeKind() kind    { return oneOf("nftables", "iptables", "ipvs") }
 func swapKind() kind         { return oneOf("off", "ignore") }

@@ -66,6 +66,7 @@ func TestDefaults(t *testing.T) {
 	assert.True(t, inv.Time.Manage)
 	assert.True(t, inv.OS.ManageModules && inv.OS.ManageSysctls)
 	assert.Equal(t, "off", inv.OS.Swap)
+	assert.Equal(t, inventory.Journal{MaxUse: "1G", KeepFree: "1G"}, inv.OS.Journal)
 	assert.Equal(t, 10*365*24*time.Hour, inv.PKI.CALife)
 	assert.Len(t, inv.Digest.Reveal(), 64)
 }

@@ -107,6 +107,14 @@ func osSpec() *blockSpec {
 			{Name: "modules", Kind: modulesKind(), Doc: "Modules loaded besides ours."},
 			{Name: "swap", Kind: swapKind(), Default: `"off"`, Doc: "`off` turns swap off, `ignore` leaves it."},
 		},
+		Blocks: []*blockSpec{{
+			Name: "journal", Doc: "The system's log.",
+			Attrs: []attrSpec{
+				{Name: "persistent", Kind: boolKind(), Default: "true", Doc: "Keep the log over reboots, in /var/log/journal; false keeps it in memory."},
+				{Name: "max_use", Kind: sizeKind(), Default: `"1G"`, Doc: "Most that it takes: a number and M, G or T."},
+				{Name: "keep_free", Kind: sizeKind(), Default: `"1G"`, Doc: "What it leaves free on its disk."},
+			},
+		}},
 	}
 }
 

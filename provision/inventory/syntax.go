@@ -138,6 +138,15 @@ func checkModule(s string) error {
 	return fmt.Errorf("%s is not the name of a kernel module", quote(s))
 }
 
+// checkSize takes what journald.conf(5) does, from 1M on: less than that loses
+// lines as they come.
+func checkSize(s string) error {
+	if matches(s, `[1-9][0-9]{0,5}[MGT]`) {
+		return nil
+	}
+	return fmt.Errorf("%s is not a size; write it as 500M or 2G", quote(s))
+}
+
 func checkSysctl(k, v string) error {
 	if !matches(k, `[a-z][A-Za-z0-9_]*([./][A-Za-z0-9_*-]+)+`) || len(k) > 255 {
 		return fmt.Errorf("%s is not the name of a sysctl; write it as net.ipv4.ip_forward", quote(k))

@@ -167,6 +167,13 @@ type OS struct {
 	// the host's kernel is shared (Manage false): then they are only checked.
 	ManageModules bool
 	ManageSysctls bool
+	Journal       Journal
+}
+
+// Journal bounds the system's log. Sizes are as journald.conf(5) takes them.
+type Journal struct {
+	Volatile         bool // in memory only: it is gone with a reboot
+	MaxUse, KeepFree string
 }
 
 // PKI holds lifetimes.

@@ -9,19 +9,9 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/osfacts"
 	"provision/provision/resource"
-	"provision/provision/resource/file"
 	"provision/provision/resource/hosts"
 	"provision/provision/resource/swap"
-	"provision/provision/resource/unit"
 )
-
-const journald = "systemd-journald.service"
-
-const journal = `[Journal]
-Storage=persistent
-SystemMaxUse=1G
-SystemKeepFree=1G
-`
 
 // New returns the component.
 func New() component.Component { return settings{} }
@@ -37,10 +27,7 @@ func (settings) Runs(_ *component.Cluster, host inventory.Host) bool {
 func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, o.Name())
 	s.Add(hosts.New(host.Name, "hosts", hostLines(cluster.Inventory, host)...))
-	s.Dir("/etc/systemd/journald.conf.d", 0o755)
-	capped := s.Add(file.New(host.Name, "/etc/systemd/journald.conf.d/90-provision.conf", journal, 0o644).
-		Restarting(journald))
-	s.Add(unit.Running(host.Name, journald).After(capped))
+	addJournal(s)
 	var needed []resource.Address
 	for _, name := range packages(cluster.Inventory, osfacts.For(s.Facts.OS).Packages) {
 		needed = append(needed, s.Package(name, false))

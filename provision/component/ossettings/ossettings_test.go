@@ -11,9 +11,11 @@ import (
 	"provision/provision/component/componenttest"
 	"provision/provision/component/ossettings"
 	"provision/provision/inventory"
+	"provision/provision/resource/file"
 	"provision/provision/resource/hosts"
 	"provision/provision/resource/kmod"
 	"provision/provision/resource/sysctl"
+	"provision/provision/resource/unit"
 )
 
 func specs[T any](t *testing.T, c *component.Cluster, host, kind string) map[string]T {
@@ -74,6 +76,21 @@ func TestHostsFileDoesNotGrow(t *testing.T) {
 	assert.Equal(t, []string{"10.40.0.21 n1"}, specs[hosts.Spec](t, c, "n1", hosts.Kind)["hosts"].Lines)
 	c.Inventory.Cluster.APIAddress = "10.40.0.100"
 	assert.Equal(t, []string{"10.40.0.11 m1"}, specs[hosts.Spec](t, c, "m1", hosts.Kind)["hosts"].Lines)
+}
+
+func TestTheLogOutlivesAReboot(t *testing.T) {
+	c := componenttest.Lab()
+	const config, storage = "/etc/systemd/journald.conf.d/90-provision.conf", "provision-journal.service"
+	assert.Equal(t, "[Journal]\nStorage=persistent\nSystemMaxUse=1G\nSystemKeepFree=1G\n", specs[file.Spec](t, c, "n1", file.Kind)[config].Content)
+	assert.Contains(t, specs[json.RawMessage](t, c, "n1", unit.Kind), storage)
+
+	c.Inventory.OS.Journal = inventory.Journal{MaxUse: "500M", KeepFree: "4G"}
+	assert.Contains(t, specs[file.Spec](t, c, "n1", file.Kind)[config].Content, "SystemMaxUse=500M\nSystemKeepFree=4G\n")
+
+	c.Inventory.OS.Journal.Volatile = true
+	assert.Equal(t, "[Journal]\nStorage=volatile\nRuntimeMaxUse=500M\nRuntimeKeepFree=4G\n", specs[file.Spec](t, c, "n1", file.Kind)[config].Content)
+	assert.NotContains(t, specs[json.RawMessage](t, c, "n1", unit.Kind), storage)
+	assert.Contains(t, specs[json.RawMessage](t, c, "n1", unit.Kind), "systemd-journald.service")
 }
 
 func TestProxyModeDecidesModules(t *testing.T) {
