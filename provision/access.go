@@ -170,7 +170,7 @@ func (a *access) Env(ctx context.Context) (*cluster.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.env = &cluster.Env{Objects: client, Members: members, Releases: helm.New(client).Watched(a.o.Point), Pods: client, Now: a.o.Now,
+	a.env = &cluster.Env{Objects: client, Members: watchedMembers{members, a.o.Point}, Releases: helm.New(client).Watched(a.o.Point), Pods: client, Now: a.o.Now,
 		Progress: func(text string) { a.o.emit(event.Event{Type: event.Note, Text: text}) }}
 	return a.env, nil
 }

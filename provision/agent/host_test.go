@@ -34,6 +34,7 @@ type host struct {
 	units *fakeUnits
 	point func(string)
 	epoch uint64
+	scope agent.Scope
 }
 
 func newHost(t *testing.T) *host {
@@ -82,7 +83,7 @@ func (h *host) process(t *testing.T, options sessionOptions) client.Process {
 	done := make(chan error, 1)
 	go func() {
 		done <- agent.Serve(context.Background(), in, out, "abc", agent.Options{
-			System: sys, Kinds: kinds(), Silence: options.silence,
+			System: sys, Kinds: kinds(), Silence: options.silence, Scope: h.scope,
 			Addresses: func() ([]facts.Address, error) {
 				return []facts.Address{{Interface: "lo", CIDR: "127.0.0.1/8"}}, nil
 			},

@@ -111,6 +111,15 @@ func (a *agent) Lock(ctx context.Context, params api.LockParams) (api.LockResult
 
 // SendBlobs starts a receiver on a channel of its own.
 func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived func(string), sent func(int64)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // with the session, the receiver is of no use
+		select {
+		case <-a.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	args := []string{"blobs"}
 	if epoch := a.epoch.Load(); epoch != 0 {
 		args = append(args, strconv.FormatUint(epoch, 10))

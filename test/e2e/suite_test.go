@@ -55,6 +55,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("preflight", s.preflight)
 	t.Run("secrets", s.secrets)
 	t.Run("grown", s.grown)
+	t.Run("locks", s.locks)
 }
 
 func newSuite(t *testing.T) *suite {

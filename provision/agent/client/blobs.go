@@ -46,11 +46,12 @@ func SendBlobs(ctx context.Context, process Process, blobs []Blob, progress Prog
 	if progress == nil {
 		progress = func(string, int64) {}
 	}
-	reader := bufio.NewReader(process.Stdout)
+	ends := newPipe(process.Stdout, process)
+	reader := bufio.NewReader(ends)
 	if err := await(ctx, process, reader, api.BlobHello, helloTime); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = process.kill() })
+	stop := context.AfterFunc(ctx, ends.giveUp)
 	defer stop()
 	replies := make(chan error, 1)
 	go func() { replies <- collect(reader, blobs) }()

@@ -64,7 +64,7 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 	if err := await(ctx, process, reader, nonce, options.HelloTime); err != nil {
 		return nil, err
 	}
-	ends := &pipe{Reader: reader, process: process}
+	ends := newPipe(reader, process).feeding()
 	mux, err := wire.Operator(ends)
 	if err != nil {
 		_ = process.kill()
@@ -176,36 +176,10 @@ func (s *Session) Err() error {
 // Close ends the session and waits for the agent's end. The agent stops what
 // it is doing and lets its lock go.
 func (s *Session) Close() error {
-	s.closing.Do(func() { _ = s.mux.Close() })
+	s.closing.Do(func() {
+		s.ends.asked.Store(true)
+		_ = s.mux.Close()
+	})
 	<-s.done
 	return nil
-}
-
-// pipe joins the process's ends.
-type pipe struct {
-	io.Reader
-	process Process
-	mu      sync.Mutex
-	timer   *time.Timer
-}
-
-func (p *pipe) Write(b []byte) (int, error) { return p.process.Stdin.Write(b) }
-
-// Close ends the agent's input, which ends the agent and with it our reads.
-// Only an agent that does not end is killed.
-func (p *pipe) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.process.Kill != nil && p.timer == nil {
-		p.timer = time.AfterFunc(grace, p.process.Kill)
-	}
-	return p.process.Stdin.Close()
-}
-
-func (p *pipe) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Stop()
-	}
 }
