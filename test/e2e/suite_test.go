@@ -55,7 +55,6 @@ func TestJourneys(t *testing.T) {
 	t.Run("preflight", s.preflight)
 	t.Run("secrets", s.secrets)
 	t.Run("grown", s.grown)
-	t.Run("locks", s.locks)
 }
 
 func newSuite(t *testing.T) *suite {

@@ -54,7 +54,7 @@ var layers = []layer{
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},
-	{packages: []string{"test/faults", "test/terminal"}},
+	{packages: []string{"test/faults", "test/terminal", "test/canary"}},
 	{packages: []string{"cmd/*", "test/*", "test/*/*"}},
 }
 
