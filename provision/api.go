@@ -26,6 +26,9 @@ type API interface {
 	Env(ctx context.Context) (*cluster.Env, error)
 	// EtcdID is the id of the etcd cluster, once it has formed.
 	EtcdID(ctx context.Context) (uint64, error)
+	// EtcdIDs are the ids that the members say, by host; those that do not
+	// answer are left out.
+	EtcdIDs(ctx context.Context) (map[string]uint64, error)
 }
 
 // ErrNoAccess is the state of a cluster whose first apply was interrupted

@@ -55,6 +55,10 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 			}
 		}
 	}
+	if s.reformed != nil {
+		in.EtcdWas, in.EtcdIs = s.reformed.was, s.reformed.is
+		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
+	}
 	if names := in.Removals.Leavers(); len(names) > 0 {
 		in.Warnings = append(in.Warnings, fmt.Sprintf("not in the inventory, but of the cluster: %s; left as they are", strings.Join(names, ", ")))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"provision/provision/agent/api"
@@ -68,8 +67,7 @@ func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error
 		return nil
 	}
 	if kept == 0 && silent == 0 {
-		return fmt.Errorf("cannot go on: all etcd data of cluster %q are gone (looked for %s on %s). Nothing was changed. Put back a data folder, or a snapshot with etcdutl snapshot restore, on these hosts; an empty etcd would lose every object of the cluster",
-			c.Inventory.Cluster.Name, etcdcomponent.MemberDir(c.Inventory), strings.Join(empty, ", "))
+		return o.gone(empty)
 	}
 	members, err := o.listMembers(ctx)
 	if err != nil {

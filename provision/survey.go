@@ -28,6 +28,8 @@ type survey struct {
 	hosts   map[string]plan.Observed
 	objects map[resource.Address]plan.ClusterObserved
 	warn    []string
+	// reformed is set when etcd is not the one that the ledgers know.
+	reformed *reformed
 	// unreached says why the API of an existing cluster does not answer.
 	unreached error
 }
@@ -54,7 +56,12 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	}
 	s.hosts = map[string]plan.Observed{}
 	o.learnDigestKey(ctx)
+	etcd := make(chan error, 1)
+	go func() { etcd <- o.compareEtcd(ctx, s) }()
 	o.compare(ctx, s, o.fleet.names())
+	if err := <-etcd; err != nil {
+		return nil, err
+	}
 	return s, ctx.Err()
 }
 

@@ -20,6 +20,7 @@ import (
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/plan"
 	"provision/test/faults"
 )
 
@@ -318,4 +319,34 @@ func TestALostLedgerIsNoReplacedMachine(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(f.Host("n1").Root, system.LedgerDir)))
 	_, err := apply(t, f, inv)
 	require.NoError(t, err)
+}
+
+func TestLostEtcdDataAreNotReplacedByNothing(t *testing.T) {
+	f, inv := formed(t, 1)
+	require.NoError(t, os.RemoveAll(filepath.Join(f.Host("m1").Root, "/var/lib/etcd/member")))
+	figure := refused(t, f, names(inv), func() int {
+		_, err := apply(t, f, inv)
+		require.ErrorContains(t, err, `all etcd data of cluster "dc1" are gone`)
+		require.ErrorContains(t, err, "\non m1:\n  systemctl stop kube-apiserver.service\n  systemctl stop etcd.service\n")
+		require.ErrorContains(t, err, "--name m1 --initial-cluster m1=https://10.200.0.11:2380 --initial-cluster-token dc1-restored-2")
+		return 1
+	})
+	require.NoError(t, f.Host("m1").Write("/var/lib/etcd/member/snap/db", "restored"))
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xbeef})
+	p, err := look(t, f, inv)
+	require.NoError(t, err)
+	require.Len(t, p.Steps, 1)
+	assert.Equal(t, plan.FormedAddress("dc1"), p.Steps[0].Address)
+	assert.Equal(t, "beef", p.Steps[0].Changes[0].New)
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "restored from a snapshot")
+	_, err = apply(t, f, inv)
+	require.NoError(t, err)
+	p, err = look(t, f, inv)
+	require.NoError(t, err)
+	assert.True(t, p.Empty(), "it is recorded")
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xbeef, "m2": 0xdead})
+	_, err = look(t, f, inv)
+	require.ErrorContains(t, err, "members belong to different etcd clusters")
+	faults.Record(t, "target-etcd-lost", "With all data of etcd gone nothing is changed, and the refusal holds the commands that restore a snapshot, host by host",
+		"etcd's data folder is removed", "%s; the restored cluster's id was recorded by the next apply", figure)
 }

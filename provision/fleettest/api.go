@@ -27,6 +27,8 @@ type API struct {
 	writes   int
 	pods     map[string][]cluster.Pod // by Node
 	drained  []string
+	// etcdIDs are what etcd's members say, by host; nil for the first cluster's.
+	etcdIDs map[string]uint64
 	// Members are etcd's.
 	members []cluster.Member
 }
@@ -91,7 +93,29 @@ func (a *API) Env(ctx context.Context) (*cluster.Env, error) {
 }
 
 // EtcdID implements provision.API.
-func (a *API) EtcdID(ctx context.Context) (uint64, error) { return 0xe7cd, a.Reach(ctx) }
+func (a *API) EtcdID(ctx context.Context) (uint64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range a.etcdIDs {
+		return id, a.down
+	}
+	return 0xe7cd, a.down
+}
+
+// EtcdIDs implements provision.API.
+func (a *API) EtcdIDs(context.Context) (map[string]uint64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.etcdIDs), a.down
+}
+
+// SetEtcdIDs lets members, by host, say other ids than that of the first
+// cluster.
+func (a *API) SetEtcdIDs(ids map[string]uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.etcdIDs = ids
+}
 
 // write changes an object under the lock.
 func (a *API) write(ref cluster.Ref, object cluster.Object) {

@@ -36,6 +36,8 @@ type Input struct {
 	Objects                          map[resource.Address]ClusterObserved
 	Warnings                         []string
 	Environment                      string
+	// EtcdWas and EtcdIs are set when etcd has another cluster id than recorded.
+	EtcdWas, EtcdIs string
 	// Removals are what the inventory takes away from the cluster.
 	Removals removal.Set
 	// Targets limit the plan when there are any.
@@ -117,6 +119,10 @@ func (b *builder) identity() {
 			s.Requires = []resource.Address{birth}
 		}
 		b.put(s)
+	}
+	if b.in.EtcdIs != "" {
+		b.put(Step{Address: FormedAddress(b.in.Cluster), Action: Update,
+			Changes: []resource.Change{{Field: "etcd cluster id", Old: b.in.EtcdWas, New: b.in.EtcdIs}}})
 	}
 	if len(b.in.Forming) > 0 {
 		b.put(Step{Address: FormedAddress(b.in.Cluster), Action: Create, Requires: b.in.Forming,
