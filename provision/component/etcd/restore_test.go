@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"provision/provision/component/controlplane"
 	"provision/provision/inventory"
 )
 
@@ -29,7 +28,7 @@ func TestRestoreNamesEveryHostThatTakesPart(t *testing.T) {
 		"rmdir /srv/etcd/restored",
 		"systemctl start --no-block etcd.service",
 	}}, list[0])
-	assert.Equal(t, "systemctl stop "+controlplane.APIServer, list[1].Lines[0], "before etcd is anew")
+	assert.Equal(t, "systemctl stop "+apiServer, list[1].Lines[0], "before etcd is anew")
 	assert.Contains(t, strings.Join(list[1].Lines, "\n"), "--initial-advertise-peer-urls https://[fd00::2]:2380")
-	assert.Equal(t, HostCommands{Host: "m3", Lines: []string{"systemctl stop " + controlplane.APIServer}}, list[2])
+	assert.Equal(t, HostCommands{Host: "m3", Lines: []string{"systemctl stop " + apiServer}}, list[2])
 }
