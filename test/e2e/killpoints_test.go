@@ -27,7 +27,7 @@ const onHosts = "/run/provision-killpoint"
 const operator = "operator"
 
 // strikeTimeout bounds a run that is struck.
-const strikeTimeout = 3 * time.Minute
+const strikeTimeout = 5 * time.Minute
 
 // strike is one apply by programs with kill points, some of which are killed.
 type strike struct {
@@ -65,45 +65,53 @@ func (c *cluster) strike(t *testing.T, s strike) map[string]string {
 	for place, rules := range s.rules {
 		c.arm(t, place, folder, rules)
 	}
-	cmd := c.command(t.Context(), append([]string{"apply", "--yes"}, c.inventory()...)...)
-	// The same program, with kill points.
-	cmd.Path = binary(t, "PROVISION_KILL_BIN", repo+"/bin/killpoints/provision", "make killpoints")
-	cmd.Env = append(os.Environ(), "PROVISION_KILLPOINT="+folder)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
 	begun := time.Now()
-	require.NoError(t, cmd.Start())
-	ended := make(chan struct{})
-	late := time.After(strikeTimeout)
-	ctx, cancel := context.WithTimeout(t.Context(), strikeTimeout)
-	defer cancel()
-	go func() { defer close(ended); defer cancel(); _ = cmd.Wait() }()
-	if s.meet != "" {
-		if err := c.met(ctx, s.meet, folder); err == nil {
-			c.slay(t, cmd, s.kill)
-			c.release(t, s.meet, folder)
-		}
-	}
-	select {
-	case <-ended:
-	case <-late:
-		require.NoError(t, cmd.Process.Kill())
-		<-ended
-		require.Fail(t, "the point was not reached, or a run that lost its agents did not end", "%s: %v\n%s", s.rows, c.reached(t, s, folder), out.String())
-	}
-	points := c.reached(t, s, folder)
-	t.Logf("%s, %s killed, %.1f s: %v", s.rows, s.died(), time.Since(begun).Seconds(), points)
-	assert.Len(t, points, len(s.rules)-c.blocks(s), "%s: not every point was reached: %v\n%s", s.rows, points, out.String())
-	assert.NotZero(t, cmd.ProcessState.ExitCode(), "%s: the run was killed", s.rows)
+	code, out := c.struck(t, s, folder)
+	took := time.Since(begun)
 	c.free(t)
+	points := c.reached(t, s, folder)
+	t.Logf("%s, %s killed, %.1f s, locks free %.1f s later: %v", s.rows, s.died(), took.Seconds(), (time.Since(begun) - took).Seconds(), points)
+	assert.Len(t, points, len(s.rules)-s.blocks(), "%s: not every point was reached: %v\n%s", s.rows, points, out)
+	assert.NotZero(t, code, "%s: the run was killed", s.rows)
 	if s.seen != nil {
 		s.seen(t, c)
 	}
 	return points
 }
 
+// struck runs apply and kills whom the strike says, and returns how it ended.
+func (c *cluster) struck(t *testing.T, s strike, folder string) (code int, out string) {
+	t.Helper()
+	cmd := c.command(t.Context(), append([]string{"apply", "--yes"}, c.inventory()...)...)
+	// The same program, with kill points.
+	cmd.Path = binary(t, "PROVISION_KILL_BIN", repo+"/bin/killpoints/provision", "make killpoints")
+	cmd.Env = append(os.Environ(), "PROVISION_KILLPOINT="+folder)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	require.NoError(t, cmd.Start())
+	ended := make(chan struct{})
+	late := time.After(strikeTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), strikeTimeout)
+	defer cancel()
+	go func() { defer close(ended); defer cancel(); _ = cmd.Wait() }()
+	if s.meet != "" && c.met(ctx, s.meet, folder) == nil {
+		c.slay(t, cmd, s.kill)
+		slain := time.Now()
+		c.release(t, s.meet, folder)
+		defer func() { t.Logf("%s: the run was over %.1f s after the kill", s.rows, time.Since(slain).Seconds()) }()
+	}
+	select {
+	case <-ended:
+	case <-late:
+		require.NoError(t, cmd.Process.Kill())
+		<-ended
+		require.Fail(t, "the point was not reached, or a run that lost its agents did not end", "%s: %v\n%s", s.rows, c.reached(t, s, folder), output.String())
+	}
+	return cmd.ProcessState.ExitCode(), output.String()
+}
+
 // blocks counts the places that have nothing but blocks.
-func (c *cluster) blocks(s strike) int {
+func (s strike) blocks() int {
 	n := 0
 	for _, rules := range s.rules {
 		if !slices.ContainsFunc(rules, func(r string) bool { return !strings.HasPrefix(r, "block") }) {
