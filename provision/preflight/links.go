@@ -110,8 +110,10 @@ func pairs(seed string, hosts []Host, full bool) []pair {
 	}
 	for i, h := range hosts {
 		random := source(seed, h.Name)
-		for range peersPerHost {
-			add(i, random.IntN(len(hosts)))
+		for chosen := map[int]bool{i: true}; len(chosen) <= min(peersPerHost, len(hosts)-1); {
+			peer := random.IntN(len(hosts))
+			chosen[peer] = true
+			add(i, peer)
 		}
 	}
 	subnets := map[string][]int{}
