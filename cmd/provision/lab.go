@@ -22,7 +22,8 @@ func labVerb(g *global) *cobra.Command {
 }
 
 func labUpVerb(g *global) *cobra.Command {
-	var disks []string
+	var disks, vms []string
+	var machine lab.Machine
 	cmd := &cobra.Command{
 		Use:   "up [INVENTORY]",
 		Short: "Boot the inventory's hosts as test hosts",
@@ -30,7 +31,7 @@ func labUpVerb(g *global) *cobra.Command {
 machine: real systemd, real OpenSSH, in a network namespace of their own with no
 route out. Needs root. Verbs act on them only with --lab. A lab that is up stays
 as it is; hosts of it that are off are switched on.`,
-		Example: "  provision lab up inventories/lab.hcl\n  provision --lab=second lab up inventories/lab.hcl",
+		Example: "  provision lab up inventories/lab.hcl\n  provision --lab=second lab up inventories/lab.hcl\n  provision lab up --vm node-2 --disk master:/var/lib/etcd=512M inventories/small.hcl",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), args)
@@ -47,7 +48,7 @@ as it is; hosts of it that are off are switched on.`,
 			if g.lab != labOfCluster {
 				name = g.lab
 			}
-			o := lab.Options{Inventory: inv, Name: name, Progress: say}
+			o := lab.Options{Inventory: inv, Name: name, Progress: say, VMs: vms, Machine: machine}
 			for _, text := range disks {
 				d, err := lab.ParseDisk(text)
 				if err != nil {
@@ -67,6 +68,9 @@ as it is; hosts of it that are off are switched on.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&disks, "disk", nil, "give hosts a file system of their own: [HOST:]PATH=SIZE, such as /var/lib/etcd=512M (may be repeated)")
+	cmd.Flags().StringSliceVar(&vms, "vm", nil, "make these hosts virtual machines, with a kernel, clock, swap and modules of their own")
+	cmd.Flags().IntVar(&machine.CPUs, "vm-cpus", 0, "processors of each virtual machine (default 2)")
+	cmd.Flags().IntVar(&machine.Memory, "vm-memory", 0, "memory of each virtual machine, in MiB (default 2048)")
 	return cmd
 }
 

@@ -24,10 +24,13 @@ type booting struct {
 }
 
 func driverOf(k Kind) (driver, error) {
-	if k == Container {
+	switch k {
+	case Container:
 		return containers{}, nil
+	case VM:
+		return machines{}, nil
 	}
-	return nil, fmt.Errorf("cannot boot lab hosts of kind %q: only %q exists so far", k, Container)
+	return nil, fmt.Errorf("cannot boot lab hosts of kind %q: there are %q and %q", k, Container, VM)
 }
 
 // containers are hosts by systemd-nspawn.

@@ -11,11 +11,14 @@ import (
 
 // Command is a command to run as root inside a host, without SSH: for tests
 // that look at a host from beside what they test. It takes the host's
-// namespaces but not its cgroups.
+// namespaces but not its cgroups. On a virtual machine, it logs in by SSH.
 func (l *Lab) Command(ctx context.Context, host string, argv ...string) (*exec.Cmd, error) {
 	h, err := l.host(host)
 	if err != nil {
 		return nil, err
+	}
+	if h.Kind == VM {
+		return l.commandByLogin(ctx, h, argv)
 	}
 	pid, err := initOf(h.Process)
 	if err != nil {
@@ -28,6 +31,24 @@ func (l *Lab) Command(ctx context.Context, host string, argv ...string) (*exec.C
 	cmd := exec.CommandContext(ctx, "setpriv", args...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	return cmd, nil
+}
+
+// commandByLogin runs it over SSH, whose far end is a shell that splits words.
+func (l *Lab) commandByLogin(ctx context.Context, h hostState, argv []string) (*exec.Cmd, error) {
+	if !h.Process.alive() {
+		return nil, fmt.Errorf("cannot run %s on %s: the host is off", argv[0], h.Name)
+	}
+	h.User = "root"
+	args := l.sshArgv(h, quoted(argv))
+	return exec.CommandContext(ctx, args[0], args[1:]...), nil
+}
+
+func quoted(argv []string) []string {
+	words := make([]string, len(argv))
+	for i, w := range argv {
+		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return words
 }
 
 // Exec runs a command as Command does and returns its output, without the

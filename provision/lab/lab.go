@@ -17,8 +17,8 @@ import (
 // Kind is what a lab host is made of.
 type Kind string
 
-// The kinds. Virtual machines have a seat in the options and the state; they
-// are refused until there is an implementation.
+// The kinds: containers share this machine's kernel, virtual machines have a
+// stock one of their own.
 const (
 	Container Kind = "container"
 	VM        Kind = "vm"
@@ -33,8 +33,18 @@ type Options struct {
 	Suite     string // Debian release of the hosts; default: DefaultSuite
 	Kind      Kind   // default: Container
 	Disks     []Disk // file systems of hosts' own
+	// VMs are hosts of kind VM where Kind is Container.
+	VMs []string
+	// Machine is what each virtual machine has.
+	Machine Machine
 	// Progress is told what happens, in a line each. It may be nil.
 	Progress func(line string)
+}
+
+// Machine is the size of a virtual machine.
+type Machine struct {
+	CPUs   int // default: 2
+	Memory int // MiB; default: 2048
 }
 
 // Lab is a set of test hosts. Its methods may be called at the same time.

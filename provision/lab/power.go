@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +59,8 @@ func (l *Lab) PowerOn(ctx context.Context, host string) error {
 // start boots one host and waits until its systemd says that it is up and its
 // sshd says hello.
 func (l *Lab) start(ctx context.Context, h hostState) error {
+	ctx, cancel := context.WithTimeout(ctx, h.bootTimeout())
+	defer cancel()
 	d, err := driverOf(h.Kind)
 	if err != nil {
 		return err
@@ -89,7 +91,7 @@ func (l *Lab) start(ctx context.Context, h hostState) error {
 func (l *Lab) group(host string) string { return filepath.Join(cgroupName(l.state.ID), host) }
 
 // awaitReady waits for READY=1, the end of the process, or the deadline.
-func awaitReady(ctx context.Context, conn *net.UnixConn, p *os.Process) error {
+func awaitReady(ctx context.Context, conn io.Reader, p *os.Process) error {
 	exited := make(chan string, 1)
 	go func() { // ends with the host; reaps it when we live that long
 		st, err := p.Wait()
@@ -101,13 +103,13 @@ func awaitReady(ctx context.Context, conn *net.UnixConn, p *os.Process) error {
 	case err := <-ready:
 		return err
 	case how := <-exited:
-		return fmt.Errorf("cannot boot: systemd-nspawn ended (%s)", how)
+		return fmt.Errorf("cannot boot: the host ended (%s)", how)
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for systemd to finish booting: %w", ctx.Err())
 	}
 }
 
-func readReady(conn *net.UnixConn) error {
+func readReady(conn io.Reader) error {
 	buf := make([]byte, 4096)
 	for {
 		n, err := conn.Read(buf)

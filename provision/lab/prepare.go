@@ -6,20 +6,36 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 )
 
-// tools are the commands the lab runs, and the package of each.
-var tools = [...]struct{ command, pkg string }{
+// tools are the commands that every lab runs, and the package of each.
+var tools = [...]tool{
 	{"systemd-nspawn", "systemd-container"},
 	{"mmdebstrap", "mmdebstrap"},
 	{"nsenter", "util-linux"},
 	{"ssh", "openssh-client"},
 }
 
+// tool is a command and the package that has it.
+type tool struct{ command, pkg string }
+
+// tools are the commands that a lab of these options runs.
+func (o *Options) tools() []tool {
+	wanted := tools[:]
+	if o.has(VM) {
+		wanted = append(slices.Clone(wanted), tool{qemu, "qemu-system-x86"}, tool{"mke2fs", "e2fsprogs"})
+	}
+	if len(o.Disks) > 0 {
+		wanted = append(slices.Clone(wanted), tool{"mke2fs", "e2fsprogs"})
+	}
+	return wanted
+}
+
 // missing lists the packages of the tools that look does not find.
-func missing(look func(string) (string, error)) []string {
+func missing(wanted []tool, look func(string) (string, error)) []string {
 	var pkgs []string
-	for _, t := range tools {
+	for _, t := range wanted {
 		if _, err := look(t.command); err != nil {
 			pkgs = append(pkgs, t.pkg)
 		}
@@ -27,10 +43,10 @@ func missing(look func(string) (string, error)) []string {
 	return pkgs
 }
 
-// Prepare installs what the lab needs of this machine, from the packages of
+// prepare installs what the lab needs of this machine, from the packages of
 // its operating system.
-func Prepare(ctx context.Context, progress func(string)) error {
-	pkgs := missing(exec.LookPath)
+func prepare(ctx context.Context, progress func(string), wanted []tool) error {
+	pkgs := missing(wanted, exec.LookPath)
 	if len(pkgs) == 0 {
 		return nil
 	}

@@ -173,7 +173,7 @@ func TestStateSurvivesSavingAndRefusesANewerOne(t *testing.T) {
 }
 
 func TestRootfsIsNamedAfterItsInputs(t *testing.T) {
-	a, b := rootfsPath("/c", "bookworm"), rootfsPath("/c", "trixie")
+	a, b := rootfsPath("/c", Container, "bookworm"), rootfsPath("/c", Container, "trixie")
 	assert.True(t, strings.HasPrefix(a, "/c/lab/rootfs-bookworm-"))
 	assert.NotEqual(t, filepath.Base(a)[len("rootfs-bookworm-"):], filepath.Base(b)[len("rootfs-trixie-"):])
 	for _, pkg := range []string{"haproxy", "nftables", "chrony", "containerd"} {
@@ -187,8 +187,8 @@ func TestTail(t *testing.T) {
 }
 
 func TestMissingPackages(t *testing.T) {
-	assert.Empty(t, missing(func(string) (string, error) { return "/bin/x", nil }))
-	got := missing(func(c string) (string, error) {
+	assert.Empty(t, missing(tools[:], func(string) (string, error) { return "/bin/x", nil }))
+	got := missing(tools[:], func(c string) (string, error) {
 		if c == "mmdebstrap" {
 			return "", os.ErrNotExist
 		}

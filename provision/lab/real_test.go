@@ -224,7 +224,7 @@ func TestTwoLabsHoldTheSameAddress(t *testing.T) {
 
 func TestAHostThatDoesNotBootSaysWhy(t *testing.T) {
 	cache, dir := t.TempDir(), t.TempDir()
-	root := rootfsPath(cache, DefaultSuite)
+	root := rootfsPath(cache, Container, DefaultSuite)
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "etc"), 0o755))
 	for _, f := range []string{"passwd", "group", "shadow", "os-release"} {
 		require.NoError(t, os.WriteFile(filepath.Join(root, "etc", f), nil, 0o644))

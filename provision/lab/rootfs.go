@@ -30,14 +30,23 @@ var perHost = [...]string{
 	"etc/hostname", "etc/resolv.conf", "var/log/journal",
 }
 
-// rootfsArgv is how the shared root file system is made.
-func rootfsArgv(suite, dir string) []string {
+// rootfsArgv is how the shared root file system is made: one of containers, and
+// one of virtual machines with a kernel.
+func rootfsArgv(kind Kind, suite, dir string) []string {
+	if kind == VM {
+		return []string{"mmdebstrap", "--quiet", "--variant=minbase", "--include=" + packages + "," + kernelPackages,
+			"--customize-hook=" + kernelHook, suite, dir}
+	}
 	return []string{"mmdebstrap", "--quiet", "--variant=minbase", "--include=" + packages, suite, dir}
 }
 
-func rootfsPath(cache, suite string) string {
-	sum := sha256.Sum256([]byte(strings.Join(append(rootfsArgv(suite, ""), perHost[:]...), "\x00")))
-	return filepath.Join(cache, "lab", "rootfs-"+suite+"-"+hex.EncodeToString(sum[:])[:12])
+func rootfsPath(cache string, kind Kind, suite string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append(rootfsArgv(kind, suite, ""), perHost[:]...), "\x00")))
+	name := "rootfs-"
+	if kind == VM {
+		name = "rootfs-vm-"
+	}
+	return filepath.Join(cache, "lab", name+suite+"-"+hex.EncodeToString(sum[:])[:12])
 }
 
 // defaultCache is the operator's cache folder.
@@ -55,8 +64,8 @@ func defaultCache() (string, error) {
 // makeRootfs returns the shared root file system, building it at its first
 // use. It is built beside its place and renamed, under a lock that lets two
 // labs wait for one build.
-func makeRootfs(ctx context.Context, cache, suite string, progress func(string)) (string, error) {
-	path := rootfsPath(cache, suite)
+func makeRootfs(ctx context.Context, cache string, kind Kind, suite string, progress func(string)) (string, error) {
+	path := rootfsPath(cache, kind, suite)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -74,12 +83,12 @@ func makeRootfs(ctx context.Context, cache, suite string, progress func(string))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	progress("building the root file system of " + suite + " hosts (once, about a minute)")
+	progress(fmt.Sprintf("building the root file system of %s hosts (%s; once, about a minute)", suite, kind))
 	part := path + ".part" // what a killed build left is thrown away
 	if err := os.RemoveAll(part); err != nil {
 		return "", fmt.Errorf("removing an unfinished root file system: %w", err)
 	}
-	if err := buildRootfs(ctx, suite, part); err != nil {
+	if err := buildRootfs(ctx, kind, suite, part); err != nil {
 		return "", errors.Join(err, os.RemoveAll(part))
 	}
 	if err := os.Rename(part, path); err != nil {
@@ -88,8 +97,8 @@ func makeRootfs(ctx context.Context, cache, suite string, progress func(string))
 	return path, nil
 }
 
-func buildRootfs(ctx context.Context, suite, dir string) error {
-	argv := rootfsArgv(suite, dir)
+func buildRootfs(ctx context.Context, kind Kind, suite, dir string) error {
+	argv := rootfsArgv(kind, suite, dir)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) } // it stops its children
 	cmd.WaitDelay = 10 * time.Second

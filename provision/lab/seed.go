@@ -55,6 +55,9 @@ func (s seed) files() []seedFile {
 		{Path: "/root/.ssh", Mode: fs.ModeDir | 0o700},
 		{Path: "/root/.ssh/authorized_keys", Mode: 0o600, Data: s.Authorized + "\n"},
 	}
+	if s.Host.Kind == VM {
+		files = append(files, vmFiles()...)
+	}
 	return append(files, s.people()...)
 }
 
@@ -109,20 +112,24 @@ func (a accounts) with(user string, uid int) accounts {
 // unit does at boot what a real host's network configuration does, and opens
 // the cgroups that systemd-nspawn mounts read-only.
 func (s seed) unit() string {
+	link, v1 := "host0", s.CgroupV1
+	if s.Host.Kind == VM {
+		link, v1 = "eth0", nil
+	}
 	var b strings.Builder
 	b.WriteString("[Unit]\nDescription=Address and cgroups of a lab host\nDefaultDependencies=no\nBefore=sysinit.target network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n")
 	exec := func(argv ...string) { b.WriteString("ExecStart=" + strings.Join(argv, " ") + "\n") }
-	for _, h := range s.CgroupV1 {
+	for _, h := range v1 {
 		exec("mount", "-o", "remount,bind,rw", h.Mount)
 	}
 	addr := fmt.Sprintf("%s/%d", s.Host.Address, s.Subnet.Prefix.Bits())
 	if s.Host.Address.Is6() {
-		exec("ip", "address", "add", addr, "dev", "host0", "nodad")
+		exec("ip", "address", "add", addr, "dev", link, "nodad")
 	} else {
-		exec("ip", "address", "add", addr, "dev", "host0")
+		exec("ip", "address", "add", addr, "dev", link)
 	}
-	exec("ip", "link", "set", "host0", "up")
-	exec("ip", "route", "add", "default", "via", s.Subnet.Gateway.String(), "dev", "host0")
+	exec("ip", "link", "set", link, "up")
+	exec("ip", "route", "add", "default", "via", s.Subnet.Gateway.String(), "dev", link)
 	return b.String()
 }
 

@@ -127,7 +127,7 @@ func TestNewLabTakesHostsOverSSHDefaults(t *testing.T) {
 	o := Options{Inventory: testInventory(), StateDir: t.TempDir(), CacheDir: t.TempDir()}
 	require.NoError(t, o.complete())
 	assert.Equal(t, "dev", o.Name)
-	l, keys, err := newLab(o, "/rootfs")
+	l, keys, err := newLab(o, "/rootfs", nil)
 	require.NoError(t, err)
 	require.Len(t, keys, 2)
 	hosts := l.Hosts()
@@ -150,7 +150,13 @@ func TestNewLabTakesHostsOverSSHDefaults(t *testing.T) {
 
 func TestOptionsRefuseWhatCannotBeDone(t *testing.T) {
 	assert.ErrorContains(t, (&Options{}).complete(), "has no hosts")
-	assert.ErrorContains(t, (&Options{Inventory: testInventory(), Kind: VM}).complete(), `kind "vm"`)
+	assert.ErrorContains(t, (&Options{Inventory: testInventory(), Kind: "cloud"}).complete(), `kind "cloud"`)
+	assert.ErrorContains(t, (&Options{Inventory: testInventory(), VMs: []string{"nobody"}}).complete(), "no such host")
+	assert.ErrorContains(t, (&Options{Inventory: testInventory(), Disks: []Disk{{Host: "nobody", Path: "/", Size: 1 << 30}}}).complete(), "no host")
+	assert.ErrorContains(t, (&Options{Inventory: testInventory(), Disks: []Disk{{Path: "/", Size: 1}}}).complete(), "16 MiB is the least")
+	vm := Options{Inventory: testInventory(), VMs: []string{"m1"}, Disks: []Disk{{Host: "m1", Path: "/var", Size: 1 << 30}}}
+	assert.ErrorContains(t, vm.complete(), "has one disk")
+	assert.ErrorContains(t, (&Options{Inventory: testInventory(), Machine: Machine{Memory: 12}}).complete(), "at least")
 	assert.ErrorContains(t, (&Options{Inventory: testInventory(), Name: "../x"}).complete(), "cannot use")
 }
 

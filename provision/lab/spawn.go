@@ -112,17 +112,21 @@ func (c container) start() (*os.Process, error) {
 	return cmd.Process, nil
 }
 
-// privateMounts gives the thread a mount namespace with the host's overlay in
-// it and without the names of network namespaces, which it would keep alive
-// after their own lab is gone.
-func (c container) privateMounts() error {
+// ownMounts gives the thread a mount namespace without the names of network
+// namespaces, which it would keep alive after their own lab is gone.
+func ownMounts() error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("creating a mount namespace: %w", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
-	if err := dropMountsBelow(netnsDir); err != nil {
+	return dropMountsBelow(netnsDir)
+}
+
+// privateMounts gives the thread a mount namespace with the host's overlay in it.
+func (c container) privateMounts() error {
+	if err := ownMounts(); err != nil {
 		return err
 	}
 	if err := unix.Mount("lab", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {

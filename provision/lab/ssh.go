@@ -30,6 +30,10 @@ func (l *Lab) SSHCommand(host string, argv []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.sshArgv(h, argv), nil
+}
+
+func (l *Lab) sshArgv(h hostState, argv []string) []string {
 	files := l.SSHFiles()
 	cmd := []string{"nsenter", "--net=" + l.Netns(), "ssh", "-F", "none", "-i", files.Key, "-o", "IdentitiesOnly=yes",
 		"-o", "UserKnownHostsFile=" + files.KnownHosts, "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes",
@@ -37,5 +41,5 @@ func (l *Lab) SSHCommand(host string, argv []string) ([]string, error) {
 	if len(argv) > 0 {
 		cmd = append(append(cmd, "--"), argv...)
 	}
-	return cmd, nil
+	return cmd
 }

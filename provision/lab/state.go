@@ -43,6 +43,7 @@ type hostState struct {
 	MachineID string     `json:"machineID"`
 	HostKey   string     `json:"hostKey"` // public, "ssh-ed25519 AAAA…"
 	Disks     []Disk     `json:"disks,omitempty"`
+	VM        *vmState   `json:"vm,omitempty"`
 	Process   process    `json:"process"`
 }
 

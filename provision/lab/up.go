@@ -17,8 +17,16 @@ import (
 	"provision/provision/inventory"
 )
 
-// bootTimeout bounds the boot of all hosts. A machine under load takes 20 s.
+// bootTimeout bounds the boot of a host. A machine under load takes 20 s, a
+// virtual one without help of the processor ten times as long.
 const bootTimeout = 2 * time.Minute
+
+func (h hostState) bootTimeout() time.Duration {
+	if h.Kind == VM {
+		return 5 * bootTimeout
+	}
+	return bootTimeout
+}
 
 // Up boots the inventory's hosts and returns when each runs systemd and
 // answers SSH. They keep running after the calling process ends. A lab that is
@@ -31,7 +39,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("cannot boot lab hosts: that takes root; run it with sudo")
 	}
-	if err := Prepare(ctx, o.Progress); err != nil {
+	if err := prepare(ctx, o.Progress, o.tools()); err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(o.StateDir, o.Name)
@@ -46,11 +54,17 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := clean(ctx, o.StateDir, o.Name); err != nil {
 		return nil, fmt.Errorf("removing the remains of an earlier lab: %w", err)
 	}
-	rootfs, err := makeRootfs(ctx, o.CacheDir, o.Suite, o.Progress)
+	rootfs, err := makeRootfs(ctx, o.CacheDir, Container, o.Suite, o.Progress)
 	if err != nil {
 		return nil, err
 	}
-	l, keys, err := newLab(o, rootfs)
+	var vm *vmState
+	if o.has(VM) {
+		if vm, err = prepareVM(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	l, keys, err := newLab(o, rootfs, vm)
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +91,8 @@ func (o *Options) complete() error {
 	if _, err := driverOf(o.Kind); err != nil {
 		return err
 	}
-	for _, d := range o.Disks {
-		if err := d.check(); err != nil {
-			return err
-		}
-		if d.Host != "" && !slices.ContainsFunc(o.Inventory.Hosts, func(h inventory.Host) bool { return h.Name == d.Host }) {
-			return fmt.Errorf("cannot make disk %s: the inventory has no host %q", d.Path, d.Host)
-		}
+	if err := o.checkHosts(); err != nil {
+		return err
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -103,8 +112,44 @@ func (o *Options) complete() error {
 	return checkName(o.Name)
 }
 
+// checkHosts refuses disks and machines of hosts that are not there.
+func (o *Options) checkHosts() error {
+	unknown := func(name string) bool {
+		return !slices.ContainsFunc(o.Inventory.Hosts, func(h inventory.Host) bool { return h.Name == name })
+	}
+	for _, d := range o.Disks {
+		if err := d.check(); err != nil {
+			return err
+		}
+		if d.Host != "" && unknown(d.Host) {
+			return fmt.Errorf("cannot make disk %s: the inventory has no host %q", d.Path, d.Host)
+		}
+		if d.Path != "/" && d.Host != "" && o.kindOf(d.Host) == VM {
+			return fmt.Errorf("cannot make disk %s: %s is a virtual machine, which has one disk, /", d.Path, d.Host)
+		}
+	}
+	for _, name := range o.VMs {
+		if unknown(name) {
+			return fmt.Errorf("cannot make %q a virtual machine: the inventory has no such host", name)
+		}
+	}
+	return o.Machine.complete()
+}
+
+func (o *Options) kindOf(host string) Kind {
+	if slices.Contains(o.VMs, host) {
+		return VM
+	}
+	return o.Kind
+}
+
+// has reports whether some host is of the kind.
+func (o *Options) has(k Kind) bool {
+	return slices.ContainsFunc(o.Inventory.Hosts, func(h inventory.Host) bool { return o.kindOf(h.Name) == k })
+}
+
 // newLab describes the lab, without making anything but its keys.
-func newLab(o Options, rootfs string) (*Lab, []keyPair, error) {
+func newLab(o Options, rootfs string, vm *vmState) (*Lab, []keyPair, error) {
 	inv := o.Inventory
 	s := &state{Version: stateVersion, Name: o.Name, ID: labID(o.StateDir, o.Name), Created: time.Now().UTC(),
 		User: orRoot(inv.SSH.User), Rootfs: rootfs}
@@ -120,9 +165,13 @@ func newLab(o Options, rootfs string) (*Lab, []keyPair, error) {
 			return nil, nil, fmt.Errorf("making a machine id: %w", err)
 		}
 		keys, addrs = append(keys, key), append(addrs, h.Address)
-		s.Hosts = append(s.Hosts, hostState{Name: h.Name, Kind: o.Kind, Machine: machineName(i), Address: h.Address,
+		hs := hostState{Name: h.Name, Kind: o.kindOf(h.Name), Machine: machineName(i), Address: h.Address,
 			Port: portOf(inv, h), User: userOf(inv, h), MachineID: hex.EncodeToString(id[:]), HostKey: key.Public,
-			Disks: disksOf(o.Disks, h.Name)})
+			Disks: disksOf(o.Disks, h.Name)}
+		if hs.Kind == VM {
+			hs.VM = vm
+		}
+		s.Hosts = append(s.Hosts, hs)
 	}
 	if a, err := netip.ParseAddr(inv.Cluster.APIAddress); err == nil {
 		taken = append(taken, a) // a virtual address that hosts will hold
@@ -172,14 +221,10 @@ func (l *Lab) boot(ctx context.Context, o Options, keys []keyPair) error {
 	if err != nil {
 		return err
 	}
-	acc, err := readAccounts(l.state.Rootfs)
-	if err != nil {
-		return err
-	}
 	for i, h := range l.state.Hosts {
 		sub, _ := subnetOf(l.state.Subnets, h.Address)
 		s := seed{Lab: l.state.Name, Host: h, Users: l.users(), Subnet: sub, CgroupV1: groups.V1, HostKey: keys[i],
-			Authorized: client.Public, Accounts: acc}
+			Authorized: client.Public}
 		if err := l.makeHost(ctx, h, s); err != nil {
 			return err
 		}
@@ -210,6 +255,17 @@ func (l *Lab) users() []string {
 // makeHost lays out a host's folder.
 func (l *Lab) makeHost(ctx context.Context, h hostState, s seed) error {
 	dir := l.hostDir(h.Name)
+	rootfs := l.state.Rootfs
+	if h.Kind == VM {
+		rootfs = h.VM.Rootfs
+	}
+	var err error
+	if s.Accounts, err = readAccounts(rootfs); err != nil {
+		return err
+	}
+	if h.Kind == VM {
+		return makeVM(ctx, dir, h, s)
+	}
 	for _, d := range []string{upperDir(dir), workDir(dir), dataDir(dir)} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return fmt.Errorf("creating the folder of host %s: %w", h.Name, err)
@@ -228,8 +284,6 @@ func (l *Lab) makeHost(ctx context.Context, h hostState, s seed) error {
 
 // startAll boots hosts at once and waits for all of them.
 func (l *Lab) startAll(ctx context.Context, progress func(string), hosts []hostState) error {
-	ctx, cancel := context.WithTimeout(ctx, bootTimeout)
-	defer cancel()
 	var g errgroup.Group
 	for _, h := range hosts {
 		g.Go(func() error {
@@ -257,7 +311,7 @@ func (l *Lab) again(ctx context.Context, o Options) error {
 	var off []hostState
 	for _, h := range o.Inventory.Hosts {
 		have, err := l.state.host(h.Name)
-		if err != nil || have.Address != h.Address || have.Port != portOf(o.Inventory, h) || have.User != userOf(o.Inventory, h) {
+		if err != nil || have.Kind != o.kindOf(h.Name) || have.Address != h.Address || have.Port != portOf(o.Inventory, h) || have.User != userOf(o.Inventory, h) {
 			return fmt.Errorf("cannot bring lab %q up: it runs with other hosts than the inventory (see %s); run provision lab down first", o.Name, h.Name)
 		}
 	}
