@@ -20,8 +20,6 @@ const (
 	importImage  = `run:(\d+) ctr .*import .* (\S+)`
 	etcdStarting = `unit:starting etcd.service`
 	etcdQueued   = `unit:queued starting etcd.service`
-
-	kubeletStarting = `unit:starting kubelet.service`
 )
 
 type rules = map[string][]string
@@ -59,23 +57,24 @@ func operatorLater() []strike {
 	}
 }
 
-// agentsFirst kills agents while a cluster is made, on all hosts at once where
-// the points do not depend on each other. Once the API is there, masters die
-// with the last worker: else the run would wait for CoreDNS, which has no place.
+// agentsFirst kills agents while a cluster is made, on several hosts at once
+// where the points do not depend on each other. A run that loses most of its
+// masters stops; one without workers would wait for CoreDNS, which has no place.
 func agentsFirst() []strike {
 	return []strike{
 		{rows: "kill-lock", rules: rules{"m1": {killAt(1, "locked")}}},
 		{rows: "kill-ca", rules: rules{"m2": {killAt(1, "identity item")}, "m3": {killAt(1, "identity item")}}, seen: caOnOne},
 		{rows: "kill-ca", rules: rules{"m2": {killAt(1, "identity committing")}, "m3": {killAt(1, "identity committing")}}, seen: caOnOne},
-		{rows: "kill-ledger kill-rename kill-upload", seen: all(leftover("n1"), partOn("n2")), rules: rules{
-			"m1": {killAt(2, "(write|link):renamed .*")}, "m2": {killAt(3, "recorded .*")}, "m3": {killAt(5, "recorded .*")},
-			"n1": {killAt(3, "write:written /etc/.*")}, "n2": {killAt(150, "blob:received")}}},
-		{rows: "kill-etcd kill-image", seen: etcdOnOne, rules: rules{
-			"m1": {killAt(1, etcdQueued)}, "m2": {killAt(1, etcdStarting)}, "m3": {killAt(1, etcdStarting)},
-			"n1": {"strand 1 " + importImage}, "n2": {killAt(1, kubeletStarting)}}},
-		{rows: "kill-helm-install kill-node kill-image", meet: operator, kill: []string{"m1", "m2", "m3"}, seen: noKubelet("n2"), rules: rules{
-			operator: {meetAt(1, "release coredns pending-install")},
-			"n1":     {killAt(1, "image:imported")}, "n2": {killAt(1, kubeletStarting)}}},
+		{rows: "kill-etcd", meet: "m1", kill: []string{"m1", operator}, seen: etcdOnOne, rules: rules{
+			operator: {block("step m[23]/" + etcdUnit), block("step n./.*")}, "m1": {meetAt(1, etcdQueued)}}},
+		{rows: "kill-ledger kill-rename kill-upload kill-helm-install", meet: operator, kill: []string{"m2", "m3"},
+			seen: all(leftover("n1"), partOn("n2")), rules: rules{
+				operator: {meetAt(1, "release coredns pending-install")}, "m1": {killAt(3, "recorded .*")},
+				"n1": {killAt(3, "write:written /etc/.*")}, "n2": {killAt(150, "blob:received")}}},
+		{rows: "kill-node", meet: "n1", kill: []string{"n1", operator}, seen: noKubelet("n1"), rules: rules{
+			operator: {block(`step n1/image\[.*`)}, "n1": {meetAt(1, "unit:starting kubelet.service")}}},
+		{rows: "kill-image", rules: rules{"n1": {"strand 1 " + importImage}}},
+		{rows: "kill-image", rules: rules{"n1": {killAt(1, "image:imported")}}},
 	}
 }
 

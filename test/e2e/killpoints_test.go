@@ -43,15 +43,21 @@ type strike struct {
 	seen func(t *testing.T, c *cluster)
 }
 
-// died says who did, for docs/faults.md: "operator" or "agents".
+// died says who did, for docs/faults.md.
 func (s strike) died() string {
-	who := s.kill
+	who := map[bool]bool{} // whether it is the operator
+	for _, place := range s.kill {
+		who[place == operator] = true
+	}
 	for place, rules := range s.rules {
 		if slices.ContainsFunc(rules, func(r string) bool { return !strings.HasPrefix(r, "block") && !strings.HasPrefix(r, "meet") }) {
-			who = append(who, place)
+			who[place == operator] = true
 		}
 	}
-	if slices.Contains(who, operator) {
+	switch {
+	case who[true] && who[false]:
+		return "agents and operator"
+	case who[true]:
 		return operator
 	}
 	return "agents"
@@ -97,7 +103,9 @@ func (c *cluster) struck(t *testing.T, s strike, folder string) (code int, out s
 	if s.meet != "" && c.met(ctx, s.meet, folder) == nil {
 		c.slay(t, cmd, s.kill)
 		slain := time.Now()
-		c.release(t, s.meet, folder)
+		if !slices.Contains(s.kill, s.meet) {
+			c.release(t, s.meet, folder)
+		}
 		defer func() { t.Logf("%s: the run was over %.1f s after the kill", s.rows, time.Since(slain).Seconds()) }()
 	}
 	select {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,9 +80,10 @@ func (s *suite) learnerPoints(t *testing.T, found *crashed, result *soaked) {
 func (result *soaked) add(one strike) {
 	result.Clusters++
 	result.Kills++
-	if one.died() == operator {
+	if strings.Contains(one.died(), operator) {
 		result.Operator++
-	} else {
+	}
+	if strings.Contains(one.died(), "agents") {
 		result.Agents++
 	}
 }
