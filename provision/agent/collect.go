@@ -44,6 +44,7 @@ func (s *session) collect(ctx context.Context, params api.CollectParams) (api.Co
 		return api.CollectResult{}, err
 	}
 	files := plainFiles()
+	plain := len(files)
 	for _, path := range params.Files {
 		if _, ours := state.Entry("file[" + strconv.Quote(path) + "]"); !ours {
 			return api.CollectResult{}, badRequest("file %q is not one that provision owns here", path)
@@ -58,7 +59,7 @@ func (s *session) collect(ctx context.Context, params api.CollectParams) (api.Co
 		group.Go(func() error { items[i] = s.output(ctx, argv); return nil })
 	}
 	for i, path := range files {
-		group.Go(func() error { items[len(commands)+i] = s.content(path); return nil })
+		group.Go(func() error { items[len(commands)+i] = s.content(path, i >= plain); return nil })
 	}
 	err = group.Wait()
 	return api.CollectResult{Items: items}, err
@@ -79,8 +80,14 @@ func (s *session) output(ctx context.Context, argv []string) api.Item {
 	return item
 }
 
-func (s *session) content(path string) api.Item {
+// content is that of a file. One of ours that not everyone may read is left out
+// whatever the inventory says of it now: it may hold what an earlier one wanted.
+func (s *session) content(path string, ours bool) api.Item {
 	item := api.Item{Name: path}
+	if info, err := s.sys.Files.Lstat(path); ours && err == nil && (info.Type != "file" || info.Mode&0o004 == 0) {
+		item.Error = "left out: not a file that everyone may read"
+		return item
+	}
 	raw, err := s.sys.Files.ReadFile(path)
 	if err != nil {
 		item.Error = err.Error()

@@ -24,6 +24,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 	"provision/provision/resource/binary"
+	"provision/provision/resource/file"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -173,6 +174,7 @@ func kinds() []resource.Kind[*system.System] {
 		resource.Erase[*system.System, textSpec, textState](textKind{}),
 		resource.Erase[*system.System, unitSpec, unitState](unitKind{}),
 		binary.Of(),
+		file.Of(),
 	}
 }
 
