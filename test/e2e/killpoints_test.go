@@ -165,15 +165,17 @@ func (c *cluster) release(t *testing.T, place, folder string) {
 	c.on(t, place, "sh", "-c", `: >"$0/go"`, onHosts)
 }
 
-// slay kills the operator, or the agents of hosts.
+// slay kills the operator, or the agents of hosts. The run may end the last of
+// them itself, once most masters are lost.
 func (c *cluster) slay(t *testing.T, cmd *exec.Cmd, who []string) {
 	t.Helper()
-	for _, place := range who {
+	for i, place := range who {
 		if place == operator {
 			require.NoError(t, cmd.Process.Kill())
 			continue
 		}
-		assert.NotEmpty(t, c.killAgents(t, place), "agents of %s were killed", place)
+		killed := c.killAgents(t, place)
+		assert.True(t, i > 0 || len(killed) > 0, "agents of %s were killed", place)
 	}
 }
 
