@@ -38,7 +38,7 @@ func TestNoVerbShowsAValue(t *testing.T) {
 			text := fmt.Sprintf(verb, what)
 			assert.NotContains(t, text, "hunter", "%s of %T", verb, what)
 			assert.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", "hunter"), "%s of %T", verb, what)
-			assert.NotContains(t, text, strings.Trim(fmt.Sprint([]byte("hunter")), "[]"), "%s of %T", verb, what)
+			assert.NotContains(t, text, strings.Trim(fmt.Sprintf("%d", []byte("hunter")), "[]"), "%s of %T", verb, what)
 		}
 	}
 }

@@ -98,8 +98,8 @@ func Forms(content string) map[string]string {
 		{"a path", url.PathEscape(content)},
 		{"hex", hex.EncodeToString(raw)},
 		{"HEX", strings.ToUpper(hex.EncodeToString(raw))},
-		{"numbers", strings.Trim(fmt.Sprint(raw), "[]")},
-		{"numbers of JSON", strings.ReplaceAll(strings.Trim(fmt.Sprint(raw), "[]"), " ", ",")},
+		{"numbers", strings.Trim(fmt.Sprintf("%d", raw), "[]")},
+		{"numbers of JSON", strings.ReplaceAll(strings.Trim(fmt.Sprintf("%d", raw), "[]"), " ", ",")},
 	}
 	for shift := range 3 {
 		candidates = append(candidates,
