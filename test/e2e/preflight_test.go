@@ -136,8 +136,8 @@ func (c *cluster) killedPreflight(t *testing.T, before map[string][]string) {
 		cmd := c.command(t.Context(), append([]string{"preflight"}, c.inventory()...)...)
 		require.NoError(t, cmd.Start())
 		eventually(t, 30*time.Second, "agents listen", func(context.Context) error {
-			if !slices.ContainsFunc(c.listening(t, "master"), func(s string) bool { return strings.HasSuffix(s, ":280A") }) { // 10250
-				return errors.New("master does not listen")
+			if !slices.ContainsFunc(c.listening(t, "node-1"), func(s string) bool { return strings.HasSuffix(s, ":280A") }) { // 10250
+				return errors.New("node-1 does not listen")
 			}
 			return nil
 		})
