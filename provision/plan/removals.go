@@ -42,7 +42,9 @@ func (b *builder) removals() {
 func (b *builder) restartAfter(gone resource.Address) bool {
 	found := false
 	for _, unit := range b.early[gone] {
-		if s := b.steps[unit]; s != nil {
+		// A unit that goes, too, goes first: it must be stopped and disabled
+		// while its file is there.
+		if s := b.steps[unit]; s != nil && s.Action != Remove {
 			s.Requires = append(s.Requires, gone)
 			found = true
 		}
