@@ -327,7 +327,7 @@ func TestLostEtcdDataAreNotReplacedByNothing(t *testing.T) {
 	figure := refused(t, f, names(inv), func() int {
 		_, err := apply(t, f, inv)
 		require.ErrorContains(t, err, `all etcd data of cluster "dc1" are gone`)
-		require.ErrorContains(t, err, "\non m1:\n  systemctl stop kube-apiserver.service\n  systemctl stop etcd.service\n")
+		require.ErrorContains(t, err, "\non m1:\n  systemctl stop --no-block kube-apiserver.service\n  systemctl kill --signal=KILL kube-apiserver.service\n  systemctl stop etcd.service\n")
 		require.ErrorContains(t, err, "--name m1 --initial-cluster m1=https://10.200.0.11:2380 --initial-cluster-token dc1-restored-2")
 		return 1
 	})

@@ -38,13 +38,25 @@ func (s *suite) grown(t *testing.T) {
 	c.files = all
 	c.threeVoters(t)
 
+	a, closeTunnel := c.tunnel(t)
+	a.apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: before-the-snapshot}\n", "apply", "-f", "-")
+	closeTunnel()
+	c.snapshotOf(t, "g1")
+	c.copySnapshot(t, "g1", "g2", "g3")
 	for _, host := range []string{"g1", "g2", "g3"} {
 		c.loseEtcd(t, host)
 	}
-	c.refused(t, c.verb(t, "apply", "--yes"), "all etcd data of cluster", "Nothing was changed")
+	r := c.verb(t, "apply", "--yes")
+	c.refused(t, r, "all etcd data of cluster", "Nothing was changed")
 	for _, host := range []string{"g1", "g2", "g3"} {
 		assert.Contains(t, c.on(t, host, "sh", "-c", "ls /var/lib/etcd | wc -l"), "0", "no empty etcd was started")
 	}
+	c.restoreAsTold(t, r)
+	c.seconds(t, "complete a restored cluster", c.apply(t).took)
+	c.threeVoters(t)
+	c.unchanged(t)
+	a, _ = c.tunnel(t)
+	assert.Contains(t, a.do(t, "get", "configmaps", "-o", "name"), "before-the-snapshot")
 }
 
 // loseEtcd stops etcd and takes its data away.

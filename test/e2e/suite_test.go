@@ -54,6 +54,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("single", s.single)
 	t.Run("preflight", s.preflight)
 	t.Run("secrets", s.secrets)
+	t.Run("target", s.target)
 	t.Run("grown", s.grown)
 }
 

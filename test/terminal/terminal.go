@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Patience is how long Expect and Wait wait.
-const Patience = 30 * time.Second
+// Patience is how long Expect and Wait wait: as long as what works may take on a
+// busy machine.
+const Patience = 5 * time.Minute
 
 // Terminal is a program on a pseudo-terminal of 120 columns.
 type Terminal struct {

@@ -37,7 +37,8 @@ func Restore(inv *inventory.Inventory, token string) []HostCommands {
 	for _, h := range inv.Hosts {
 		c := HostCommands{Host: h.Name}
 		if h.Has(inventory.RoleMaster) {
-			c.Lines = append(c.Lines, "systemctl stop "+apiServer)
+			// Without etcd it would take its time to end, and nothing is lost with it.
+			c.Lines = append(c.Lines, "systemctl stop --no-block "+apiServer, "systemctl kill --signal=KILL "+apiServer)
 		}
 		if h.Has(inventory.RoleEtcd) {
 			c.Lines = append(c.Lines, restoreHere(inv, h, strings.Join(members, ","), token)...)
