@@ -74,13 +74,13 @@ func (d systemd) end(ctx context.Context, name string, grace time.Duration) erro
 		return nil // it is gone
 	}
 	if pids := members(folder); len(pids) > 0 && grace > 0 {
-		d.KillUnitContext(ctx, name, int32(unix.SIGTERM))
+		_ = d.KillUnitWithTarget(ctx, name, dbus.All, int32(unix.SIGTERM)) // what it misses is killed below
 		asked, cancel := context.WithTimeout(ctx, grace)
 		_ = gone(asked, pids)
 		cancel()
 	}
 	for pids := members(folder); len(pids) > 0; pids = members(folder) {
-		d.KillUnitContext(ctx, name, int32(unix.SIGKILL))
+		_ = d.KillUnitWithTarget(ctx, name, dbus.All, int32(unix.SIGKILL)) // gone tells whether it worked
 		if err := gone(ctx, pids); err != nil {
 			return fmt.Errorf("ending older session %s: %w", name, err)
 		}
