@@ -351,7 +351,7 @@ func (p *planted) judge(t *testing.T, started time.Time) {
 	p.note(t, "searched", "%d outputs, %d processes, %d files", len(p.outputs), processes, found.files+files)
 	faults.Record(t, "secret-canaries",
 		"No secret in outputs, plans, arguments, environments, the journal or files that others than root may read",
-		"Canaries for SSH and sudo passwords, a passphrase, logins from age, env() and file(), the cluster's keys and the kubeconfig's; each verb, failing ones too, with every process sampled",
+		"Canaries for SSH and sudo passwords, a passphrase, logins from age, env() and file(), the cluster's keys and the kubeconfig's; the verbs, failing runs too, with all processes sampled every 15 ms",
 		"%d canaries in %d encodings; %d outputs, %d processes, %d files on the host, %d on the operator's side: 0 hits; a planted leak was found in each of %d forms",
 		len(p.set.Names()), p.set.Len(), len(p.outputs), processes, found.files, files, len(canary.Forms(p.leak.Content)))
 }
