@@ -44,7 +44,7 @@ func signs() []sign {
 		{all: []string{"cgroup driver", "different"}, text: "kubelet and containerd use different cgroup drivers"},
 		{any: []string{"cgroup v1", "failcgroupv1", "cgroups v1"}, all: []string{"fail"}, text: "kubelet refuses cgroup version 1 on this host"},
 		{any: []string{"unknown flag", "unknown shorthand flag", "flag provided but not defined", "unrecognized feature gate", "invalid argument \""}, text: "it was given a flag that it does not know"},
-		{any: []string{"failed to load kubelet config", "failed to load config", "strict decoding error", "error unmarshaling", "cannot unmarshal", "error converting yaml", "yaml: ", "toml: ", "failed to parse",
+		{any: []string{"failed to load kubelet config", "failed to load config", "strict decoding error", "error unmarshaling", "cannot unmarshal", "error converting yaml", " yaml: ", "\"yaml: ", "toml: ", "failed to parse",
 			"could not parse", "unknown keyword", "fatal errors found in configuration", "error(s) found in configuration", "invalid directive", "invalid configuration", "mandatory property", "couldn't get version/kind", "failed to decode", "parsing ["},
 			text: "its configuration cannot be read"},
 		{any: []string{"certificate has expired or is not yet valid", "certificate expired"}, text: "a certificate has expired, or a clock is wrong"},
@@ -68,7 +68,7 @@ func signs() []sign {
 }
 
 var (
-	portOf = regexp.MustCompile(`(?:\d{1,3}(?:\.\d{1,3}){3}|\]|localhost|\*|:):(\d{2,5})\b`)
+	portOf = regexp.MustCompile(`(?:\d{1,3}(?:\.\d{1,3}){3}|\]|localhost|\*|tcp6? ):(\d{2,5})\b`)
 	peerOf = regexp.MustCompile(`(?:dial tcp|dialing|connect(?:ing)? to) ("?[\[\]0-9a-fA-F.:]+:\d+)`)
 )
 

@@ -24,6 +24,9 @@ type Archive struct {
 	mask *Mask
 	root string
 	now  time.Time
+	// file and all are the limits.
+	file int
+	all  int64
 
 	mu    sync.Mutex
 	gzip  *gzip.Writer
@@ -37,18 +40,18 @@ type Archive struct {
 // New starts an archive; all its files lie in the folder root.
 func New(w io.Writer, root string, now time.Time, mask *Mask) *Archive {
 	zipped := gzip.NewWriter(w)
-	return &Archive{mask: mask, root: root, now: now, gzip: zipped, tar: tar.NewWriter(zipped)}
+	return &Archive{mask: mask, root: root, now: now, file: maxFile, all: maxTotal, gzip: zipped, tar: tar.NewWriter(zipped)}
 }
 
 // Add puts in a text. One that is too long keeps its end, where logs tell most.
 func (a *Archive) Add(name string, text []byte) {
 	text = a.mask.Bytes(text)
-	if cut := len(text) - maxFile; cut > 0 {
+	if cut := len(text) - a.file; cut > 0 {
 		text = append(fmt.Appendf(nil, "[%d bytes left out]\n", cut), text[cut:]...)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.total += int64(len(text)); a.total > maxTotal {
+	if a.total += int64(len(text)); a.total > a.all {
 		a.full = true
 		return
 	}

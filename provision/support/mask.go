@@ -25,7 +25,7 @@ type Mask struct {
 // NewMask returns a mask for the usual shapes and the given values. Values of
 // fewer than six bytes would hide half of everything and are left out.
 func NewMask(known ...string) *Mask {
-	const key = `[A-Za-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|client-key-data|auth)[A-Za-z0-9_.-]*`
+	const key = `[A-Za-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client-key-data)[A-Za-z0-9_.-]*`
 	m := &Mask{rules: []rule{
 		{regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)`), Hidden},
 		{regexp.MustCompile(`AGE-SECRET-KEY-1[0-9A-Za-z]+`), Hidden},
@@ -36,6 +36,7 @@ func NewMask(known ...string) *Mask {
 		{regexp.MustCompile(`(?i)\b((?:basic|bearer)\s+)[A-Za-z0-9+/_.=~-]{6,}`), "${1}" + Hidden},
 		{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"]*:)[^\s/@"]+@`), "${1}" + Hidden + "@"},
 		{regexp.MustCompile(`(?i)("` + key + `"\s*:\s*")(?:[^"\\]|\\.)+"`), "${1}" + Hidden + `"`},
+		{regexp.MustCompile(`(?i)("(?:identity|registry)?_?auth"\s*:\s*")[^"]+"`), "${1}" + Hidden + `"`},
 		{regexp.MustCompile(`(?i)(\\"` + key + `\\"\s*:\s*\\")[^"\\]+\\"`), "${1}" + Hidden + `\"`},
 		{regexp.MustCompile(`(?i)(^|[\s,;&?{(\["'-])(` + key + `\s*[=:]\s*)("[^"\n]*"|'[^'\n]*'|[^\s,;&"')}\]]+)`), "${1}${2}" + Hidden},
 	}}
