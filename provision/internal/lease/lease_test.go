@@ -76,9 +76,9 @@ func program(t *testing.T) (folder string, cmd *exec.Cmd) {
 
 func process(t *testing.T, pid int) Process {
 	t.Helper()
-	start, _, err := stat(pid)
+	p, err := Find(pid)
 	require.NoError(t, err)
-	return Process{ID: pid, Start: start}
+	return p
 }
 
 func TestKillEndsASuspendedProgramOfOurs(t *testing.T) {

@@ -19,9 +19,12 @@ type Process struct {
 }
 
 // Self is this process.
-func Self() (Process, error) {
-	start, _, err := stat(os.Getpid())
-	return Process{ID: os.Getpid(), Start: start}, err
+func Self() (Process, error) { return Find(os.Getpid()) }
+
+// Find is the life that a process id has now.
+func Find(pid int) (Process, error) {
+	start, _, err := stat(pid)
+	return Process{ID: pid, Start: start}, err
 }
 
 // Alive reports whether a process has this id that has not ended yet.
