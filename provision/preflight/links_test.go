@@ -11,6 +11,7 @@ import (
 	"provision/provision/agent/api"
 	"provision/provision/facts"
 	"provision/provision/inventory"
+	"provision/test/faults"
 )
 
 func all(Host) bool { return true }
@@ -28,6 +29,7 @@ func fleet(nodes int) []Host {
 }
 
 func TestPairsGrowWithTheNumberOfHosts(t *testing.T) {
+	counts := map[int]int{}
 	for _, nodes := range []int{97, 997} {
 		hosts := fleet(nodes)
 		n := len(hosts)
@@ -35,6 +37,7 @@ func TestPairsGrowWithTheNumberOfHosts(t *testing.T) {
 		racks := (nodes+39)/40 + 1
 		most := 2*3*n + 2*3*n + racks*racks // masters with all, three peers each, subnets
 		assert.LessOrEqual(t, Pairs(links), most)
+		counts[n] = Pairs(links)
 		seen := map[[2]string]bool{}
 		for _, l := range links {
 			seen[[2]string{l.From, l.To}] = true
@@ -51,6 +54,9 @@ func TestPairsGrowWithTheNumberOfHosts(t *testing.T) {
 		}
 		assert.GreaterOrEqual(t, peers, 3)
 	}
+	assert.Less(t, counts[1000], 12*counts[100])
+	faults.Record(t, "preflight-linear", "what preflight tries host to host grows with the number of hosts, not with its square",
+		"clusters of 100 and 1,000 hosts in racks of 40", "%d and %d pairs (all pairs: 9900 and 999000)", counts[100], counts[1000])
 }
 
 func TestFullIsAllWithAll(t *testing.T) {
