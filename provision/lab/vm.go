@@ -42,9 +42,9 @@ func (m *Machine) complete() error {
 	return nil
 }
 
-// vmDisk is the size of a virtual machine's root file system. The image is
-// sparse: it takes what is in it.
-const vmDisk = 4 << 30
+// vmDisk is the size of a virtual machine's root file system: what a node is
+// asked to have free, and more. The image is sparse: it takes what is in it.
+const vmDisk = 10 << 30
 
 // vmFiles are what a virtual machine has besides the seed of all hosts: it says
 // on its second serial port that it is up.

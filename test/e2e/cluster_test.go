@@ -32,6 +32,12 @@ type cluster struct {
 // after showing the hosts' logs when the test failed.
 func (s *suite) boot(t *testing.T, name string, files ...string) *cluster {
 	t.Helper()
+	return s.bootWith(t, name, nil, files...)
+}
+
+// bootWith is boot with flags for lab up.
+func (s *suite) bootWith(t *testing.T, name string, flags []string, files ...string) *cluster {
+	t.Helper()
 	c := &cluster{suite: s, name: fmt.Sprintf("%s%d-%s", labPrefix, os.Getpid(), name), files: files}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -41,7 +47,7 @@ func (s *suite) boot(t *testing.T, name string, files ...string) *cluster {
 		}
 		require.NoError(t, lab.Down(ctx, c.name))
 	})
-	up := c.provision(t, append([]string{"lab", "up"}, c.inventory()...)...)
+	up := c.provision(t, append(append([]string{"lab", "up"}, flags...), c.inventory()...)...)
 	require.Zero(t, up.code, "%s", up.all())
 	opened, err := lab.Open(c.name)
 	require.NoError(t, err)
