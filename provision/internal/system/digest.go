@@ -49,17 +49,47 @@ func (c *digestCache) load(files *realFiles) {
 	c.once.Do(func() {
 		content, err := files.ReadFile(DigestCache)
 		if err == nil {
-			var old map[string]string
-			if json.Unmarshal(content, &old) == nil {
-				c.old = old
-			}
+			c.old = decodeDigests(content)
 		}
 	})
 }
 
+// savedDigests is the cache's file. A flipped bit in it would make a file seem to
+// be what it is not.
+type savedDigests struct {
+	Sum     string          `json:"sum"`
+	Digests json.RawMessage `json:"digests"`
+}
+
+func encodeDigests(digests map[string]string) ([]byte, error) {
+	raw, err := json.Marshal(digests)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(savedDigests{Sum: sumOf(raw), Digests: raw})
+}
+
+// decodeDigests returns nil for what is damaged.
+func decodeDigests(content []byte) map[string]string {
+	var saved savedDigests
+	if json.Unmarshal(content, &saved) != nil || sumOf(saved.Digests) != saved.Sum {
+		return nil
+	}
+	var digests map[string]string
+	if json.Unmarshal(saved.Digests, &digests) != nil {
+		return nil
+	}
+	return digests
+}
+
+func sumOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
 func (c *digestCache) save(files *realFiles) error {
 	c.mutex.Lock()
-	content, err := json.Marshal(c.used)
+	content, err := encodeDigests(c.used)
 	received := c.received > 0
 	c.mutex.Unlock()
 	if err != nil {
