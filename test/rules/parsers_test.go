@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"path"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// decoders are what reads foreign input, as far as one can tell from a name.
+var decoders = map[string]bool{
+	"json.Unmarshal": true, "json.NewDecoder": true, "yaml.Unmarshal": true, "pem.Decode": true,
+	"x509.ParseCertificate": true, "tar.NewReader": true, "bufio.NewScanner": true, "hclsyntax.ParseConfig": true,
+}
+
+// undamaged are packages that decode something and have no test that damages it,
+// with the reason.
+var undamaged = map[string]string{
+	"provision":                            "what its own components wanted, or what other packages checked",
+	"provision/fleettest":                  "a test's own data",
+	"provision/resource":                   "specs of our own making, strictly; agent's TestDamagedRequests feeds them",
+	"provision/resource/drain":             "fed with resource/node's damaged Nodes",
+	"provision/secret":                     "a JSON string, or an error",
+	"provision/kube":                       "answers of an API server whose certificate was verified, into single fields",
+	"provision/kube/kubetest":              "a test's own data",
+	"provision/bundle/gobuild":             "output of the Go command on this machine",
+	"provision/bundle/pull":                "archives whose sha256 was checked; indexes go through bundle/store",
+	"provision/lab":                        "this machine's own state of labs; its parsers have fuzz tests",
+	"provision/internal/lease":             "names of processes in a folder of root's; what cannot be read is left out",
+	"provision/internal/system/systemfake": "a test's own data",
+	"cmd/provision":                        "a person's answers, line by line",
+	"test/faults":                          "a test's own data",
+}
+
+func TestEveryParserIsFedWithDamage(t *testing.T) {
+	list := sources(t)
+	fed := map[string]bool{}
+	for _, s := range list {
+		if path.Base(s.path) == "corrupt_test.go" {
+			fed[s.folder] = true
+		}
+	}
+	for _, s := range list {
+		if s.test || fed[s.folder] || undamaged[s.folder] != "" {
+			continue
+		}
+		calls(s, func(pkg, name string, line int) {
+			assert.False(t, decoders[pkg+"."+name], "%s:%d decodes: add a corrupt_test.go (see test/corrupt), or say in %s why not", s.path, line, "test/rules/parsers_test.go")
+		})
+	}
+	for folder := range undamaged {
+		assert.False(t, fed[folder], "%s has a corrupt_test.go by now", folder)
+	}
+}
