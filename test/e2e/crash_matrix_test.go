@@ -72,7 +72,7 @@ func agentsFirst() []strike {
 				operator: {meetAt(1, "release coredns pending-install")}, "m1": {killAt(3, "recorded .*")},
 				"n1": {killAt(3, "write:written /etc/.*")}, "n2": {killAt(150, "blob:received")}}},
 		{rows: "kill-node", meet: "n1", kill: []string{"n1", operator}, seen: noKubelet("n1"), rules: rules{
-			operator: {block(`step n1/image\[.*`)}, "n1": {meetAt(1, "unit:starting kubelet.service")}}},
+			operator: {block(`step n1/image\["registry.k8s.io/coredns/.*`)}, "n1": {meetAt(1, "unit:starting kubelet.service")}}},
 		{rows: "kill-image", rules: rules{"n1": {"strand 1 " + importImage}}},
 		{rows: "kill-image", rules: rules{"n1": {killAt(1, "image:imported")}}},
 	}
