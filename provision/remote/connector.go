@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"provision/provision"
 	"provision/provision/agent/api"
@@ -53,7 +54,7 @@ func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provi
 		end()
 		return nil, err
 	}
-	session, err := client.Start(ctx, processOf(process, host.Name), nonce, client.Options{
+	session, err := client.Start(ctx, processOf(process, host.Name, target.ConnectTimeout), nonce, client.Options{
 		OnSign: func(ctx context.Context, request system.SignRequest) ([]byte, error) { return sign(ctx, request) },
 	})
 	if !stop() && err == nil {
@@ -64,7 +65,8 @@ func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provi
 		end()
 		return nil, err
 	}
-	return &agent{Session: session, conn: conn, binary: c.options.Agent, host: host.Name, end: end}, nil
+	return &agent{Session: session, conn: conn, binary: c.options.Agent, host: host.Name, end: end,
+		patience: target.ConnectTimeout}, nil
 }
 
 // Close ends all connections.
@@ -78,9 +80,9 @@ func newNonce() (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-func processOf(p *ssh.Process, host string) client.Process {
+func processOf(p *ssh.Process, host string, patience time.Duration) client.Process {
 	return client.Process{Stdin: p.Stdin, Stdout: p.Stdout, Wait: p.Wait, Host: host,
-		Kill: p.Kill}
+		Kill: p.Kill, Patience: patience}
 }
 
 // agent is a session over SSH.
@@ -92,6 +94,8 @@ type agent struct {
 	epoch  atomic.Uint64 // of the lock, 0 without
 	end    context.CancelFunc
 	once   sync.Once
+	// patience is how long the inventory gives the host to log in.
+	patience time.Duration
 }
 
 func (a *agent) Close() error {
@@ -133,7 +137,7 @@ func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived f
 		list = append(list, client.Blob{SHA256: b.SHA256, Size: b.Size, Offset: b.Have, Open: b.Open,
 			Arrived: func() { arrived(b.SHA256) }})
 	}
-	return client.SendBlobs(ctx, processOf(process, a.host), list, func(_ string, bytes int64) { sent(bytes) })
+	return client.SendBlobs(ctx, processOf(process, a.host, a.patience), list, func(_ string, bytes int64) { sent(bytes) })
 }
 
 var _ provision.Agent = (*agent)(nil)

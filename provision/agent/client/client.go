@@ -32,6 +32,9 @@ type Process struct {
 	Wait   func() error // returns when it has ended
 	Kill   func()       // ends it, or the channel that it runs on
 	Host   string       // for messages
+	// Patience bounds the wait for its hello where that is longer than usual: a
+	// host that is slow to log in is slow to start programs, too.
+	Patience time.Duration
 }
 
 // Options of a session.
@@ -84,6 +87,7 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 
 // await ends the process when no hello comes in time.
 func await(ctx context.Context, process Process, reader *bufio.Reader, nonce string, limit time.Duration) error {
+	limit = max(limit, process.Patience)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	result := make(chan error, 1)
