@@ -120,7 +120,8 @@ func (in Input) addresses() []Finding {
 				list = append(list, Finding{Severity: Error, Host: h.Name, Check: Address, What: fmt.Sprintf("it has address %s on %s, which is that of %s", address, a.Interface, other),
 					Why: "packets for one of them reach the other", Remedy: fmt.Sprintf("take it away: ip address del %s dev %s, and from its configuration", a.CIDR, a.Interface)})
 			}
-			if what := in.inside(address); what != "" && h.New() {
+			// A host that a run was killed on has the pod network's own addresses.
+			if what := in.inside(address); what != "" && len(h.Facts.Owned.Resources) == 0 {
 				list = append(list, Finding{Severity: Error, Host: h.Name, Check: Address, What: fmt.Sprintf("it has address %s on %s, within the range of %s", a.CIDR, a.Interface, what),
 					Why: "packets would not find their way", Remedy: "choose another range in the network block, or take the address away"})
 			}
