@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
 
@@ -57,7 +58,7 @@ func (s *session) sweep(dir string, keep func(name string) bool, grace time.Dura
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !sha256Name.MatchString(name) || keep(name) {
+		if !names.SHA256(name) || keep(name) {
 			continue
 		}
 		info, err := s.sys.Files.Lstat(dir + "/" + name)

@@ -2,15 +2,13 @@ package agent
 
 import (
 	"context"
-	"regexp"
 	"runtime"
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
-
-var sha256Name = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // facts tells what the operator must know before it can wish. Everything is a
 // plain read: nothing is run.
@@ -55,7 +53,7 @@ func (s *session) blobs() []string {
 	}
 	var out []string
 	for _, entry := range entries {
-		if sha256Name.MatchString(entry.Name()) {
+		if names.SHA256(entry.Name()) {
 			out = append(out, entry.Name())
 		}
 	}

@@ -4,22 +4,25 @@ import (
 	"context"
 	"io"
 	"net"
-	"regexp"
 	"strconv"
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
 )
 
 // unitName is what systemd takes for a unit's full name, without the patterns
 // that journalctl would take too.
-var unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$`)
+func unitName(name string) bool {
+	const chars = names.Alnum + `:_.\@`
+	return names.Only(name, chars, chars+"-", 255)
+}
 
 // journalArgv reads a unit's log.
 func journalArgv(h api.JournalHeader) ([]string, error) {
-	if !unitName.MatchString(h.Unit) || h.Lines < 0 || h.Lines > 1_000_000 || h.Ago < 0 {
+	if !unitName(h.Unit) || h.Lines < 0 || h.Lines > 1_000_000 || h.Ago < 0 {
 		return nil, badRequest("%q is no unit name, or the number of lines or the time is out of range", h.Unit)
 	}
 	argv := []string{"journalctl", "--no-pager", "--quiet", "--output=short-iso", "--unit=" + h.Unit}

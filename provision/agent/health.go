@@ -29,7 +29,7 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	for _, name := range params.Units {
-		if !unitName.MatchString(name) {
+		if !unitName(name) {
 			return api.HealthResult{}, badRequest("%q is no unit name", name)
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"net"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"provision/provision/facts"
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
 
@@ -76,8 +76,6 @@ func cgroup(files system.Files) int {
 	return 1
 }
 
-var systemdLibrary = regexp.MustCompile(`^libsystemd-(?:shared|core)-(\d+)`)
-
 // systemdVersion is read off the library's name: asking systemd means running it.
 func systemdVersion(files system.Files) int {
 	for _, dir := range []string{"/usr/lib/systemd", "/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd"} {
@@ -86,9 +84,12 @@ func systemdVersion(files system.Files) int {
 			continue
 		}
 		for _, entry := range entries {
-			if m := systemdLibrary.FindStringSubmatch(entry.Name()); m != nil {
-				version, _ := strconv.Atoi(m[1])
-				return version
+			for _, library := range []string{"libsystemd-shared-", "libsystemd-core-"} {
+				rest, is := strings.CutPrefix(entry.Name(), library)
+				digits := len(rest) - len(strings.TrimLeft(rest, names.Digits))
+				if version, err := strconv.Atoi(rest[:digits]); is && err == nil {
+					return version
+				}
 			}
 		}
 	}

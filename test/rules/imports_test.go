@@ -20,7 +20,7 @@ var layers = []layer{
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
 		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
-		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
+		"provision/internal/system", "provision/internal/agentbin", "provision/internal/names", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
 	{packages: []string{ // what speaks in those terms

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/internal/names"
 	"provision/test/corrupt"
 	"provision/test/faults"
 )
@@ -36,7 +37,7 @@ func TestDamagedBlobsAreNeverKept(t *testing.T) {
 		entries, readErr := os.ReadDir(dir)
 		require.NoError(t, readErr)
 		for _, e := range entries {
-			if digestName.MatchString(e.Name()) {
+			if names.SHA256(e.Name()) {
 				raw, err := os.ReadFile(filepath.Join(dir, e.Name()))
 				require.NoError(t, err)
 				sum := sha256.Sum256(raw)

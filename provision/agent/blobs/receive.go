@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/names"
 	"provision/provision/internal/wire"
 )
 
@@ -19,8 +19,6 @@ const maxHeader = 4 << 10
 
 // buffer is the size of reads: a pipe's usual capacity, several times over.
 const buffer = 256 << 10
-
-var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Receive announces itself, then reads blobs from in until it ends, into dir,
 // and answers each on out. An error about one blob is answered; only a broken
@@ -69,7 +67,7 @@ func readHeader(r *bufio.Reader) (api.BlobHeader, error) {
 	if err != nil {
 		return header, fmt.Errorf("reading blob header: %w", err)
 	}
-	if !digestName.MatchString(header.SHA256) || header.Size < 0 || header.Offset < 0 || header.Offset > header.Size {
+	if !names.SHA256(header.SHA256) || header.Size < 0 || header.Offset < 0 || header.Offset > header.Size {
 		return header, fmt.Errorf("reading blob header: no such blob: %.100s", line)
 	}
 	return header, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,12 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"provision/provision/internal/lease"
+	"provision/provision/internal/names"
 )
 
 // pattern is the name of every session's scope.
 const pattern = "provision-*.scope"
 
-var ours = regexp.MustCompile(`^provision-[0-9]+\.scope$`)
+func ours(unit string) bool {
+	rest, is := strings.CutPrefix(unit, "provision-")
+	number, scope := strings.CutSuffix(rest, ".scope")
+	return is && scope && names.Number(number, 20)
+}
 
 func unitName(epoch uint64) string { return fmt.Sprintf("provision-%d.scope", epoch) }
 
@@ -58,7 +62,7 @@ func (d systemd) scopes(ctx context.Context) ([]string, error) {
 	}
 	var names []string
 	for _, unit := range units {
-		if ours.MatchString(unit.Name) {
+		if ours(unit.Name) {
 			names = append(names, unit.Name)
 		}
 	}

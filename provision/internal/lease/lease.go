@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"provision/provision/internal/names"
 )
 
 // Term is how long after its operator's last word a session is over, whatever
@@ -106,8 +108,6 @@ func forget(path string) {
 	_ = os.Remove(path + ".new") // left by a process that was killed
 }
 
-var names = regexp.MustCompile(`^([0-9]{1,20})\.([0-9]{1,10})\.([0-9]{1,20})\.[0-9a-f]{16}$`)
-
 // List returns all entries. One that cannot be read is left out: it is being
 // removed.
 func List(dir string) ([]Entry, error) {
@@ -133,13 +133,14 @@ func List(dir string) ([]Entry, error) {
 }
 
 func parse(name string) (Entry, bool) {
-	parts := names.FindStringSubmatch(name)
-	if parts == nil {
+	parts := strings.Split(name, ".") // EPOCH.PID.START.RANDOM
+	if len(parts) != 4 || !names.Number(parts[0], 20) || !names.Number(parts[1], 10) || !names.Number(parts[2], 20) ||
+		len(parts[3]) != 16 || !names.Only(parts[3], "", names.Hex, 16) {
 		return Entry{}, false
 	}
-	epoch, errEpoch := strconv.ParseUint(parts[1], 10, 64)
-	pid, errPID := strconv.Atoi(parts[2])
-	start, errStart := strconv.ParseUint(parts[3], 10, 64)
+	epoch, errEpoch := strconv.ParseUint(parts[0], 10, 64)
+	pid, errPID := strconv.Atoi(parts[1])
+	start, errStart := strconv.ParseUint(parts[2], 10, 64)
 	entry := Entry{ID: name, Epoch: epoch, Process: Process{ID: pid, Start: start}}
 	return entry, errEpoch == nil && errPID == nil && errStart == nil && pid > 1
 }

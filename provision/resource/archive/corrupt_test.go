@@ -35,7 +35,7 @@ func TestDamagedArchivesStayInTheirFolder(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, w.Close())
-	before := names(t, base)
+	before := entries(t, base)
 	i := 0
 	parse := func(in []byte) bool {
 		content := in
@@ -64,10 +64,10 @@ func TestDamagedArchivesStayInTheirFolder(t *testing.T) {
 	}
 	corrupt.FeedN(t, 1, corrupt.Many/2, parse, plain.Bytes())
 	corrupt.FeedN(t, 2, corrupt.Many/2, parse, encoder.EncodeAll(plain.Bytes(), nil))
-	assert.Equal(t, before, names(t, base))
+	assert.Equal(t, before, entries(t, base))
 }
 
-func names(t *testing.T, base string) []string {
+func entries(t *testing.T, base string) []string {
 	t.Helper()
 	var list []string
 	require.NoError(t, filepath.WalkDir(base, func(path string, _ os.DirEntry, err error) error {

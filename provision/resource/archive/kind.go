@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 	"provision/provision/resource/internal/snapshot"
@@ -114,13 +114,13 @@ func (kind) unpack(ctx context.Context, sys *system.System, name string, want Sp
 // clean removes unpacked folders but the present and the previous one, whose
 // programs may still run.
 func (kind) clean(sys *system.System, name string, keep ...string) error {
-	own := regexp.MustCompile("^" + regexp.QuoteMeta(path.Base(name)) + `\.[0-9a-f]{12}$`)
 	entries, err := sys.Files.ReadDir(path.Dir(name))
 	if err != nil {
 		return fmt.Errorf("looking for old versions of %s: %w", name, err)
 	}
 	for _, entry := range entries {
-		if !own.MatchString(entry.Name()) || strings.Contains(strings.Join(keep, "\n"), entry.Name()) {
+		version, own := strings.CutPrefix(entry.Name(), path.Base(name)+".")
+		if !own || len(version) != 12 || !names.Only(version, "", names.Hex, 12) || strings.Contains(strings.Join(keep, "\n"), entry.Name()) {
 			continue
 		}
 		if err := sys.Files.RemoveAll(path.Dir(name) + "/" + entry.Name()); err != nil {

@@ -3,9 +3,9 @@ package kmod
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 	"provision/provision/resource/internal/snapshot"
@@ -20,7 +20,7 @@ type State struct {
 }
 
 // moduleName is what modprobe(8) takes.
-var moduleName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+func moduleName(name string) bool { return names.Only(name, "", names.Alnum+"_-", 64) }
 
 type kind struct{}
 
@@ -30,7 +30,7 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, _ Spec) error {
-	if !moduleName.MatchString(name) {
+	if !moduleName(name) {
 		return fmt.Errorf("%q is not a kernel module", name)
 	}
 	return nil

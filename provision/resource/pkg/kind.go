@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 )
@@ -34,17 +34,17 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, want Spec) error {
-	valid := regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
-	digest := regexp.MustCompile(`^[0-9a-f]{64}$`)
-	if !valid.MatchString(name) {
+	const first = names.Lower + names.Digits
+	valid := func(name string) bool { return len(name) > 1 && names.Only(name, first, first+"+.-", 255) }
+	if !valid(name) {
 		return fmt.Errorf("%q is not a name of a package", name)
 	}
 	holds := len(want.Debs) == 0
 	for _, deb := range want.Debs {
-		if !valid.MatchString(deb.Package) || deb.Version == "" {
+		if !valid(deb.Package) || deb.Version == "" {
 			return fmt.Errorf("file %s: package %q, version %q", deb.File, deb.Package, deb.Version)
 		}
-		if !digest.MatchString(deb.SHA256) {
+		if !names.SHA256(deb.SHA256) {
 			return fmt.Errorf("file %s: %q is not a sha256", deb.File, deb.SHA256)
 		}
 		holds = holds || deb.Package == name

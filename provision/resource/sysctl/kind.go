@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 	"provision/provision/resource/internal/snapshot"
@@ -24,7 +24,15 @@ type State struct {
 }
 
 // keyName is what sysctl(8) takes with dots.
-var keyName = regexp.MustCompile(`^[a-z0-9_]+(\.[a-zA-Z0-9_/:@-]+)+$`)
+func keyName(name string) bool {
+	parts := strings.Split(name, ".")
+	for i, part := range parts {
+		if i == 0 && !names.Only(part, "", names.Lower+names.Digits+"_", 255) || !names.Only(part, "", names.Alnum+"_/:@-", 255) {
+			return false
+		}
+	}
+	return len(parts) > 1
+}
 
 type kind struct{}
 
@@ -34,7 +42,7 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, want Spec) error {
-	if !keyName.MatchString(name) || strings.Contains(name, "//") {
+	if !keyName(name) || strings.Contains(name, "//") {
 		return fmt.Errorf("%q is not a kernel parameter", name)
 	}
 	if want.Value == "" || strings.ContainsAny(want.Value, "\n\r\x00") {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
+	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 )
@@ -34,9 +34,8 @@ func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, 
 func (kind) Name() string { return Kind }
 
 func (kind) Check(name string, want Spec) error {
-	valid := regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 	for _, each := range append([]string{name}, want.Groups...) {
-		if !valid.MatchString(each) {
+		if !names.Only(each, names.Lower+"_", names.Lower+names.Digits+"_-", 32) {
 			return fmt.Errorf("%q is not a name of a user or group", each)
 		}
 	}
