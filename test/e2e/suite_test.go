@@ -56,6 +56,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("secrets", s.secrets)
 	t.Run("target", s.target)
 	t.Run("grown", s.grown)
+	t.Run("locks", s.locks)
 	t.Run("doctor", s.doctor)
 }
 
