@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"provision/provision/component"
 	"provision/provision/engine"
 	"provision/provision/event"
-	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/removal"
@@ -59,9 +57,8 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.EtcdWas, in.EtcdIs = s.reformed.was, s.reformed.is
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
 	}
-	if names := in.Removals.Leavers(); len(names) > 0 {
-		in.Warnings = append(in.Warnings, fmt.Sprintf("not in the inventory, but of the cluster: %s; left as they are", strings.Join(names, ", ")))
-	}
+	in.Leaving = o.leaves()
+	in.Warnings = append(in.Warnings, o.silent...)
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err
@@ -211,55 +208,6 @@ func incomplete(p *plan.Plan) error {
 		}
 	}
 	return errors.Join(list...)
-}
-
-// writeRoster tells masters and etcd hosts who belongs to the cluster, before
-// anything else, so that pod ranges never move even when the run is killed.
-// Hosts that left the inventory stay on it until they are removed.
-func (o *Operator) writeRoster(ctx context.Context, s *survey) error {
-	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
-	for _, m := range o.fleet.members {
-		if m.facts.Owned.Roster == nil {
-			continue
-		}
-		for _, h := range m.facts.Owned.Roster.Hosts {
-			if _, listed := o.Inventory.Host(h.Name); !listed && !onRoster(roster, h.Name) {
-				roster.Hosts = append(roster.Hosts, h)
-			}
-		}
-	}
-	known, _ := o.lastRoster()
-	for _, h := range o.Inventory.Hosts {
-		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h, known))
-	}
-	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
-	var keepers []string
-	for _, name := range o.fleet.names() {
-		if keeper(o.fleet.members[name].host) {
-			keepers = append(keepers, name)
-		}
-	}
-	return o.acts(keepers, func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
-}
-
-func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
-	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
-	if m := o.fleet.members[h.Name]; m != nil {
-		entry.HostKey, entry.MachineID = m.agent.HostKey(), m.facts.MachineID
-	} else if before, ok := known[h.Name]; ok {
-		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
-	}
-	for _, role := range h.Roles {
-		entry.Roles = append(entry.Roles, string(role))
-	}
-	if prefix, ok := s.cluster.PodCIDRs[h.Name]; ok {
-		entry.PodCIDR = prefix.String()
-	}
-	return entry
-}
-
-func onRoster(roster facts.Roster, name string) bool {
-	return slices.ContainsFunc(roster.Hosts, func(h facts.RosterHost) bool { return h.Name == name })
 }
 
 // keeper reports whether the host keeps identity and roster.

@@ -60,6 +60,11 @@ func apply(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, tune ...f
 	t.Helper()
 	o := f.Operator(inv, tune...)
 	outcome, err := o.Apply(t.Context(), yes)
+	if outcome != nil {
+		for _, failed := range outcome.Result.Failed {
+			t.Logf("%s: %v", failed.Address, failed.Err)
+		}
+	}
 	require.NoError(t, o.Close())
 	return outcome, err
 }

@@ -8,6 +8,7 @@ import (
 	"provision/addons"
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/loadbalancer"
 	"provision/provision/desired"
 	"provision/provision/inventory"
 	"provision/provision/resource"
@@ -26,7 +27,9 @@ const (
 func (o *Operator) gates() []desired.Gate {
 	api := desired.Gate{Address: desired.GateAddress(gateAPI), Need: 1}
 	nodes := desired.Gate{Address: desired.GateAddress(gateNodes), Settle: true, After: []resource.Address{api.Address}}
+	balancers := desired.Gate{Address: desired.GateAddress(gateBalancers), Settle: true, Need: 1}
 	for _, h := range o.fleet.answered(o.Inventory) {
+		balancers.Of = append(balancers.Of, component.UnitAt(h.Name, loadbalancer.Unit))
 		if h.Has(inventory.RoleMaster) {
 			api.Of = append(api.Of, component.UnitAt(h.Name, "kube-apiserver.service"))
 		}
@@ -36,7 +39,10 @@ func (o *Operator) gates() []desired.Gate {
 		}
 	}
 	nodes.Need = 1
-	return []desired.Gate{api, nodes}
+	if !o.mastersLeave() {
+		return []desired.Gate{api, nodes}
+	}
+	return []desired.Gate{api, nodes, balancers}
 }
 
 // objects are the cluster-scoped resources of nodes and components.
@@ -52,7 +58,9 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 			list = append(list, r)
 		}
 	}
-	list = append(list, o.etcdMembers(c)...)
+	members := o.etcdMembers(c)
+	list = append(list, members...)
+	list = append(list, o.absents(members)...)
 	for _, comp := range o.Components {
 		objecter, ok := comp.(component.Objecter)
 		if !ok {

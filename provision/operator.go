@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"provision/addons"
@@ -68,6 +69,9 @@ type Operator struct {
 	signing     signing
 	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
 	access      *access
+	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
+	leaving     map[string]departure
+	silent      []string // hosts that left the inventory and do not answer
 	api         API
 }
 

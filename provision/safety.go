@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"provision/provision/component"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/facts"
 	"provision/provision/internal/system"
@@ -21,7 +20,7 @@ func (o *Operator) safe() error {
 	var bad []error
 	bad = append(bad, o.unconfirmed()...)
 	bad = append(bad, o.movedHosts(known)...)
-	bad = append(bad, o.droppedMembers()...)
+	bad = append(bad, o.shrinks(known)...)
 	bad = append(bad, o.strayData()...)
 	if now := o.Inventory.Network.Services.String(); services != "" && services != now {
 		bad = append(bad, fmt.Errorf("the service range cannot change from %s to %s: addresses that services have stay as they are; put services = %q back", services, now, services))
@@ -104,24 +103,6 @@ func (o *Operator) strayData() []error {
 		if o.hasData(h.Name) {
 			bad = append(bad, fmt.Errorf("host %s has etcd data in %s, but no ledger knows of a cluster: put back its %s from a backup, or move the data away if they are not needed",
 				h.Name, etcdcomponent.MemberDir(o.Inventory), system.LedgerDir))
-		}
-	}
-	return bad
-}
-
-// droppedMembers are hosts that run etcd and are no etcd hosts any more. Taking
-// them away as files would take the quorum away.
-func (o *Operator) droppedMembers() []error {
-	var bad []error
-	etcd := component.UnitAt("", etcdcomponent.Unit).ID()
-	for _, h := range o.Inventory.Hosts {
-		m := o.fleet.members[h.Name]
-		if m == nil || h.Has(inventory.RoleEtcd) {
-			continue
-		}
-		runs := slices.ContainsFunc(m.facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == etcd })
-		if runs {
-			bad = append(bad, fmt.Errorf("host %s runs an etcd member, and the inventory takes the role etcd away from it: members cannot be removed yet, and stopping one could end the quorum; put the role back (%s)", h.Name, h.Range))
 		}
 	}
 	return bad

@@ -33,7 +33,11 @@ type steps struct {
 	nodes []string
 	mu    sync.Mutex
 	bad   map[string]bool // hosts on which a step failed
-	slots map[string]chan struct{}
+	// forgotten are the hosts that the roster has lost in this run; its writes
+	// come one after the other.
+	roster    sync.Mutex
+	forgotten []string
+	slots     map[string]chan struct{}
 }
 
 func newSteps(o *Operator, survey *survey, epoch uint64, uploads *uploads, nodes []string) *steps {
@@ -64,6 +68,10 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	switch {
 	case a == plan.FormedAddress(s.o.Inventory.Cluster.Name):
 		return s.o.rememberEtcd(ctx, s.epoch)
+	case a.Kind == plan.RosterKind:
+		return s.forget(ctx, a.Name)
+	case a.Kind == plan.IdentityKind && step.Action == plan.Remove:
+		return s.o.depart(ctx, a.Host, s.epoch)
 	case a.Kind == plan.IdentityKind && a.IsCluster():
 		return s.o.birth(ctx, s.epoch)
 	case a.Kind == plan.IdentityKind:
@@ -123,6 +131,14 @@ func (s *steps) join(ctx context.Context, host string) error {
 	return s.o.join(ctx, host, s.epoch)
 }
 
+// forget takes a host off the roster: nothing of it is left.
+func (s *steps) forget(ctx context.Context, host string) error {
+	s.roster.Lock()
+	defer s.roster.Unlock()
+	s.forgotten = append(s.forgotten, host)
+	return s.o.writeRoster(ctx, s.survey, s.forgotten...)
+}
+
 func (s *steps) object(ctx context.Context, r resource.Resource) error {
 	kind, ok := s.o.ClusterKinds[r.Address.Kind]
 	if !ok {
@@ -141,6 +157,8 @@ func (s *steps) gate(ctx context.Context, name string) error {
 		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
 		defer cancel()
 		return s.o.api.Open(ctx)
+	case gateBalancers:
+		return nil // all have ended, and one is enough: those that failed lose this master by their checks
 	case gateNodes:
 		ctx, cancel := context.WithTimeout(ctx, nodesDeadline)
 		defer cancel()

@@ -41,6 +41,8 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}
+	o.dialLeavers(ctx)
+	o.loseRoles()
 	if err := o.safe(); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"provision/provision/resource/file"
 	"provision/provision/resource/kmod"
 	"provision/provision/resource/pkg"
+	"provision/provision/resource/residue"
 	"provision/provision/resource/sysctl"
 )
 
@@ -52,6 +53,10 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	s.Dir("/etc/systemd/network", 0o755)
 	s.File("/etc/systemd/network/10-provision-pods.link", linkFile, 0o644)
 	s.File("/etc/systemd/network/10-provision-pods.network", networkFile, 0o644)
+	s.Add(residue.New(host.Name, Name, residue.Spec{
+		Links: []string{"flannel.1", "cni0"}, Tables: []string{"ip flannel-ipv4", "ip6 flannel-ipv6", "inet cni_hostport"},
+		Paths: []string{"/run/flannel", "/run/cni-ipam", "/var/lib/cni"},
+	}))
 	podCIDR, ok := cluster.PodCIDRs[host.Name]
 	if !ok {
 		s.Fail(fmt.Errorf("host %s has no pod CIDR", host.Name))

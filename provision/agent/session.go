@@ -43,7 +43,7 @@ func newSession(options Options) *session {
 	given := options.System
 	s.sys = &system.System{
 		Files: given.Files, Runner: given.Runner, Units: given.Units, Blobs: given.Blobs,
-		Saved: given.Saved, Now: given.Now, Point: given.Point, Signer: s,
+		Saved: given.Saved, Now: given.Now, Point: given.Point, Kill: given.Kill, Signer: s,
 	}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
 	s.beat.dir = s.sys.Files.Path(system.LeaseDir)

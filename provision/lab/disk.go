@@ -169,10 +169,8 @@ func mountImage(image, target string) error {
 // attachLoop waits first until the device of a former life is gone: two on one
 // image would destroy it.
 func attachLoop(backing *os.File, image string) (*os.File, error) {
-	for deadline := time.Now().Add(downTimeout); loopOf(image); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("cannot mount disk %s: it is still in use", image)
-		}
+	if err := awaitNoLoop(image); err != nil {
+		return nil, err
 	}
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
@@ -198,6 +196,20 @@ func attachLoop(backing *os.File, image string) (*os.File, error) {
 			return nil, fmt.Errorf("attaching disk %s to a loop device: %w", image, err)
 		}
 	}
+}
+
+func awaitNoLoop(image string) error {
+	tick, deadline := time.NewTicker(5*time.Millisecond), time.NewTimer(downTimeout) // the kernel tells nobody
+	defer tick.Stop()
+	defer deadline.Stop()
+	for loopOf(image) {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return fmt.Errorf("cannot mount disk %s: it is still in use", image)
+		}
+	}
+	return nil
 }
 
 // loopOf reports whether a loop device has the image.

@@ -43,16 +43,22 @@ func upDisks(t *testing.T, name string, disks ...Disk) *Lab {
 	return l
 }
 
-func TestFaults(t *testing.T) {
-	l := upDisks(t, "faults", Disk{Host: "f1", Path: "/", Size: 96 << 20}, Disk{Host: "f1", Path: "/var/lib/etcd", Size: 64 << 20})
-	ctx := t.Context()
-	none := func(t *testing.T) {
+// faulty boots a lab whose first host has disks of its own.
+func faulty(t *testing.T, name string) (*Lab, func(*testing.T)) {
+	t.Helper()
+	l := upDisks(t, name, Disk{Host: "f1", Path: "/", Size: 96 << 20}, Disk{Host: "f1", Path: "/var/lib/etcd", Size: 64 << 20})
+	return l, func(t *testing.T) {
+		t.Helper()
 		faults, err := l.Faults()
 		require.NoError(t, err)
 		assert.Empty(t, faults)
 		assert.True(t, greets(t, l, "f1", 5*time.Second))
 	}
+}
 
+func TestNetworkFaults(t *testing.T) {
+	l, none := faulty(t, "networkfaults")
+	ctx := t.Context()
 	t.Run("cable out", func(t *testing.T) {
 		require.NoError(t, l.CutNetwork(ctx, "f1"))
 		assert.False(t, greets(t, l, "f1", time.Second))
@@ -96,6 +102,11 @@ func TestFaults(t *testing.T) {
 		assert.Less(t, transfer(t, l, size), 500*time.Millisecond)
 		none(t)
 	})
+}
+
+func TestProcessorFaults(t *testing.T) {
+	l, none := faulty(t, "processorfaults")
+	ctx := t.Context()
 	t.Run("frozen", func(t *testing.T) {
 		require.NoError(t, l.Freeze(ctx, "f1"))
 		assert.False(t, greets(t, l, "f1", time.Second))
@@ -123,6 +134,11 @@ func TestFaults(t *testing.T) {
 		assert.ErrorContains(t, l.Slow(ctx, "f1", 0.01), "0.1 is the least")
 		none(t)
 	})
+}
+
+func TestDiskFaults(t *testing.T) {
+	l, none := faulty(t, "diskfaults")
+	ctx := t.Context()
 	t.Run("full disks", func(t *testing.T) {
 		for _, path := range []string{"/etc", "/var/lib/etcd"} {
 			require.NoError(t, l.FillDisk(ctx, "f1", path))
@@ -153,6 +169,11 @@ func TestFaults(t *testing.T) {
 		assert.ErrorContains(t, l.Protect(ctx, "f1", "etc"), "absolute")
 		none(t)
 	})
+}
+
+func TestAllFaultsEndAtOnce(t *testing.T) {
+	l, none := faulty(t, "allfaultsendatonce")
+	ctx := t.Context()
 	t.Run("the clock of a container is this machine's", func(t *testing.T) {
 		assert.ErrorContains(t, l.SetClock(ctx, "f1", time.Hour), "a container has this machine's clock")
 		none(t)

@@ -352,7 +352,7 @@ func (b *builder) finish() *Plan {
 		if gate, ok := through.gates[a]; ok {
 			wants = append(wants, gate.After...)
 		}
-		if join := JoinAddress(a.Host, b.in.Cluster); a.Kind != IdentityKind && b.steps[join] != nil {
+		if join := JoinAddress(a.Host, b.in.Cluster); a.Kind != IdentityKind && b.steps[join] != nil && b.steps[join].Action != Remove {
 			wants = append(wants, join)
 		}
 		hard[a] = through.steps(a, wants)

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"maps"
+	"slices"
+
 	"provision/provision/resource"
 )
 
@@ -31,11 +34,8 @@ func ForgetAddress(host string) resource.Address {
 // leaves puts the steps around the removals of hosts that lose roles or leave.
 // The removals themselves are planned before.
 func (b *builder) leaves() {
-	for _, host := range b.hostNames() {
-		leave, leaves := b.in.Leaving[host]
-		if !leaves {
-			continue
-		}
+	for _, host := range slices.Sorted(maps.Keys(b.in.Leaving)) {
+		leave := b.in.Leaving[host]
 		taken := b.takenFrom(host)
 		for _, a := range taken {
 			s := b.steps[a]

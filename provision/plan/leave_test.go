@@ -49,6 +49,7 @@ func TestHostThatLeavesIsDrainedEmptiedAndForgotten(t *testing.T) {
 	assert.Contains(t, find(t, p, node).Requires, own)
 	assert.Contains(t, find(t, p, plan.ForgetAddress("n1")).Requires, node)
 	assert.Empty(t, find(t, p, drain).Requires)
+	assert.NotContains(t, find(t, p, kubelet).Requires, own, "the identity goes last")
 }
 
 func TestHostThatIsEmptyAlreadyIsOnlyForgotten(t *testing.T) {

@@ -70,6 +70,10 @@ func targetable(in Input) map[string]Target {
 			}
 		}
 	}
+	for host := range in.Leaving {
+		known[host] = Target{Host: host}
+		add(ForgetAddress(host))
+	}
 	for _, r := range in.Graph.Resources {
 		add(r.Address)
 	}

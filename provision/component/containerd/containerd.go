@@ -14,6 +14,7 @@ import (
 	"provision/provision/resource/file"
 	"provision/provision/resource/image"
 	"provision/provision/resource/kmod"
+	"provision/provision/resource/residue"
 	"provision/provision/secret"
 )
 
@@ -54,11 +55,21 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	}
 	s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit)
 	addMirrors(s)
+	s.Add(residue.New(host.Name, "pods", traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
 	for _, ref := range images(cluster) {
 		s.Image(ref, running)
 	}
 	return s.Done()
+}
+
+// traces are what pods and their runtime leave when both are gone.
+func traces() residue.Spec {
+	return residue.Spec{
+		Groups: []string{"kubepods"}, Commands: []string{"containerd-shim"},
+		Mounts: []string{"/var/lib/kubelet/", "/var/lib/containerd/", "/run/containerd/", "/run/netns/cni-"},
+		Paths:  []string{"/var/lib/kubelet", "/var/lib/containerd", "/run/containerd", "/run/kubelet", "/var/log/pods", "/var/log/containers"},
+	}
 }
 
 func (c containerd) Artifacts(cluster *component.Cluster) []bundle.Ref {

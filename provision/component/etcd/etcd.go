@@ -14,6 +14,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
+	"provision/provision/resource/directory"
 	"provision/provision/resource/file"
 	"provision/provision/resource/identity"
 )
@@ -42,7 +43,9 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 	data := dataDir(cluster.Inventory)
 	s.Dir("/etc/etcd", 0o755)
 	s.Dir(PKIDir, 0o755)
-	s.Dir(data, 0o700)
+	// A member that was removed is worth nothing; one that comes back must come
+	// back empty.
+	s.Add(resource.New(host.Name, directory.Kind, data, directory.Spec{Attr: system.Attr{Mode: 0o700}, Purge: true}))
 	s.Binary("etcd", Unit)
 	s.Binary("etcdctl")
 	s.Binary("etcdutl")

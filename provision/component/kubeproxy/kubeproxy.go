@@ -12,6 +12,7 @@ import (
 	"provision/provision/resource/cert"
 	"provision/provision/resource/kmod"
 	"provision/provision/resource/pkg"
+	"provision/provision/resource/residue"
 	"provision/provision/resource/sysctl"
 )
 
@@ -35,6 +36,7 @@ func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	s := component.NewSet(cluster, host, p.Name())
 	s.Binary("kube-proxy", Unit)
 	s.File(configFile, config(cluster.Inventory, host), 0o644, Unit)
+	s.Add(residue.New(host.Name, p.Name(), residue.Spec{Tables: []string{"ip kube-proxy", "ip6 kube-proxy"}}))
 	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: "system:kube-proxy"}, Unit)
 	// It asks for its own Node at start and would wait in growing steps.
 	needed = append(needed, component.NodeAt(host.Name))

@@ -16,6 +16,7 @@ type Options struct {
 	Signer Signer
 	Now    func() time.Time
 	Point  func(name string)
+	Kill   func(ctx context.Context, pid int) error
 }
 
 // Real is the host whose files are below root.
@@ -42,12 +43,19 @@ func Real(root string, options Options) (*System, error) {
 			options.Units = &systemdUnits{runner: options.Runner, point: options.Point}
 		}
 	}
+	if options.Kill == nil {
+		options.Kill = refuseKill
+		if root == "/" {
+			options.Kill = kill
+		}
+	}
 	if options.Signer == nil {
 		options.Signer = refusing{}
 	}
 	return &System{
 		Files: files, Runner: options.Runner, Units: options.Units, Signer: options.Signer,
 		Blobs: blobStore{files}, Saved: &savedStore{files: files}, Now: options.Now, Point: options.Point,
+		Kill: options.Kill,
 	}, nil
 }
 

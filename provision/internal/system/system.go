@@ -23,6 +23,8 @@ type System struct {
 	Now func() time.Time
 	// Point is called at each named kill point, for crash tests. Never nil.
 	Point func(name string)
+	// Kill ends a process, SIGKILL, and returns when it is gone.
+	Kill func(ctx context.Context, pid int) error
 
 	locks sync.Map // of name → *sync.Mutex
 }

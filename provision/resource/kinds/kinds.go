@@ -15,6 +15,7 @@ import (
 	"provision/provision/resource/image"
 	"provision/provision/resource/kmod"
 	"provision/provision/resource/pkg"
+	"provision/provision/resource/residue"
 	"provision/provision/resource/swap"
 	"provision/provision/resource/sysctl"
 	"provision/provision/resource/unit"
@@ -34,6 +35,7 @@ func Host() []resource.Kind[*system.System] {
 		image.Of(),
 		kmod.Of(),
 		pkg.Of(),
+		residue.Of(),
 		swap.Of(),
 		sysctl.Of(),
 		unit.Of(),

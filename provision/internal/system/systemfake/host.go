@@ -1,12 +1,14 @@
 package systemfake
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"provision/provision/internal/system"
@@ -49,6 +51,9 @@ func Open(root string, options Options) (*Host, error) {
 	authority := &Authority{root: root, now: options.Now}
 	sys, err := system.Real(root, system.Options{
 		Runner: runner, Units: units, Signer: authority, Now: options.Now, Point: options.Point,
+		Kill: func(_ context.Context, pid int) error {
+			return os.RemoveAll(filepath.Join(root, "proc", strconv.Itoa(pid)))
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -59,6 +59,12 @@ func (r *Runner) handler(name string) Handler {
 		return r.aptGet
 	case "ctr":
 		return r.ctr
+	case "ip":
+		return r.ip
+	case "umount":
+		return r.umount
+	case "nft":
+		return r.nft
 	case "modprobe":
 		return r.modprobe
 	case "swapon", "swapoff":

@@ -1,0 +1,228 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"provision/provision/agent/api"
+	"provision/provision/component"
+	etcdcomponent "provision/provision/component/etcd"
+	"provision/provision/desired"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+	"provision/provision/resource"
+	"provision/provision/resource/drain"
+	"provision/provision/resource/etcdmember"
+	"provision/provision/resource/node"
+)
+
+// departure is a host that leaves the cluster, or loses roles in it.
+type departure struct {
+	host  inventory.Host // with the roles that it had
+	whole bool           // it left the inventory
+	gone  bool           // it does not answer, and the operator said to forget it
+	// What it loses.
+	node, member, master bool
+}
+
+// dialLeavers reaches the hosts that the roster knows and the inventory does
+// not, by what the roster says. They take part with no roles. One that does not
+// answer is left as it is, unless the operator said to forget it.
+func (o *Operator) dialLeavers(ctx context.Context) {
+	known, _ := o.lastRoster()
+	var list []inventory.Host
+	for _, entry := range known {
+		if _, listed := o.Inventory.Host(entry.Name); listed {
+			continue
+		}
+		if h, err := rosterMember(entry); err == nil {
+			list = append(list, h)
+		}
+	}
+	o.leaving = map[string]departure{}
+	spread(list, func(h inventory.Host) {
+		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
+		var m *member
+		if !d.gone {
+			var err error
+			if m, err = o.dialOne(ctx, h); err != nil {
+				o.leave(h.Name, departure{host: h, whole: true}, nil, err)
+				return
+			}
+			m.host.Roles = nil
+		}
+		o.leave(h.Name, d, m, nil)
+	})
+}
+
+// leave notes what became of a host that left the inventory.
+func (o *Operator) leave(name string, d departure, m *member, err error) {
+	o.leavers.Lock()
+	defer o.leavers.Unlock()
+	if err != nil {
+		o.silent = append(o.silent, fmt.Sprintf("host %s left the inventory and does not answer, so it is not removed: %v; if it is gone for good: provision node remove --force %s", name, err, name))
+		return
+	}
+	if m != nil {
+		switch id := m.facts.Owned.Identity; {
+		case id == nil || o.decision.Identity == nil || id.UUID != o.decision.Identity.UUID:
+			_ = m.agent.Close() // another machine by now, or another cluster's: nothing there is ours
+		default:
+			o.fleet.members[name] = m
+		}
+	}
+	d.node, d.member, d.master = d.host.Joins(), d.host.Has(inventory.RoleEtcd), d.host.Has(inventory.RoleMaster)
+	o.leaving[name] = d
+}
+
+// rosterMember is a host as the roster tells it. Hosts write rosters, so its
+// address is checked.
+func rosterMember(entry facts.RosterHost) (inventory.Host, error) {
+	address, err := netip.ParseAddr(entry.Address)
+	if err != nil {
+		return inventory.Host{}, fmt.Errorf("reading the roster: host %s: %w", entry.Name, err)
+	}
+	h := inventory.Host{Name: entry.Name, Address: address, User: entry.User, Port: entry.Port, HostKey: entry.HostKey}
+	for _, role := range entry.Roles {
+		h.Roles = append(h.Roles, inventory.Role(role))
+	}
+	return h, nil
+}
+
+// loseRoles finds hosts of the inventory that run what their roles no longer
+// ask for.
+func (o *Operator) loseRoles() {
+	for _, h := range o.fleet.answered(o.Inventory) {
+		owns := map[string]bool{}
+		for _, r := range o.fleet.members[h.Name].facts.Owned.Resources {
+			owns[r.ID] = true
+		}
+		unit := func(name string) bool { return owns[component.UnitAt("", name).ID()] }
+		d := departure{host: h,
+			node:   unit("kubelet.service") && !h.Joins(),
+			member: unit(etcdcomponent.Unit) && !h.Has(inventory.RoleEtcd),
+			master: unit("kube-apiserver.service") && !h.Has(inventory.RoleMaster)}
+		if d.node || d.member || d.master {
+			o.leaving[h.Name] = d
+		}
+	}
+}
+
+// shrinks refuses to take away what the cluster cannot do without.
+func (o *Operator) shrinks(known map[string]facts.RosterHost) []error {
+	var bad []error
+	var voters []voter
+	var members, masters []string
+	for _, name := range slices.Sorted(maps.Keys(o.leaving)) {
+		if o.leaving[name].member {
+			members = append(members, name)
+		}
+		if o.leaving[name].master {
+			masters = append(masters, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		h, err := rosterMember(known[name])
+		if err == nil && (h.Has(inventory.RoleEtcd) || slices.Contains(members, name)) {
+			voters = append(voters, voter{name, o.hasData(name)})
+		}
+	}
+	if len(members) > 0 {
+		if err := quorum(voters, members); err != nil {
+			bad = append(bad, err)
+		}
+	}
+	if len(masters) > 0 && !o.masterStays(known) {
+		bad = append(bad, fmt.Errorf("cannot take the role master from %s: no other master of the cluster answers; add one (or bring one back) and apply, then take this one out", strings.Join(masters, ", ")))
+	}
+	return bad
+}
+
+// masterStays reports whether a master that the cluster has already, and keeps,
+// answers.
+func (o *Operator) masterStays(known map[string]facts.RosterHost) bool {
+	return slices.ContainsFunc(o.Inventory.With(inventory.RoleMaster), func(h inventory.Host) bool {
+		return o.fleet.members[h.Name] != nil && slices.Contains(known[h.Name].Roles, string(inventory.RoleMaster))
+	})
+}
+
+func (o *Operator) mastersLeave() bool {
+	for _, d := range o.leaving {
+		if d.master {
+			return true
+		}
+	}
+	return false
+}
+
+// depart has a host give the cluster's identity up.
+func (o *Operator) depart(ctx context.Context, host string, epoch uint64) error {
+	_, err := o.fleet.members[host].agent.Identity(ctx, api.IdentityParams{
+		Act: "leave", Epoch: epoch, UUID: o.decision.Identity.UUID, Cluster: o.decision.Identity.Cluster})
+	return err
+}
+
+// gateBalancers is passed when no balancer sends requests to masters that go.
+const gateBalancers = "balancers"
+
+// leaves says what surrounds the removals, for the plan.
+func (o *Operator) leaves() map[string]plan.Leave {
+	leaves := map[string]plan.Leave{}
+	for name, d := range o.leaving {
+		leave := plan.Leave{Whole: d.whole, Gone: d.gone || o.fleet.members[name] == nil}
+		if d.node {
+			leave.First = append(leave.First, drainAt(name))
+			leave.Last = append(leave.Last, component.NodeAt(name))
+		}
+		if d.member {
+			leave.First = append(leave.First, component.MemberAt(name))
+		}
+		if d.master {
+			leave.First = append(leave.First, desired.GateAddress(gateBalancers))
+		}
+		leaves[name] = leave
+	}
+	return leaves
+}
+
+func drainAt(host string) resource.Address {
+	return resource.Address{Host: resource.ClusterHost, Kind: drain.Name, Name: host}
+}
+
+// absents are the cluster's own traces of hosts that go: their Nodes, emptied
+// first, and their etcd members, one after the other, once all that join vote.
+func (o *Operator) absents(voters []resource.Resource) []resource.Resource {
+	api := desired.GateAddress(gateAPI)
+	var list []resource.Resource
+	var before []resource.Address
+	for _, r := range voters {
+		before = append(before, r.Address)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.leaving)) {
+		d := o.leaving[name]
+		if d.node {
+			absent := resource.New(resource.ClusterHost, node.Name, name, node.Spec{Absent: true}).After(api)
+			if !d.gone {
+				empty := resource.New(resource.ClusterHost, drain.Name, name, drain.Spec{}).After(api)
+				empty.Component = "nodes"
+				list = append(list, empty)
+				absent = absent.After(empty.Address)
+			}
+			absent.Component = "nodes"
+			list = append(list, absent)
+		}
+		if d.member {
+			spec := etcdmember.Spec{Member: name, PeerURLs: []string{etcdcomponent.PeerURL(d.host)}, Role: etcdmember.Absent}
+			absent := resource.New(resource.ClusterHost, etcdmember.Name, name, spec).After(before...)
+			absent.Component = "etcd"
+			before = []resource.Address{absent.Address}
+			list = append(list, absent)
+		}
+	}
+	return list
+}

@@ -1,0 +1,161 @@
+package provision_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision"
+	"provision/provision/cluster"
+	"provision/provision/fleettest"
+	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+	"provision/provision/resource"
+)
+
+// without is the inventory with hosts left out.
+func without(inv *inventory.Inventory, names ...string) *inventory.Inventory {
+	return edit(inv, func(i *inventory.Inventory) {
+		i.Hosts = slices.DeleteFunc(i.Hosts, func(h inventory.Host) bool { return slices.Contains(names, h.Name) })
+	})
+}
+
+// files of a host, but for what provision keeps for itself.
+func files(t *testing.T, h *fleettest.Host) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	require.NoError(t, filepath.WalkDir(h.Root, func(path string, d os.DirEntry, err error) error {
+		name := strings.TrimPrefix(path, h.Root)
+		own := strings.HasPrefix(name, system.StateDir) || strings.HasPrefix(name, "/run") || filepath.Base(name) == "fake.json"
+		if err != nil || own || d.IsDir() {
+			return err
+		}
+		content := ""
+		if d.Type().IsRegular() {
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			content = string(raw)
+		}
+		found[name] = d.Type().String() + " " + content
+		return nil
+	}))
+	return found
+}
+
+// changedFiles are the paths that are not the same.
+func changedFiles(a, b map[string]string) []string {
+	var paths []string
+	for path, content := range a {
+		if now, there := b[path]; !there || now != content {
+			paths = append(paths, path)
+		}
+	}
+	for path := range b {
+		if _, there := a[path]; !there {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func at(p *plan.Plan, a resource.Address) *plan.Step {
+	for i := range p.Steps {
+		if p.Steps[i].Address == a {
+			return &p.Steps[i]
+		}
+	}
+	return nil
+}
+
+func TestANodeThatLeavesIsEmptiedAndForgotten(t *testing.T) {
+	inv := load(t, "dc1", 3)
+	f := boot(t, inv, fleettest.Options{})
+	before := files(t, f.Host("n3"))
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.Run("n3", cluster.Pod{Namespace: "default", Name: "web"})
+	others := map[string]map[string]string{"n1": files(t, f.Host("n1")), "n2": files(t, f.Host("n2"))}
+
+	outcome, err := apply(t, f, without(inv, "n3"))
+	require.NoError(t, err)
+	assert.NotNil(t, at(outcome.Plan, plan.ForgetAddress("n3")))
+	assert.Equal(t, []string{"n3"}, f.API.Drained())
+	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
+	after := files(t, f.Host("n3"))
+	assert.Empty(t, changedFiles(before, after), "the host is as it was")
+	assert.NoDirExists(t, filepath.Join(f.Host("n3").Root, system.IdentityDir))
+	for name, was := range others {
+		assert.Empty(t, changedFiles(was, files(t, f.Host(name))), "%s is not touched", name)
+	}
+	again, err := apply(t, f, without(inv, "n3"))
+	require.NoError(t, err)
+	assert.True(t, again.Plan.Empty(), "%+v", again.Plan.Steps)
+	assert.Nil(t, again.Plan.Removals)
+
+	_, err = apply(t, f, inv)
+	require.NoError(t, err, "it may come back")
+	assert.Equal(t, []string{"m1", "n1", "n2", "n3"}, f.API.Names("Node"))
+}
+
+func TestAHostThatLeavesAndDoesNotAnswerIsForgottenOnlyWhenTold(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.Host("n2").Fail(sshtest.Refuse)
+
+	p, err := look(t, f, without(inv, "n2"))
+	require.NoError(t, err)
+	assert.True(t, p.Empty(), "%+v", p.Steps)
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "provision node remove --force n2")
+
+	forget := func(o *provision.Options) { o.Forget = []string{"n2"} }
+	_, err = apply(t, f, without(inv, "n2"), forget)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))
+	assert.Empty(t, f.API.Drained(), "nobody can say when the pods of a dead host have ended")
+	p, err = look(t, f, without(inv, "n2"))
+	require.NoError(t, err)
+	assert.True(t, p.Empty())
+	assert.Empty(t, p.Warnings)
+}
+
+func TestARemovalThatFailsIsGoneOnWith(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.Break(assert.AnError)
+	_, err = apply(t, f, without(inv, "n2"))
+	require.Error(t, err)
+	kubelet := filepath.Join(f.Host("n2").Root, "/usr/local/bin/kubelet")
+	assert.FileExists(t, kubelet, "nothing is taken from a host that was not drained")
+	f.API.Break(nil)
+	_, err = apply(t, f, without(inv, "n2"))
+	require.NoError(t, err)
+	assert.NoFileExists(t, kubelet)
+	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))
+}
+
+func TestTheLastMasterStays(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	moved := edit(inv, func(i *inventory.Inventory) {
+		i.Hosts[0].Roles = []inventory.Role{inventory.RoleNode}
+		i.Hosts[1].Roles = []inventory.Role{inventory.RoleEtcd, inventory.RoleMaster}
+	})
+	_, err = apply(t, f, moved, func(o *provision.Options) { o.AllowRemovals = 5 })
+	require.Error(t, err)
+	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
+}

@@ -1,0 +1,174 @@
+package residue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"provision/provision/internal/system"
+)
+
+// clean removes the traces, processes first: they hold the rest.
+func clean(ctx context.Context, sys *system.System, spec Spec) error {
+	if err := end(ctx, sys, spec); err != nil {
+		return err
+	}
+	sys.Point("residue:ended")
+	if err := unmount(ctx, sys, spec.Mounts); err != nil {
+		return err
+	}
+	for _, link := range spec.Links {
+		if _, err := sys.Files.Lstat("/sys/class/net/" + link); err != nil {
+			continue
+		}
+		if _, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"ip", "link", "delete", link}}); err != nil {
+			return fmt.Errorf("removing network interface %s: %w", link, err)
+		}
+	}
+	if err := dropTables(ctx, sys, spec.Tables); err != nil {
+		return err
+	}
+	for _, path := range spec.Paths {
+		if err := empty(sys.Files, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rounds bounds how often new processes are looked for: those that end may have
+// started others meanwhile.
+const rounds = 50
+
+func end(ctx context.Context, sys *system.System, spec Spec) error {
+	if len(spec.Groups)+len(spec.Commands) == 0 {
+		return nil
+	}
+	for range rounds {
+		pids, err := processes(sys.Files, spec)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			if err := sys.Kill(ctx, pid); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("ending process %d: %w", pid, err)
+			}
+		}
+	}
+	return fmt.Errorf("cannot end what was left behind (%s): new processes keep coming", strings.Join(slices.Concat(spec.Groups, spec.Commands), ", "))
+}
+
+// processes finds those of the groups and names.
+func processes(files system.Files, spec Spec) ([]int, error) {
+	entries, err := files.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("listing processes: %w", err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid <= 1 {
+			continue
+		}
+		groups, _ := files.ReadFile("/proc/" + entry.Name() + "/cgroup") // gone meanwhile: empty
+		name, _ := files.ReadFile("/proc/" + entry.Name() + "/comm")
+		if inGroup(string(groups), spec.Groups) || slices.ContainsFunc(spec.Commands, func(c string) bool { return strings.HasPrefix(string(name), c) }) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// inGroup reads /proc/PID/cgroup: hierarchy:controllers:path, a line each.
+func inGroup(content string, names []string) bool {
+	for line := range strings.Lines(content) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		for element := range strings.SplitSeq(parts[2], "/") {
+			if slices.Contains(names, strings.TrimSuffix(element, ".slice")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func unmount(ctx context.Context, sys *system.System, prefixes []string) error {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	raw, err := sys.Files.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("listing mounts: %w", err)
+	}
+	for _, path := range slices.Backward(mounts(string(raw))) {
+		below := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(path, p) && path != strings.TrimRight(p, "/") })
+		if !below {
+			continue
+		}
+		if _, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"umount", "--", path}}); err != nil {
+			return fmt.Errorf("unmounting %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// mounts are the mount points of /proc/self/mountinfo (proc(5)), in order; the
+// fifth field, with blanks written in octal.
+func mounts(content string) []string {
+	var list []string
+	for line := range strings.Lines(content) {
+		if fields := strings.Fields(line); len(fields) > 5 {
+			list = append(list, strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(fields[4]))
+		}
+	}
+	return list
+}
+
+func dropTables(ctx context.Context, sys *system.System, tables []string) error {
+	if len(tables) == 0 || sys.Runner.LookPath("nft") == "" {
+		return nil
+	}
+	result, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"nft", "list", "tables"}})
+	if err != nil {
+		return fmt.Errorf("listing tables of nftables: %w", err)
+	}
+	for line := range strings.Lines(string(result.Stdout)) {
+		name := strings.TrimPrefix(strings.TrimSpace(line), "table ")
+		if !slices.Contains(tables, name) {
+			continue
+		}
+		argv := append([]string{"nft", "delete", "table"}, strings.Fields(name)...)
+		if _, err := sys.Runner.Run(ctx, system.Command{Argv: argv}); err != nil {
+			return fmt.Errorf("removing table %s of nftables: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// empty removes what is in a folder, then the folder, unless it is a mount point.
+func empty(files system.Files, path string) error {
+	entries, err := files.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("emptying %s: %w", path, err)
+	}
+	for _, entry := range entries {
+		if err := files.RemoveAll(path + "/" + entry.Name()); err != nil {
+			return fmt.Errorf("emptying %s: %w", path, err)
+		}
+	}
+	if err := files.Remove(path); err != nil && !errors.Is(err, syscall.EBUSY) {
+		return fmt.Errorf("removing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package residue
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"provision/provision/resource"
+)
+
+// Kind is the kind's name in addresses.
+const Kind = "residue"
+
+// Spec says what may be left behind, in the order in which it is removed.
+type Spec struct {
+	// Groups are names of control groups, and Commands prefixes of the names of
+	// processes, that are ended.
+	Groups   []string `json:"groups,omitempty"`
+	Commands []string `json:"commands,omitempty"`
+	// Mounts are prefixes of paths below which everything is unmounted.
+	Mounts []string `json:"mounts,omitempty"`
+	// Links are network interfaces.
+	Links []string `json:"links,omitempty"`
+	// Tables are of nftables: FAMILY NAME.
+	Tables []string `json:"tables,omitempty"`
+	// Paths are emptied and removed.
+	Paths []string `json:"paths,omitempty"`
+}
+
+// State is what is written down.
+type State struct {
+	Noted bool `json:"noted"`
+	Spec  Spec `json:"spec"`
+	// Filled are the paths that had something in them before.
+	Filled []string `json:"filled,omitempty"`
+}
+
+// New wants the traces of a program to be known, and removed with it.
+func New(host, name string, spec Spec) resource.Resource { return resource.New(host, Kind, name, spec) }
+
+var (
+	plain = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
+	table = regexp.MustCompile(`^(ip|ip6|inet|bridge|netdev|arp) [a-zA-Z0-9][a-zA-Z0-9._-]*$`)
+)
+
+// Check validates a spec: it names what will be destroyed.
+func (kind) Check(name string, want Spec) error {
+	for _, text := range slices.Concat([]string{name}, want.Groups, want.Commands, want.Links) {
+		if !plain.MatchString(text) {
+			return fmt.Errorf("%q is no name of a process, control group or interface", text)
+		}
+	}
+	for _, text := range want.Tables {
+		if !table.MatchString(text) {
+			return fmt.Errorf("%q is no nftables table; write FAMILY NAME", text)
+		}
+	}
+	for _, path := range slices.Concat(want.Mounts, want.Paths) {
+		if !strings.HasPrefix(path, "/") || strings.Contains(path, "..") || strings.Count(strings.TrimRight(path, "/"), "/") < 2 {
+			return fmt.Errorf("%q is no path that may be emptied; give an absolute one, two levels deep at least", path)
+		}
+	}
+	return nil
+}
+
+// Diff compares what is written down.
+func (kind) Diff(_ string, want Spec, have State) []resource.Change {
+	if !have.Noted {
+		return []resource.Change{{Field: "traces", New: "to be removed with it: " + want.summary(), Create: true}}
+	}
+	if a, b := want.summary(), have.Spec.summary(); a != b {
+		return []resource.Change{{Field: "traces", Old: b, New: a}}
+	}
+	return nil
+}
+
+func (s Spec) summary() string {
+	raw, _ := json.Marshal(s) // strings only: cannot fail
+	return string(raw)
+}

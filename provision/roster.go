@@ -1,0 +1,50 @@
+package provision
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"provision/provision/facts"
+	"provision/provision/inventory"
+)
+
+// writeRoster tells masters and etcd hosts who belongs to the cluster, before
+// anything else, so that pod ranges never move even when the run is killed.
+// Hosts that left the inventory stay on it until nothing of them is left.
+func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...string) error {
+	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
+	known, _ := o.lastRoster()
+	for name, h := range known {
+		if _, listed := o.Inventory.Host(name); !listed && !slices.Contains(forgotten, name) {
+			roster.Hosts = append(roster.Hosts, h)
+		}
+	}
+	for _, h := range o.Inventory.Hosts {
+		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h, known))
+	}
+	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
+	var keepers []string
+	for _, name := range o.fleet.names() {
+		if keeper(o.fleet.members[name].host) {
+			keepers = append(keepers, name)
+		}
+	}
+	return o.acts(keepers, func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
+}
+
+func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
+	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
+	if m := o.fleet.members[h.Name]; m != nil {
+		entry.HostKey, entry.MachineID = m.agent.HostKey(), m.facts.MachineID
+	} else if before, ok := known[h.Name]; ok {
+		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
+	}
+	for _, role := range h.Roles {
+		entry.Roles = append(entry.Roles, string(role))
+	}
+	if prefix, ok := s.cluster.PodCIDRs[h.Name]; ok {
+		entry.PodCIDR = prefix.String()
+	}
+	return entry
+}
