@@ -55,6 +55,10 @@ printf %s "$1" >/etc/sysctl.d/50-test.conf; /lib/systemd/systemd-sysctl /etc/sys
 		a.allReady(t, "master", "worker")
 		s.seconds(t, "DNS from the virtual machine", c.answersDNS(t, "worker"))
 		c.unchanged(t)
+
+		require.NoError(t, c.lab.SetClock(t.Context(), "worker", time.Hour))
+		c.refused(t, c.verb(t, "preflight"), "worker", "clock: its clock is", "ahead of the other hosts")
+		require.NoError(t, c.lab.ResetClock(t.Context(), "worker"))
 	})
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
 	result.write(t)
