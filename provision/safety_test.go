@@ -29,7 +29,7 @@ func TestInventoriesThatWouldBreakTheClusterAreRefused(t *testing.T) {
 		"etcd role taken away": {func(i *inventory.Inventory) {
 			i.Hosts[0].Roles = []inventory.Role{inventory.RoleMaster}
 			i.Hosts[1].Roles = []inventory.Role{inventory.RoleEtcd, inventory.RoleNode}
-		}, "host m1 runs an etcd member"},
+		}, "cannot remove etcd member m1: it is the last one"},
 		"addresses exchanged": {func(i *inventory.Inventory) {
 			i.Hosts[1].Address, i.Hosts[2].Address = i.Hosts[2].Address, i.Hosts[1].Address
 		}, "cannot be exchanged"},

@@ -105,6 +105,9 @@ func unmount(ctx context.Context, sys *system.System, prefixes []string) error {
 		return nil
 	}
 	raw, err := sys.Files.ReadFile("/proc/self/mountinfo")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // files below a folder: nothing is mounted there
+	}
 	if err != nil {
 		return fmt.Errorf("listing mounts: %w", err)
 	}

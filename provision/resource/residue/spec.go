@@ -3,10 +3,10 @@ package residue
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"provision/provision/internal/names"
 	"provision/provision/resource"
 )
 
@@ -40,20 +40,22 @@ type State struct {
 // New wants the traces of a program to be known, and removed with it.
 func New(host, name string, spec Spec) resource.Resource { return resource.New(host, Kind, name, spec) }
 
-var (
-	plain = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
-	table = regexp.MustCompile(`^(ip|ip6|inet|bridge|netdev|arp) [a-zA-Z0-9][a-zA-Z0-9._-]*$`)
-)
+func plain(text string) bool { return names.Only(text, names.Alnum, names.Alnum+"._-", 255) }
+
+func table(text string) bool {
+	family, name, _ := strings.Cut(text, " ")
+	return slices.Contains([]string{"ip", "ip6", "inet", "bridge", "netdev", "arp"}, family) && plain(name)
+}
 
 // Check validates a spec: it names what will be destroyed.
 func (kind) Check(name string, want Spec) error {
 	for _, text := range slices.Concat([]string{name}, want.Groups, want.Commands, want.Links) {
-		if !plain.MatchString(text) {
+		if !plain(text) {
 			return fmt.Errorf("%q is no name of a process, control group or interface", text)
 		}
 	}
 	for _, text := range want.Tables {
-		if !table.MatchString(text) {
+		if !table(text) {
 			return fmt.Errorf("%q is no nftables table; write FAMILY NAME", text)
 		}
 	}
