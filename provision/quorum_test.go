@@ -27,7 +27,8 @@ func TestQuorumOfMembersThatStay(t *testing.T) {
 		"the dead one of three":            {append(up("a", "b"), down("c")), []string{"c"}, ""},
 		"a live one while another is dead": {append(up("a", "b"), down("c")), []string{"a"}, "(c does not)"},
 		"dead and live: the dead first":    {append(up("a", "b"), down("c")), []string{"a", "c"}, ""},
-		"two live of five, one dead":       {append(up("a", "b", "c", "d"), down("e")), []string{"a", "b"}, "(e does not)"},
+		"two live of five, one dead":       {append(up("a", "b", "c", "d"), down("e")), []string{"a", "b"}, ""},
+		"three live of five, one dead":     {append(up("a", "b", "c", "d"), down("e")), []string{"a", "b", "c"}, "(e does not)"},
 		"one live of five, one dead":       {append(up("a", "b", "c", "d"), down("e")), []string{"a"}, ""},
 		"not a member":                     {up("a", "b", "c"), []string{"x"}, ""},
 	} {

@@ -70,6 +70,7 @@ func differing(a, b map[string]string) []string {
 // and returns what it saw, as the figure of a fault's row.
 func refused(t *testing.T, f *fleettest.Fleet, hosts []string, do func() (verbs int)) string {
 	t.Helper()
+	f.Quiet()
 	before := map[string]map[string]string{}
 	files := 0
 	for _, name := range hosts {
@@ -79,6 +80,7 @@ func refused(t *testing.T, f *fleettest.Fleet, hosts []string, do func() (verbs 
 	writes, began := f.API.Writes(), time.Now()
 	verbs := do()
 	took := time.Since(began)
+	f.Quiet()
 	for _, name := range hosts {
 		require.Empty(t, differing(before[name], tree(t, f.Host(name))), "host %s", name)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +53,7 @@ type Fleet struct {
 	login   gossh.PublicKey
 	hostKey gossh.Signer
 	booted  int // machines so far
+	agents  sync.WaitGroup
 	kinds   []resource.Kind[*system.System]
 	bytes   atomic.Int64
 }
@@ -85,6 +87,10 @@ func New(dir string, options Options) (*Fleet, error) {
 
 // Close hangs up on everyone and waits for the agents.
 func (f *Fleet) Close() { f.network.Close() }
+
+// Quiet waits until the agents of all sessions that were closed have ended: what
+// they write last is written.
+func (f *Fleet) Quiet() { f.agents.Wait() }
 
 // Boot brings up those hosts of the inventory that do not run yet.
 func (f *Fleet) Boot(inv *inventory.Inventory) error {

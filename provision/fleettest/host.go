@@ -101,6 +101,8 @@ func exec(_ context.Context, e sshtest.Exec) int {
 
 // agent is the agent's command line (see package agent/command).
 func (h *Host) agent(ctx context.Context, args []string, e sshtest.Exec) int {
+	h.fleet.agents.Add(1)
+	defer h.fleet.agents.Done()
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "serve":
