@@ -17,10 +17,11 @@ type layer struct {
 
 // layers, the lowest first: a package is in the first that names it.
 var layers = []layer{
+	{packages: []string{"provision/internal/names"}}, // below all
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
 		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
-		"provision/internal/system", "provision/internal/agentbin", "provision/internal/names", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
+		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
 	{packages: []string{ // what speaks in those terms

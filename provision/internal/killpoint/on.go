@@ -168,7 +168,7 @@ func stop(groups []string) {
 	if err != nil {
 		panic(fmt.Sprintf("killpoint: %v", err))
 	}
-	for read := int64(0); read < file.Size()/2; time.Sleep(time.Millisecond) {
+	for read := int64(0); read < file.Size()/2; <-time.After(time.Millisecond) { // no event tells
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 		if err != nil {
 			panic(fmt.Sprintf("killpoint: the command was too fast: %v", err))
