@@ -191,9 +191,7 @@ func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep 
 	})
 	if deep {
 		all.Go(func() { c.drift, c.restarts = o.drift(ctx, m, e) })
-		for _, p := range e.probes {
-			c.probes = append(c.probes, p)
-		}
+		c.probes = append(c.probes, e.probes...)
 		for i, gate := range e.gates {
 			all.Go(func() { c.probes[i].Error = ask(ctx, m, gate) })
 		}

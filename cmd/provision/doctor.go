@@ -143,10 +143,10 @@ func (g *global) showDiagnosis(d *provision.Diagnosis) {
 		}
 		g.showFinding(f, number)
 	}
-	switch {
-	case problems == 0:
+	switch problems {
+	case 0:
 		fmt.Fprint(g.out, "\nNothing is wrong.\n")
-	case problems == 1:
+	case 1:
 		fmt.Fprint(g.out, "\n1 problem.\n")
 	default:
 		fmt.Fprintf(g.out, "\n%d problems; begin with the first.\n", problems)

@@ -42,7 +42,7 @@ func journalArgv(h api.JournalHeader) ([]string, error) {
 // stream or the session.
 func (s *session) followJournal(ctx context.Context, stream net.Conn, header *api.JournalHeader) {
 	var argv []string
-	err := error(badRequest("a stream of type journal needs a unit"))
+	err := badRequest("a stream of type journal needs a unit")
 	if header != nil {
 		argv, err = journalArgv(*header)
 	}

@@ -35,9 +35,9 @@ func space(files system.Files, folder string) api.Space {
 		d.Error = err.Error()
 		return d
 	}
-	block := int64(info.Bsize)
+	block := info.Bsize
 	d.Device = strconv.FormatUint(stat.Dev, 10)
-	d.Type = fsType(int64(info.Type))
+	d.Type = fsType(info.Type)
 	d.Total, d.Free = int64(info.Blocks)*block, int64(info.Bavail)*block
 	d.Inodes, d.InodeFree = int64(info.Files), int64(info.Ffree)
 	d.ReadOnly = info.Flags&unix.ST_RDONLY != 0

@@ -203,7 +203,7 @@ func TestReadAnswers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(Render(d)), "sudo = false")
 	for bad, want := range map[string]string{
-		`{"nmae": "x"}`: `unknown field "nmae"`, `{"name": "a"} {}`: "something follows", ``: "EOF", `[]`: "array",
+		`{"nam": "x"}`: `unknown field "nam"`, `{"name": "a"} {}`: "something follows", ``: "EOF", `[]`: "array",
 		`{"name": "` + strings.Repeat("x", maxAnswers) + `"}`: "larger than",
 	} {
 		_, err := ReadAnswers(strings.NewReader(bad))
