@@ -114,8 +114,8 @@ func step(w io.Writer, s plan.Step, style Style) {
 		fmt.Fprintf(w, "  (%s)", strings.Join(notes, "; "))
 	}
 	fmt.Fprintln(w)
-	if s.Action == plan.Create && !style.Verbose {
-		return
+	if s.Action == plan.Create && !style.Verbose || s.Action == plan.Remove && !s.Address.IsCluster() && s.Address.Kind != plan.IdentityKind {
+		return // the sign says it all
 	}
 	for _, c := range s.Changes {
 		fmt.Fprintf(w, "      %s\n", indent(Clean(change(c)), "      "))

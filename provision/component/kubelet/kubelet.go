@@ -40,6 +40,7 @@ func (kubelet) Runs(_ *component.Cluster, host inventory.Host) bool { return hos
 func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, k.Name())
 	s.Dir(stateDir, 0o750)
+	s.Dir("/etc/systemd/logind.conf.d", 0o755) // kubelet writes there how long a shutdown may take
 	s.Dir(pkiDir, 0o750)
 	s.Binary("kubelet", Unit)
 	// The first client certificate is ours; kubelet rotates it by itself.

@@ -12,6 +12,7 @@ import (
 	"provision/provision/osfacts"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
+	"provision/provision/resource/residue"
 )
 
 const (
@@ -33,6 +34,7 @@ func (balancer) Runs(_ *component.Cluster, host inventory.Host) bool { return ho
 func (b balancer) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, b.Name())
 	installed := s.Package(osfacts.For(s.Facts.OS).Packages.HAProxy, true)
+	s.Add(residue.New(host.Name, b.Name(), residue.Spec{Paths: []string{"/var/lib/haproxy"}}))
 	// Its check reads the CA and needs the program. A reload keeps open
 	// connections; a restart would cut every watch on the host.
 	spec := file.Spec{

@@ -15,6 +15,9 @@ func TestConformance(t *testing.T) {
 	resourcetest.Run(t,
 		resourcetest.Case{Title: "new", Kind: directory.Of(), Name: "/var/lib/etcd", Spec: spec},
 		resourcetest.Case{Title: "purge", Kind: directory.Of(), Name: "/var/lib/etcd", Spec: purge},
+		resourcetest.Case{Title: "purge what was empty", Kind: directory.Of(), Name: "/var/lib/etcd", Spec: purge, Setup: func(host *systemfake.Host) error {
+			return host.Files.Mkdir("/var/lib/etcd", system.Attr{Mode: 0o755})
+		}},
 		resourcetest.Case{Title: "mode", Kind: directory.Of(), Name: "/data", Spec: spec, Setup: func(host *systemfake.Host) error {
 			return host.Put("/data/file", "kept", 0o644)
 		}},

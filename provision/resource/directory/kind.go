@@ -19,6 +19,8 @@ type State struct {
 	Linked *system.Attr `json:"linked,omitempty"`
 	// Purge is the spec's.
 	Purge bool `json:"purge,omitempty"`
+	// Filled: something stood in the folder before; then it is never purged.
+	Filled bool `json:"filled,omitempty"`
 }
 
 type kind struct{}
@@ -40,6 +42,13 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 		return State{}, err
 	}
 	state := State{Snapshot: taken, Purge: want.Purge}
+	if want.Purge && taken.Type == "directory" {
+		entries, err := sys.Files.ReadDir(name)
+		if err != nil {
+			return State{}, fmt.Errorf("looking into %s: %w", name, err)
+		}
+		state.Filled = len(entries) > 0
+	}
 	if taken.Type == "symlink" {
 		if info, err := sys.Files.Lstat(name + "/."); err == nil && info.Type == "directory" {
 			state.Linked = &info.Attr
@@ -87,11 +96,16 @@ func (kind) Restore(_ context.Context, sys *system.System, name string, before S
 		return sys.Files.SetAttr(name+"/.", *before.Linked)
 	}
 	if before.Exists() {
+		if before.Purge && !before.Filled {
+			if err := system.Empty(sys.Files, name, true); err != nil {
+				return err
+			}
+		}
 		return snapshot.Restore(sys, name, before.Snapshot)
 	}
 	if before.Purge {
-		if err := sys.Files.RemoveAll(name); err != nil {
-			return fmt.Errorf("removing folder %s: %w", name, err)
+		if err := system.Empty(sys.Files, name, false); err != nil {
+			return err
 		}
 		return snapshot.RemoveEmpty(sys.Files, before.Missing)
 	}

@@ -34,7 +34,7 @@ func clean(ctx context.Context, sys *system.System, spec Spec) error {
 		return err
 	}
 	for _, path := range spec.Paths {
-		if err := empty(sys.Files, path); err != nil {
+		if err := system.Empty(sys.Files, path, false); err != nil {
 			return err
 		}
 	}
@@ -51,8 +51,11 @@ func end(ctx context.Context, sys *system.System, spec Spec) error {
 	}
 	for range rounds {
 		pids, err := processes(sys.Files, spec)
-		if err != nil || len(pids) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(pids) == 0 {
+			return removeGroups(sys.Files, spec.Groups)
 		}
 		for _, pid := range pids {
 			if err := sys.Kill(ctx, pid); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -61,6 +64,43 @@ func end(ctx context.Context, sys *system.System, spec Spec) error {
 		}
 	}
 	return fmt.Errorf("cannot end what was left behind (%s): new processes keep coming", strings.Join(slices.Concat(spec.Groups, spec.Commands), ", "))
+}
+
+// removeGroups removes the control groups, of both versions. systemd removes the
+// slices that it made by itself.
+func removeGroups(files system.Files, names []string) error {
+	roots := []string{"/sys/fs/cgroup"}
+	hierarchies, err := files.ReadDir(roots[0])
+	if err != nil {
+		return nil //nolint:nilerr // no control groups at all
+	}
+	for _, h := range hierarchies {
+		roots = append(roots, roots[0]+"/"+h.Name())
+	}
+	for _, root := range roots {
+		for _, name := range names {
+			if err := removeGroup(files, root+"/"+name); err != nil {
+				return fmt.Errorf("removing control group %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// removeGroup removes a group below those in it; its files are the kernel's.
+func removeGroup(files system.Files, path string) error {
+	entries, err := files.ReadDir(path)
+	if err != nil {
+		return nil //nolint:nilerr // not there, or a file
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := removeGroup(files, path+"/"+entry.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return files.Remove(path)
 }
 
 // processes finds those of the groups and names.
@@ -152,26 +192,6 @@ func dropTables(ctx context.Context, sys *system.System, tables []string) error 
 		if _, err := sys.Runner.Run(ctx, system.Command{Argv: argv}); err != nil {
 			return fmt.Errorf("removing table %s of nftables: %w", name, err)
 		}
-	}
-	return nil
-}
-
-// empty removes what is in a folder, then the folder, unless it is a mount point.
-func empty(files system.Files, path string) error {
-	entries, err := files.ReadDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("emptying %s: %w", path, err)
-	}
-	for _, entry := range entries {
-		if err := files.RemoveAll(path + "/" + entry.Name()); err != nil {
-			return fmt.Errorf("emptying %s: %w", path, err)
-		}
-	}
-	if err := files.Remove(path); err != nil && !errors.Is(err, syscall.EBUSY) {
-		return fmt.Errorf("removing %s: %w", path, err)
 	}
 	return nil
 }

@@ -1,0 +1,38 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// Empty removes what is in a folder, then the folder itself, unless a disk is
+// mounted there or keep is set. A file is removed; what is missing is no error.
+func Empty(files Files, path string, keep bool) error {
+	info, err := files.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("emptying %s: %w", path, err)
+	}
+	if info.Type == "directory" {
+		entries, err := files.ReadDir(path)
+		if err != nil {
+			return fmt.Errorf("emptying %s: %w", path, err)
+		}
+		for _, entry := range entries {
+			if err := files.RemoveAll(path + "/" + entry.Name()); err != nil {
+				return fmt.Errorf("emptying %s: %w", path, err)
+			}
+		}
+	}
+	if keep {
+		return nil
+	}
+	if err := files.Remove(path); err != nil && !errors.Is(err, syscall.EBUSY) {
+		return fmt.Errorf("removing %s: %w", path, err)
+	}
+	return nil
+}
