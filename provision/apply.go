@@ -85,8 +85,21 @@ type Outcome struct {
 }
 
 // Apply locks the hosts, plans, asks, and does it. What approve sees is exactly
-// what is done: the locks are held meanwhile.
+// what is done: the locks are held meanwhile. Hosts that answer but cannot be
+// locked, because their disk is full or they are dying, take no part, like those
+// that do not answer.
 func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error) {
+	for {
+		outcome, err := o.apply(ctx, approve)
+		var unfit *unfitError
+		if !errors.As(err, &unfit) {
+			return outcome, err
+		}
+		o.startOver(unfit.hosts)
+	}
+}
+
+func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error) {
 	s, err := o.look(ctx)
 	if err != nil {
 		return nil, err

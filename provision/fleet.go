@@ -49,6 +49,9 @@ func (o *Operator) dial(ctx context.Context) *fleet {
 }
 
 func (o *Operator) dialOne(ctx context.Context, host inventory.Host) (*member, error) {
+	if err := o.aside[host.Name]; err != nil {
+		return nil, err
+	}
 	o.emit(event.Event{Type: event.HostConnecting, Host: host.Name})
 	agent, err := o.Connector.Connect(ctx, host, o.signFor(host))
 	if err != nil {

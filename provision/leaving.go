@@ -44,7 +44,7 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 			list = append(list, h)
 		}
 	}
-	o.leaving = map[string]departure{}
+	o.leaving, o.silent = map[string]departure{}, nil
 	spread(list, func(h inventory.Host) {
 		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
 		var m *member

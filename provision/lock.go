@@ -2,9 +2,7 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,15 +40,10 @@ func (o *Operator) lockAll(ctx context.Context, names []string, params api.LockP
 	take := func(name string) error { return o.take(ctx, name, params) }
 	for _, name := range keepers {
 		if err := take(name); err != nil {
-			return err
+			return asUnfit(ctx, map[string]error{name: err})
 		}
 	}
-	errs := each(others, take)
-	list := make([]error, 0, len(errs))
-	for _, name := range slices.Sorted(maps.Keys(errs)) {
-		list = append(list, errs[name])
-	}
-	return errors.Join(list...)
+	return asUnfit(ctx, each(others, take))
 }
 
 // split tells the hosts that hold the cluster's lock from the others, in sorted
@@ -72,7 +65,7 @@ func (o *Operator) take(ctx context.Context, name string, params api.LockParams)
 	result, err := m.agent.Lock(ctx, params)
 	switch {
 	case err != nil:
-		return fmt.Errorf("locking host %s: %w", name, err)
+		return lockFailed(name, err)
 	case result.Granted:
 		return nil
 	case result.Holder == "":
@@ -122,11 +115,16 @@ func (o *Operator) majority(names []string) error {
 	}
 	for _, all := range [][]string{o.listedKeepers(), o.knownKeepers()} {
 		missing := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return have[name] })
-		if len(all) > 0 && len(missing)*2 >= len(all) {
-			return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts take no part (%s), and another operator who reaches them could be changing it; "+
-				"bring them back, or, if you know that nobody else is at work, add --allow-minority",
-				o.Inventory.Cluster.Name, len(missing), len(all), strings.Join(missing, ", "))
+		if len(all) == 0 || len(missing)*2 < len(all) {
+			continue
 		}
+		if bad := o.notFit(missing); (len(missing)-len(bad))*2 < len(all) {
+			return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts are not fit (%s), for the reasons above; mend those and run the same command again. Nothing was changed",
+				o.Inventory.Cluster.Name, len(bad), len(all), strings.Join(bad, ", "))
+		}
+		return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts take no part (%s), and another operator who reaches them could be changing it; "+
+			"bring them back, or, if you know that nobody else is at work, add --allow-minority",
+			o.Inventory.Cluster.Name, len(missing), len(all), strings.Join(missing, ", "))
 	}
 	return nil
 }

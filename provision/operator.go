@@ -72,7 +72,9 @@ type Operator struct {
 	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
 	leaving     map[string]departure
 	silent      []string // hosts that left the inventory and do not answer
-	api         API
+	// aside are hosts that answered but cannot be worked on, and why.
+	aside map[string]error
+	api   API
 }
 
 // New checks options and returns an Operator. Close it.
