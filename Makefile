@@ -6,6 +6,8 @@ export GOTOOLCHAIN := local
 GO ?= go
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w
+# Agents travel to every host: without inlining they are 8 % smaller.
+AGENTFLAGS := -gcflags=all=-l -ldflags "$(LDFLAGS)"
 ARCHES := amd64 arm64
 # Tests that start a real API server and etcd on loopback.
 CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/coredns
@@ -23,7 +25,7 @@ deps: ## install what building and labs need from the OS's packages
 
 agents: ## build the agents that are embedded into provision
 	@for arch in $(ARCHES); do \
-	  GOARCH=$$arch $(GO) build -ldflags "$(LDFLAGS)" -o provision/internal/agentbin/bin/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
+	  GOARCH=$$arch $(GO) build $(AGENTFLAGS) -o provision/internal/agentbin/bin/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
 	done
 
 build: agents ## build bin/provision
@@ -31,7 +33,7 @@ build: agents ## build bin/provision
 
 killpoints: ## build bin/killpoints/provision, which crash tests kill at named points
 	@for arch in $(ARCHES); do \
-	  GOARCH=$$arch $(GO) build -tags killpoints -ldflags "$(LDFLAGS)" -o provision/internal/agentbin/killpoints/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
+	  GOARCH=$$arch $(GO) build -tags killpoints $(AGENTFLAGS) -o provision/internal/agentbin/killpoints/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
 	done
 	$(GO) build -tags killpoints -ldflags "$(LDFLAGS)" -o bin/killpoints/provision ./cmd/provision
 

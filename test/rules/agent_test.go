@@ -41,7 +41,7 @@ func TestAgentConsistsOfLittle(t *testing.T) {
 
 func TestAgentIsSmall(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "agent")
-	goTool(t, []string{"CGO_ENABLED=0"}, "build", "-ldflags", "-s -w", "-o", out, agentPackage)
+	goTool(t, []string{"CGO_ENABLED=0"}, "build", "-gcflags=all=-l", "-ldflags", "-s -w", "-o", out, agentPackage)
 	info, err := os.Stat(out)
 	require.NoError(t, err)
 	assert.LessOrEqual(t, info.Size(), int64(maxAgent))
