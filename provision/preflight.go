@@ -143,7 +143,26 @@ func unfit(host string, bad []preflight.Finding) error {
 	for _, f := range bad {
 		lines = append(lines, fmt.Sprintf("%s: %s", f.Check, f))
 	}
-	return fmt.Errorf("host %s is not fit (--ignore-preflight CHECK takes it all the same):\n  %s", host, strings.Join(lines, "\n  "))
+	return &notFitError{host, lines}
+}
+
+// notFitError is why a host takes no part that answered and could not be used.
+type notFitError struct {
+	host  string
+	lines []string
+}
+
+// Error implements error.
+func (e *notFitError) Error() string {
+	return fmt.Sprintf("host %s is not fit (--ignore-preflight CHECK takes it all the same):\n  %s", e.host, strings.Join(e.lines, "\n  "))
+}
+
+// notFit are those of the hosts that preflight keeps out. The run has said why.
+func (o *Operator) notFit(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		var bad *notFitError
+		return !errors.As(o.fleet.failed[name], &bad)
+	})
 }
 
 // candidates are the hosts that answered, as preflight sees them.

@@ -116,6 +116,26 @@ func TestANewClusterTakesAllItsMasters(t *testing.T) {
 	assert.Equal(t, dialled, f.Network.Dialled(), "all leaves the checks out")
 }
 
+// A master that joined the cluster's identity, but nothing else yet: an apply
+// was interrupted.
+func TestMastersThatAreNotFitAreTheOnlyReasonGiven(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := f.Operator(inv, func(o *provision.Options) {
+		o.Point = func(name string) {
+			if strings.HasPrefix(name, "step ") {
+				cancel()
+			}
+		}
+	}).Apply(ctx, yes)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, f.Host("m1").Write("/proc/meminfo", "MemTotal: 262144 kB\n"))
+	_, err = apply(t, f, inv)
+	require.ErrorContains(t, err, "1 of its 1 masters and etcd hosts are not fit (m1)")
+	assert.NotContains(t, err.Error(), "--allow-minority")
+}
+
 func TestPreflightEndsWithItsContext(t *testing.T) {
 	inv := load(t, "dc1", 1)
 	f := boot(t, inv, fleettest.Options{})
