@@ -33,8 +33,15 @@ func (o *Operator) dial(ctx context.Context) *fleet {
 	f := &fleet{members: map[string]*member{}, failed: map[string]error{}}
 	o.fleet = f
 	var mu sync.Mutex
+	var names []string
+	for _, h := range o.Inventory.Hosts {
+		names = append(names, h.Name)
+	}
+	waiting := o.wait("connecting and looking at it", names)
+	defer waiting.stop()
 	spread(o.Inventory.Hosts, func(host inventory.Host) {
 		m, err := o.dialOne(ctx, host)
+		waiting.ready(host.Name)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {

@@ -55,6 +55,8 @@ type Options struct {
 	// Forget are hosts that left the inventory and do not answer, and never
 	// will: the cluster forgets them.
 	Forget []string
+	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
+	Impatience time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil
 	// after New.
 	Point func(name string)

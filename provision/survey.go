@@ -64,7 +64,10 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := <-etcd; err != nil {
 		return nil, err
 	}
-	return s, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s, o.loseSilent(s)
 }
 
 func (o *Operator) nobody() error {
@@ -162,8 +165,11 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	all.Go(func() { o.compareObjects(ctx, s) })
+	waiting := o.wait("comparing", names)
+	defer waiting.stop()
 	spread(names, func(name string) {
 		m := o.fleet.members[name]
+		defer waiting.ready(name)
 		result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(o.digestKey)})
 		if err != nil {
 			err = fmt.Errorf("comparing host %s: %w", name, err)
@@ -174,6 +180,19 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 		s.hosts[name] = plan.Observed{Result: result, New: m.facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
 	})
 	all.Wait()
+}
+
+// loseSilent lets hosts take no part that could not compare: their agents hang,
+// talk nonsense or are gone. Nobody waits for their locks.
+func (o *Operator) loseSilent(s *survey) error {
+	lost := map[string]error{}
+	for _, name := range o.fleet.names() {
+		_, leaves := o.leaving[name] // what is left of it there is still known
+		if err := s.hosts[name].Err; err != nil && !leaves {
+			lost[name] = err
+		}
+	}
+	return o.refuse(lost)
 }
 
 // reachBudget bounds how long a plan waits for the API of an existing cluster.

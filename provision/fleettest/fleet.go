@@ -19,6 +19,7 @@ import (
 
 	addonlist "provision/addons/catalogue"
 	"provision/provision"
+	"provision/provision/agent/client"
 	"provision/provision/component/components"
 	"provision/provision/event"
 	"provision/provision/internal/ssh"
@@ -36,6 +37,10 @@ type Options struct {
 	Point func(host, name string)
 	// Now is the clock of hosts and operators.
 	Now func() time.Time
+	// Limits are how long agents may take, and HelloTime how long to start;
+	// zero: as usual.
+	Limits    client.Limits
+	HelloTime time.Duration
 }
 
 // Fleet is a set of hosts that outlives operators.
@@ -152,6 +157,7 @@ func (f *Fleet) Connector(parallel int) provision.Connector {
 		Pool:   ssh.NewPool(ssh.Options{Dial: f.dial, Parallel: parallel}),
 		Agent:  ssh.NewAgentBinary(map[string][]byte{"amd64": {1}, "arm64": {1}}),
 		Target: func(h inventory.Host) (ssh.Target, error) { return f.target(h), nil },
+		Limits: f.options.Limits, HelloTime: f.options.HelloTime,
 	})
 }
 

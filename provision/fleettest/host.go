@@ -32,7 +32,16 @@ type Host struct {
 	// what its operators say of it.
 	key      gossh.Signer
 	accepted bool
+	impostor Impostor
 }
+
+// Impostor speaks in the place of a host's agent: input and output are those of
+// "provision-agent serve NONCE".
+type Impostor func(ctx context.Context, nonce string, in io.Reader, out io.Writer) error
+
+// Pretend has something else answer than our agent, for those who connect from
+// now on; nil: the agent again.
+func (h *Host) Pretend(impostor Impostor) { h.impostor = impostor }
 
 // files are what a bare Debian has, as far as anybody looks.
 var files = map[string]string{
@@ -105,6 +114,8 @@ func (h *Host) agent(ctx context.Context, args []string, e sshtest.Exec) int {
 	defer h.fleet.agents.Done()
 	var err error
 	switch {
+	case len(args) == 2 && args[0] == "serve" && h.impostor != nil:
+		err = h.impostor(ctx, args[1], e.Stdin, e.Stdout)
 	case len(args) == 2 && args[0] == "serve":
 		err = h.serve(ctx, args[1], e)
 	case len(args) >= 1 && args[0] == "blobs":

@@ -24,6 +24,10 @@ type Options struct {
 	// Target says how to reach a host.
 	Target func(host inventory.Host) (ssh.Target, error)
 	Agent  ssh.AgentBinary
+	// Limits are how long agents may take; zero: as usual.
+	Limits client.Limits
+	// HelloTime bounds the start of an agent; 0: as usual.
+	HelloTime time.Duration
 }
 
 // Connector starts agents over SSH, one connection per host.
@@ -55,6 +59,7 @@ func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provi
 		return nil, err
 	}
 	session, err := client.Start(ctx, processOf(process, host.Name, target.ConnectTimeout), nonce, client.Options{
+		Limits: c.options.Limits, HelloTime: c.options.HelloTime,
 		OnSign: func(ctx context.Context, request system.SignRequest) ([]byte, error) { return sign(ctx, request) },
 	})
 	if !stop() && err == nil {

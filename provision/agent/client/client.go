@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -44,6 +45,7 @@ type Options struct {
 	OnSign func(ctx context.Context, request system.SignRequest) ([]byte, error)
 	// HelloTime bounds the start of the agent; 0: 30 s.
 	HelloTime time.Duration
+	Limits
 }
 
 // Session is a conversation with one agent.
@@ -55,6 +57,8 @@ type Session struct {
 	done    chan struct{}
 	closing sync.Once
 	waited  error // valid after done
+	limits  Limits
+	given   atomic.Pointer[error] // why the session was given up
 }
 
 // Start waits for the agent's hello and opens the session. The session outlives
@@ -77,10 +81,11 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 	if err != nil {
 		_ = mux.Close()
 		_ = process.kill()
-		return nil, fmt.Errorf("%s: opening control stream: %w", process.Host, err)
+		return nil, fmt.Errorf("%s: starting the agent: %w, or was cut off (%w)", process.Host, wire.ErrNonsense, err)
 	}
-	s := &Session{process: process, ends: ends, mux: mux, done: make(chan struct{})}
+	s := &Session{process: process, ends: ends, mux: mux, done: make(chan struct{}), limits: options.Limits.orUsual()}
 	s.conn = wire.NewConn(context.WithoutCancel(ctx), control, options.handle)
+	s.conn.SetQuiet(s.limits.Quiet)
 	go s.watch()
 	return s, nil
 }
@@ -170,6 +175,9 @@ func (s *Session) Err() error {
 	case <-s.done:
 	default:
 		return nil
+	}
+	if why := s.given.Load(); why != nil {
+		return fmt.Errorf("%s: session ended: %w", s.process.Host, *why)
 	}
 	if err := errors.Join(s.conn.Err(), s.waited); err != nil {
 		return fmt.Errorf("%s: session ended: %w", s.process.Host, err)

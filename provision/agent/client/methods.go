@@ -2,20 +2,37 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
 	"provision/provision/internal/system"
+	"provision/provision/internal/wire"
 )
 
-// call adds the host to errors.
+// call adds the host to errors. A request that takes longer than any that makes
+// sense, or of which the agent says nothing, ends the session: the host hangs,
+// and what else is asked of it would only hang, too.
 func call[R any](ctx context.Context, s *Session, method string, params any) (R, error) {
 	var result R
-	if err := s.conn.Call(ctx, method, params, &result); err != nil {
-		return result, fmt.Errorf("%s: %w", s.process.Host, err)
+	limit := s.limits.of(method)
+	within, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w to %s within %s", errHangs, method, limit))
+	defer cancel()
+	err := s.conn.Call(within, method, params, &result)
+	switch why := s.given.Load(); {
+	case err == nil:
+		return result, nil
+	case ctx.Err() != nil:
+	case errors.Is(err, errHangs) || errors.Is(err, wire.ErrQuiet):
+		s.giveUp(err)
+		err = fmt.Errorf("%w; the host hangs, or something there does: look at its disks and at the kernel's log (dmesg), reboot it, or take it out of the inventory", err)
+	case why != nil && errors.Is(err, wire.ErrClosed):
+		err = fmt.Errorf("given up before: %w", *why)
+	case errors.Is(err, wire.ErrClosed) && s.conn.Err() == nil && !s.ends.asked.Load():
+		err = fmt.Errorf("%w: the host was cut off, its agent was killed, or it speaks something else than our agent", err)
 	}
-	return result, nil
+	return result, fmt.Errorf("%s: %w", s.process.Host, err)
 }
 
 // sensible names the host in what is wrong with its answer.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"provision/provision/agent/api"
 )
@@ -21,11 +22,25 @@ const maxHandlers = 256
 // connection ends. The result is written as JSON.
 type Handler func(ctx context.Context, method string, params json.RawMessage) (any, error)
 
+// Assurance is how often a side says that it is at work on a request.
+const Assurance = Heartbeat
+
+// Quiet is how long a call waits for its answer, or for a word that it is being
+// worked on: that much a side that answers heartbeats can always say.
+const Quiet = time.Minute
+
+// ErrQuiet is returned by calls of which the other side says nothing.
+var ErrQuiet = errors.New("the other side answers heartbeats, but said nothing of this request")
+
+// ErrNonsense ends connections whose other side does not speak our protocol.
+var ErrNonsense = errors.New("it speaks something else than our agent")
+
 // ErrClosed is returned by calls on a connection that ended.
 var ErrClosed = errors.New("connection to the other side is closed")
 
 // message is a request (id and method), an answer (id, and result or error), or
-// a cancellation (id and cancel).
+// a cancellation (id and cancel), or the assurance that a request is being worked
+// on (id and working).
 type message struct {
 	ID     uint64          `json:"id"`
 	Method string          `json:"method,omitempty"`
@@ -33,6 +48,14 @@ type message struct {
 	Result json.RawMessage `json:"result,omitempty"`
 	Error  *api.Error      `json:"error,omitempty"`
 	Cancel bool            `json:"cancel,omitempty"`
+	// Working comes every Assurance until the answer does.
+	Working bool `json:"working,omitempty"`
+}
+
+// pending is a call that waits for its answer.
+type pending struct {
+	answer chan message
+	heard  chan struct{} // the other side is at work on it
 }
 
 // Conn speaks JSON-RPC in both directions over one stream.
@@ -46,18 +69,20 @@ type Conn struct {
 	writing sync.Mutex // one line at a time
 
 	mu      sync.Mutex
+	quiet   time.Duration
+	assured time.Duration
 	next    uint64
-	calls   map[uint64]chan message
+	calls   map[uint64]pending
 	running map[uint64]context.CancelFunc
 	err     error
-	wait    sync.WaitGroup
+	serving sync.WaitGroup
 }
 
 // NewConn starts to read the stream. A nil handler refuses every request.
 func NewConn(ctx context.Context, stream io.ReadWriteCloser, handler Handler) *Conn {
 	c := &Conn{
-		stream: stream, handler: handler, done: make(chan struct{}),
-		calls: map[uint64]chan message{}, running: map[uint64]context.CancelFunc{},
+		stream: stream, handler: handler, done: make(chan struct{}), quiet: Quiet, assured: Assurance,
+		calls: map[uint64]pending{}, running: map[uint64]context.CancelFunc{},
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	go c.read()
@@ -83,14 +108,22 @@ func (c *Conn) Close() error {
 	return err
 }
 
+// SetQuiet changes how long a call waits for a word of the other side.
+func (c *Conn) SetQuiet(quiet time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quiet = quiet
+}
+
 // Call sends a request and decodes its result into result (nil drops it). When
-// ctx ends first, the other side is told to stop and Call returns at once.
+// ctx ends first, or the other side does not even say that it is at work on it,
+// that side is told to stop and Call returns at once.
 func (c *Conn) Call(ctx context.Context, method string, params, result any) error {
 	raw, err := json.Marshal(params)
 	if err != nil {
 		return fmt.Errorf("encoding parameters of %s: %w", method, err)
 	}
-	id, answer, err := c.register()
+	id, call, quiet, err := c.register()
 	if err != nil {
 		return fmt.Errorf("calling %s: %w", method, err)
 	}
@@ -98,19 +131,37 @@ func (c *Conn) Call(ctx context.Context, method string, params, result any) erro
 	if err := c.send(message{ID: id, Method: method, Params: raw}); err != nil {
 		return fmt.Errorf("calling %s: %w", method, err)
 	}
-	select {
-	case reply := <-answer:
+	if reply, answered, err := c.wait(ctx, call, quiet); answered {
 		return finish(method, reply, result)
-	case <-ctx.Done():
+	} else if err != nil {
 		_ = c.send(message{ID: id, Cancel: true})
-		return fmt.Errorf("calling %s: %w", method, context.Cause(ctx))
-	case <-c.ctx.Done():
+		return fmt.Errorf("calling %s: %w", method, err)
 	}
 	select { // an answer that arrived just before the end still counts
-	case reply := <-answer:
+	case reply := <-call.answer:
 		return finish(method, reply, result)
 	default:
 		return fmt.Errorf("calling %s: %w", method, c.closed())
+	}
+}
+
+// wait returns neither an answer nor an error when the connection has ended.
+func (c *Conn) wait(ctx context.Context, call pending, quiet time.Duration) (reply message, answered bool, err error) {
+	timer := time.NewTimer(quiet)
+	defer timer.Stop()
+	for {
+		select {
+		case reply := <-call.answer:
+			return reply, true, nil
+		case <-call.heard:
+			timer.Reset(quiet)
+		case <-timer.C:
+			return message{}, false, fmt.Errorf("%w for %s", ErrQuiet, quiet)
+		case <-ctx.Done():
+			return message{}, false, context.Cause(ctx)
+		case <-c.ctx.Done():
+			return message{}, false, nil
+		}
 	}
 }
 
@@ -130,16 +181,16 @@ func finish(method string, reply message, result any) error {
 	return nil
 }
 
-func (c *Conn) register() (uint64, chan message, error) {
+func (c *Conn) register() (uint64, pending, time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
-		return 0, nil, c.closedLocked()
+		return 0, pending{}, 0, c.closedLocked()
 	}
 	c.next++
-	answer := make(chan message, 1)
-	c.calls[c.next] = answer
-	return c.next, answer, nil
+	call := pending{answer: make(chan message, 1), heard: make(chan struct{}, 1)}
+	c.calls[c.next] = call
+	return c.next, call, c.quiet, nil
 }
 
 func (c *Conn) unregister(id uint64) {
@@ -183,7 +234,7 @@ func (c *Conn) read() {
 	c.mu.Unlock()
 	c.cancel(ErrClosed)
 	_ = c.stream.Close()
-	c.wait.Wait()
+	c.serving.Wait()
 	close(c.done)
 }
 
@@ -191,12 +242,15 @@ func (c *Conn) read() {
 func (c *Conn) readAll(r *bufio.Reader) error {
 	for {
 		line, err := ReadLine(r, MaxLine)
+		if errors.Is(err, ErrTooLong) {
+			return fmt.Errorf("%w: %w", ErrNonsense, err)
+		}
 		if err != nil {
 			return err
 		}
 		var m message
 		if err := json.Unmarshal(line, &m); err != nil {
-			return fmt.Errorf("reading message: %w", err)
+			return fmt.Errorf("%w: %.100q", ErrNonsense, line)
 		}
 		c.take(m)
 	}
@@ -212,29 +266,62 @@ func (c *Conn) take(m message) {
 		if stop := c.running[m.ID]; stop != nil {
 			stop()
 		}
+	case m.Working:
+		if call, ok := c.calls[m.ID]; ok {
+			select {
+			case call.heard <- struct{}{}:
+			default:
+			}
+		}
 	case m.Method == "":
-		if answer := c.calls[m.ID]; answer != nil {
+		if call, ok := c.calls[m.ID]; ok {
 			delete(c.calls, m.ID)
-			answer <- m
+			call.answer <- m
 		}
 	case c.running[m.ID] != nil || len(c.running) >= maxHandlers:
-		c.wait.Go(func() {
+		c.serving.Go(func() {
 			c.answer(m.ID, nil, &api.Error{Code: api.CodeBadRequest, Message: "too many requests at once, or an id used twice"})
 		})
 	default:
 		ctx, stop := context.WithCancel(c.ctx)
 		c.running[m.ID] = stop
-		c.wait.Go(func() { c.serve(ctx, stop, m) })
+		c.serving.Go(func() { c.serve(ctx, stop, m) })
 	}
 }
 
 func (c *Conn) serve(ctx context.Context, stop context.CancelFunc, m message) {
+	quiet := c.assure(m.ID)
 	result, err := c.handle(ctx, m)
+	quiet()
 	stop()
 	c.mu.Lock()
 	delete(c.running, m.ID)
 	c.mu.Unlock()
 	c.answer(m.ID, result, err)
+}
+
+// assure tells the other side, until it is stopped, that its request is being
+// worked on. A short one costs a timer and no message.
+func (c *Conn) assure(id uint64) (stop func()) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	over := false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(c.assured, func() {
+		_ = c.send(message{ID: id, Working: true})
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			timer.Reset(c.assured)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		timer.Stop()
+	}
 }
 
 // handle turns a panic into an error: one bad resource must not end the
