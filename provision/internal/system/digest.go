@@ -90,22 +90,22 @@ func sumOf(raw []byte) string {
 func (c *digestCache) save(files *realFiles) error {
 	c.mutex.Lock()
 	content, err := encodeDigests(c.used)
-	received := c.received > 0
 	c.mutex.Unlock()
 	if err != nil {
 		return fmt.Errorf("writing digests: %w", err)
 	}
-	if have, err := files.ReadFile(DigestCache); err == nil && bytes.Equal(have, content) {
+	if have, err := files.ReadFile(DigestCache); err != nil || !bytes.Equal(have, content) {
+		if err := files.Mkdir(StateDir, Attr{Mode: 0o700}); err != nil {
+			return fmt.Errorf("writing digests: %w", err)
+		}
+		if err := files.WriteFile(DigestCache, bytes.NewReader(content), Attr{Mode: 0o600}); err != nil {
+			return err
+		}
+	}
+	if _, err := files.Lstat(ReceivedBlobs); err != nil {
 		return nil
 	}
-	if err := files.Mkdir(StateDir, Attr{Mode: 0o700}); err != nil {
-		return fmt.Errorf("writing digests: %w", err)
-	}
-	err = files.WriteFile(DigestCache, bytes.NewReader(content), Attr{Mode: 0o600})
-	if err == nil && received {
-		err = files.Remove(ReceivedBlobs) // a line that comes meanwhile only costs a hash
-	}
-	return err
+	return files.Remove(ReceivedBlobs) // a line that comes meanwhile only costs a hash
 }
 
 // hash reads a whole file. The buffer is larger than io.Copy's: with SHA

@@ -45,6 +45,16 @@ func TestAReceivedBlobIsNotHashedAgain(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+func TestWhatWasReceivedForNothingIsForgotten(t *testing.T) {
+	sys, root := rooted(t)
+	require.NoError(t, sys.Save())
+	unhashed(t, root) // by a run that was killed: nobody asked for the blob
+	later, err := Real(root, Options{})
+	require.NoError(t, err)
+	require.NoError(t, later.Save())
+	assert.NoFileExists(t, root+ReceivedBlobs)
+}
+
 func TestABlobThatChangedSinceItCameIsHashed(t *testing.T) {
 	sys, root := rooted(t)
 	digest := unhashed(t, root)
