@@ -182,3 +182,11 @@ func TestARootedSystemRunsNothing(t *testing.T) {
 	_, err = sys.Units.Status(t.Context(), "a.service")
 	assert.Error(t, err)
 }
+
+func TestFoldersWithoutADiskNeedNoSync(t *testing.T) {
+	dir, err := os.Open("/proc/self")
+	require.NoError(t, err)
+	defer dir.Close()
+	require.ErrorIs(t, dir.Sync(), syscall.EINVAL)
+	assert.NoError(t, synced(dir))
+}

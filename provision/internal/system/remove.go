@@ -29,7 +29,7 @@ func (f *realFiles) Remove(name string) error {
 		return &fs.PathError{Op: "remove", Path: name, Err: err}
 	}
 	f.point("remove:done")
-	return dir.Sync()
+	return synced(dir)
 }
 
 func (f *realFiles) RemoveAll(name string) error {
@@ -48,7 +48,16 @@ func (f *realFiles) RemoveAll(name string) error {
 	if err := removeTree(int(dir.Fd()), base, stat.Dev); err != nil {
 		return &fs.PathError{Op: "remove", Path: name, Err: err}
 	}
-	return dir.Sync()
+	return synced(dir)
+}
+
+// synced writes a folder to disk. Folders of the kernel's own file systems, such
+// as control groups, have none (fsync(2): EINVAL).
+func synced(dir *os.File) error {
+	if err := dir.Sync(); !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return nil
 }
 
 // removeTree removes base of the open folder dir. A mount in it is an error,
