@@ -76,7 +76,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = mux.Close() })
 	defer stop()
-	err = serveStreams(ctx, cancel, mux, options, pipe.Silent)
+	err = serveStreams(ctx, cancel, mux, options, pipe)
 	_ = mux.Close()
 	if pipe.Expired() {
 		return fmt.Errorf("ending session: %w", ErrSilent)
@@ -86,14 +86,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 
 // serveStreams takes the control stream, then all others, until the session
 // ends.
-func serveStreams(ctx context.Context, cancel context.CancelFunc, mux *yamux.Session, options Options, silent func() time.Duration) error {
+func serveStreams(ctx context.Context, cancel context.CancelFunc, mux *yamux.Session, options Options, pipe *wire.Watched) error {
 	control, err := mux.Accept()
 	if err != nil {
 		return ended(err)
 	}
 	s := newSession(options)
-	s.beat.silent = silent
+	s.beat.silent = pipe.Silent
 	s.conn = wire.NewConn(ctx, control, s.handle)
+	pipe.Ending(s.conn.End)
 	var streams sync.WaitGroup
 	for {
 		stream, err := mux.Accept()

@@ -190,6 +190,7 @@ func (s *Session) Err() error {
 func (s *Session) Close() error {
 	s.closing.Do(func() {
 		s.ends.asked.Store(true)
+		s.conn.End()
 		_ = s.mux.Close()
 	})
 	<-s.done

@@ -46,5 +46,6 @@ func (l Limits) of(method string) time.Duration {
 // giveUp ends the session with a host that hangs, without waiting for its agent.
 func (s *Session) giveUp(why error) {
 	s.given.CompareAndSwap(nil, &why)
+	s.conn.End()
 	_ = s.mux.Close()
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // errNoAnswer ends the input of an agent that is suspended, hung or cut off.
@@ -22,9 +21,9 @@ type pipe struct {
 	feed    *io.PipeWriter
 	asked   atomic.Bool // the end of the session was asked for
 	ended   atomic.Bool // the process's output has ended
+	closed  atomic.Bool
 
-	mu    sync.Mutex
-	timer *time.Timer
+	killed sync.WaitGroup
 }
 
 // newPipe starts to read the process's output, until it ends.
@@ -33,6 +32,9 @@ func newPipe(output io.Reader, process Process) *pipe {
 	p := &pipe{process: process, pumped: reader}
 	go func() {
 		err := pump(writer, output)
+		if p.closed.Load() { // nobody reads any more, but the process may write
+			_, _ = io.Copy(io.Discard, output)
+		}
 		p.ended.Store(true)
 		writer.CloseWithError(err) // nil: io.EOF
 	}()
@@ -63,18 +65,17 @@ func (p *pipe) Read(b []byte) (int, error) { return p.pumped.Read(b) }
 // Write implements io.Writer.
 func (p *pipe) Write(b []byte) (int, error) { return p.feed.Write(b) }
 
-// Close ends the agent's input, which ends the agent and with it our reads. An
-// agent that does not end is killed, one that did not answer at once.
+// Close ends the agent's input, which ends the agent, and our reads at once: until
+// they end, readers of the session's streams spin. An agent that does not end is
+// killed by who waits for its end, one that did not answer at once.
 func (p *pipe) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer == nil {
-		wait := grace
-		if !p.asked.Load() && !p.ended.Load() {
-			wait = 0
-		}
-		p.timer = time.AfterFunc(wait, p.giveUp)
+	if p.closed.Swap(true) {
+		return nil
 	}
+	if !p.asked.Load() && !p.ended.Load() {
+		p.killed.Go(p.giveUp)
+	}
+	_ = p.pumped.Close()
 	return p.feed.Close()
 }
 
@@ -88,10 +89,5 @@ func (p *pipe) giveUp() {
 	}
 }
 
-func (p *pipe) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-}
+// stop waits for what Close began.
+func (p *pipe) stop() { p.killed.Wait() }

@@ -55,7 +55,11 @@ type Watched struct {
 	heard   atomic.Int64 // when input came last: time since begun
 	begun   time.Time
 	once    sync.Once
+	ending  atomic.Pointer[func()]
 }
+
+// Ending is called before Read returns an error.
+func (w *Watched) Ending(do func()) { w.ending.Store(&do) }
 
 // Watch starts reading in. Close ends it; the goroutine that reads ends with
 // in, which Close closes when it can.
@@ -93,7 +97,13 @@ func (w *Watched) Expired() bool { return w.expired.Load() }
 func (w *Watched) Silent() time.Duration { return time.Since(w.begun) - time.Duration(w.heard.Load()) }
 
 // Read implements io.Reader.
-func (w *Watched) Read(p []byte) (int, error) { return w.pumped.Read(p) }
+func (w *Watched) Read(p []byte) (int, error) {
+	n, err := w.pumped.Read(p)
+	if do := w.ending.Load(); err != nil && do != nil {
+		(*do)()
+	}
+	return n, err
+}
 
 // Write implements io.Writer.
 func (w *Watched) Write(p []byte) (int, error) { return w.out.Write(p) }

@@ -115,6 +115,16 @@ func (c *Conn) SetQuiet(quiet time.Duration) {
 	c.quiet = quiet
 }
 
+// End has the connection end, without waiting for it: call it before the session
+// of its stream is closed. Until the session has ended, readers of its streams
+// spin (yamux), and a thousand of them take the time that the ends need.
+func (c *Conn) End() {
+	c.cancel(ErrClosed)
+	if stream, ok := c.stream.(interface{ SetReadDeadline(at time.Time) error }); ok {
+		_ = stream.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
 // Call sends a request and decodes its result into result (nil drops it). When
 // ctx ends first, or the other side does not even say that it is at work on it,
 // that side is told to stop and Call returns at once.
