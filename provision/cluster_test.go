@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision"
+	"provision/provision/engine"
 	"provision/provision/fleettest"
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
@@ -167,6 +169,30 @@ func TestAHostThatIsDownDoesNotStopOthers(t *testing.T) {
 	_, err = apply(t, f, inv)
 	require.NoError(t, err)
 	assert.Equal(t, f.Host("m1").Read("/etc/kubernetes/pki/ca.crt"), f.Host("n2").Read("/etc/kubernetes/pki/ca.crt"))
+}
+
+// A directory stands where a file must be, so that no kubelet starts.
+func TestNobodyWaitsForPodsThatHaveNoPlace(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	const inTheWay = "/etc/kubernetes/kubelet.yaml"
+	skips := func(broken ...string) bool {
+		for _, name := range broken {
+			require.NoError(t, os.MkdirAll(filepath.Join(f.Host(name).Root, inTheWay), 0o755))
+		}
+		outcome, err := apply(t, f, inv)
+		require.ErrorContains(t, err, "failed")
+		for _, name := range broken {
+			require.NoError(t, os.Remove(filepath.Join(f.Host(name).Root, inTheWay)))
+		}
+		return slices.ContainsFunc(outcome.Result.Skipped, func(s engine.Skip) bool {
+			return s.Address.String() == `cluster/release["coredns"]`
+		})
+	}
+	assert.True(t, skips("m1", "n1"), "a release without a kubelet")
+	assert.False(t, skips("n1"), "one kubelet is enough")
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
 }
 
 func TestANewIdentityNeedsEveryMaster(t *testing.T) {

@@ -133,10 +133,11 @@ func (o *Operator) exclude(name string, why error) {
 
 // etcdMembers wants every etcd host that takes part to be a voter once its etcd
 // runs. One that joins is made known to the others, as a learner, before; one
-// after the other, because etcd takes one learner at a time.
+// after the other, because etcd takes one learner at a time: a killed run may
+// have left one.
 func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 	var list []resource.Resource
-	var previous *resource.Address
+	before := o.knownMembers(c)
 	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
 		if o.fleet.members[h.Name] == nil {
 			continue
@@ -147,17 +148,25 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 		if _, member := c.EtcdMembers[h.Name]; len(c.EtcdMembers) > 0 && !member {
 			first := spec
 			first.Role = etcdmember.Learner
-			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first)
-			if previous != nil {
-				learner = learner.After(*previous)
-			}
+			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first).After(before...)
 			learner.Component = "etcd"
 			list = append(list, learner)
-			previous = &voter
+			before = append(before[:len(before):len(before)], voter)
 		}
 		r := resource.New(resource.ClusterHost, etcdmember.Name, voter.Name, spec).After(component.UnitAt(h.Name, etcdcomponent.Unit))
 		r.Component = "etcd"
 		list = append(list, r)
+	}
+	return list
+}
+
+// knownMembers are the members that etcd has, of hosts that take part.
+func (o *Operator) knownMembers(c *component.Cluster) []resource.Address {
+	var list []resource.Address
+	for _, name := range sortedKeys(c.EtcdMembers) {
+		if h, listed := o.Inventory.Host(name); listed && h.Has(inventory.RoleEtcd) && o.fleet.members[name] != nil {
+			list = append(list, component.MemberAt(name))
+		}
 	}
 	return list
 }

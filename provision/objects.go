@@ -21,12 +21,14 @@ import (
 const (
 	gateAPI   = "kubernetes-api" // one API server is ready and lets us in
 	gateNodes = "nodes-ready"    // every Node is Ready
+	gatePlace = "kubelet"        // one kubelet runs, so that pods have a place
 )
 
 // gates says what each gate waits for.
 func (o *Operator) gates() []desired.Gate {
 	api := desired.Gate{Address: desired.GateAddress(gateAPI), Need: 1}
 	nodes := desired.Gate{Address: desired.GateAddress(gateNodes), Settle: true, After: []resource.Address{api.Address}}
+	place := desired.Gate{Address: desired.GateAddress(gatePlace)}
 	balancers := desired.Gate{Address: desired.GateAddress(gateBalancers), Settle: true, Need: 1}
 	for _, h := range o.fleet.answered(o.Inventory) {
 		balancers.Of = append(balancers.Of, component.UnitAt(h.Name, loadbalancer.Unit))
@@ -34,15 +36,16 @@ func (o *Operator) gates() []desired.Gate {
 			api.Of = append(api.Of, component.UnitAt(h.Name, "kube-apiserver.service"))
 		}
 		if h.Joins() {
-			nodes.Of = append(nodes.Of, component.UnitAt(h.Name, "kubelet.service"),
-				component.UnitAt(h.Name, "containerd.service"))
+			kubelet := component.UnitAt(h.Name, "kubelet.service")
+			place.Of = append(place.Of, kubelet)
+			nodes.Of = append(nodes.Of, kubelet, component.UnitAt(h.Name, "containerd.service"))
 		}
 	}
-	nodes.Need = 1
+	nodes.Need, place.Need = 1, min(1, len(place.Of))
 	if !o.mastersLeave() {
-		return []desired.Gate{api, nodes}
+		return []desired.Gate{api, nodes, place}
 	}
-	return []desired.Gate{api, nodes, balancers}
+	return []desired.Gate{api, nodes, place, balancers}
 }
 
 // objects are the cluster-scoped resources of nodes and components.
@@ -129,7 +132,7 @@ func (o *Operator) releases(c *component.Cluster) ([]resource.Resource, []bundle
 		r := resource.New(resource.ClusterHost, release.Name, rel.Name, release.Spec{
 			Namespace: rel.Namespace, CreateNamespace: rel.CreateNamespace,
 			Chart: rel.Chart, Values: rel.Values, Timeout: rel.Timeout,
-		}).After(desired.GateAddress(gateAPI))
+		}).After(desired.GateAddress(gateAPI), desired.GateAddress(gatePlace))
 		for _, needed := range rel.Requires {
 			r = r.After(resource.Address{Host: resource.ClusterHost, Kind: release.Name, Name: needed})
 		}

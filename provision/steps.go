@@ -157,6 +157,8 @@ func (s *steps) gate(ctx context.Context, name string) error {
 		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
 		defer cancel()
 		return s.o.api.Open(ctx)
+	case gatePlace:
+		return nil // a release whose pods have no place would be waited for in vain
 	case gateBalancers:
 		return nil // all have ended, and one is enough: those that failed lose this master by their checks
 	case gateNodes:
