@@ -56,8 +56,10 @@ func TestJourneys(t *testing.T) {
 	t.Run("secrets", s.secrets)
 	t.Run("target", s.target)
 	t.Run("grown", s.grown)
+	t.Run("shrunk", s.shrunk)
 	t.Run("locks", s.locks)
 	t.Run("doctor", s.doctor)
+	t.Run("faults", s.faults)
 }
 
 func newSuite(t *testing.T) *suite {

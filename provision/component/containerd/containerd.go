@@ -68,8 +68,7 @@ func traces() residue.Spec {
 	return residue.Spec{
 		Groups: []string{"kubepods"}, Commands: []string{"containerd-shim"},
 		Mounts: []string{"/var/lib/kubelet/", "/var/lib/containerd/", "/run/containerd/", "/run/netns/cni-"},
-		Paths: []string{"/var/lib/kubelet", "/var/lib/containerd", "/run/containerd", "/run/kubelet", "/var/log/pods", "/var/log/containers",
-			"/opt/containerd", "/usr/libexec/kubernetes", "/etc/systemd/logind.conf.d/99-kubelet.conf"},
+		Paths:  []string{"/var/lib/kubelet", "/var/lib/containerd", "/run/containerd", "/var/log/pods", "/var/log/containers", "/opt/containerd"},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 	"provision/provision/resource/kmod"
+	"provision/provision/resource/residue"
 	"provision/provision/resource/swap"
 	"provision/provision/resource/sysctl"
 )
@@ -40,7 +41,11 @@ func (kubelet) Runs(_ *component.Cluster, host inventory.Host) bool { return hos
 func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, k.Name())
 	s.Dir(stateDir, 0o750)
-	s.Dir("/etc/systemd/logind.conf.d", 0o755) // kubelet writes there how long a shutdown may take
+	// kubelet writes there how long a shutdown may take.
+	logind := s.Dir("/etc/systemd/logind.conf.d", 0o755)
+	s.Add(residue.New(host.Name, k.Name(), residue.Spec{
+		Paths: []string{"/etc/systemd/logind.conf.d/99-kubelet.conf", "/usr/libexec/kubernetes", "/run/kubelet"},
+	}).After(logind))
 	s.Dir(pkiDir, 0o750)
 	s.Binary("kubelet", Unit)
 	// The first client certificate is ours; kubelet rotates it by itself.
