@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -37,6 +38,9 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	decision, err := identity.Decide(o.Inventory, owned)
 	if err != nil && len(f.members) > 0 {
 		in.Conflict = err.Error()
+	}
+	if errors.Is(err, identity.ErrForeign) {
+		return nil, err // another cluster's hosts are nobody's patients here
 	}
 	if err == nil {
 		o.decision = decision

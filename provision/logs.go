@@ -12,6 +12,7 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/facts"
+	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/resource/unit"
 )
@@ -35,6 +36,9 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 		return fmt.Errorf("cannot read the log of %s on %s: %w", log.Unit, host, err)
 	}
 	o.fleet = &fleet{members: map[string]*member{host: m}, failed: map[string]error{}}
+	if _, err := identity.Decide(o.Inventory, o.owned()); errors.Is(err, identity.ErrForeign) {
+		return err
+	}
 	return m.agent.Follow(ctx, api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}, out)
 }
 

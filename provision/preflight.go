@@ -64,7 +64,11 @@ func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error)
 	for name, m := range f.members {
 		owned[name] = m.facts.Owned
 	}
-	if _, err := identity.Decide(o.Inventory, owned); err != nil && len(f.failed) == 0 {
+	_, err := identity.Decide(o.Inventory, owned)
+	if errors.Is(err, identity.ErrForeign) {
+		return nil, err // nothing is measured on another cluster's hosts
+	}
+	if err != nil && len(f.failed) == 0 {
 		p.Findings = append(p.Findings, preflight.Finding{Severity: preflight.Error, Check: preflight.Cluster, What: err.Error(),
 			Why: "apply would refuse", Remedy: "see docs/operations.md"})
 	}

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/identity"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
 	"provision/provision/support"
@@ -26,6 +28,9 @@ func (o *Operator) Support(ctx context.Context, a *support.Archive, lines int) (
 	identified := o.identify(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	if errors.Is(identified, identity.ErrForeign) {
+		return nil, identified
 	}
 	if identified != nil {
 		a.Failed("identity", identified)

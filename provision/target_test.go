@@ -1,8 +1,10 @@
 package provision_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -21,6 +23,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/plan"
+	"provision/provision/support"
 	"provision/test/faults"
 )
 
@@ -100,6 +103,9 @@ func everyVerb(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, tune 
 		"status":     func(o *provision.Operator) error { _, err := o.Status(t.Context()); return err },
 		"kubeconfig": func(o *provision.Operator) error { _, err := o.Access(t.Context()); return err },
 	}
+	for verb, do := range readers(t) {
+		run[verb] = do
+	}
 	for verb, do := range run {
 		o := f.Operator(inv, tune)
 		err := do(o)
@@ -109,6 +115,63 @@ func everyVerb(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, tune 
 		}
 	}
 	return len(run)
+}
+
+// readers are the verbs that only look.
+func readers(t *testing.T) map[string]func(o *provision.Operator) error {
+	t.Helper()
+	said := func(found any, err error) error {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%+v", found)
+	}
+	return map[string]func(o *provision.Operator) error{
+		"doctor": func(o *provision.Operator) error {
+			d, err := o.Doctor(t.Context())
+			if err == nil && d.Services > 0 {
+				return errors.New("services of a wrong target were looked at")
+			}
+			return said(d, err)
+		},
+		"preflight": func(o *provision.Operator) error {
+			p, err := o.Preflight(t.Context(), false)
+			if err == nil && p.Connections > 0 {
+				return errors.New("a wrong target was tried")
+			}
+			return said(p, err)
+		},
+	}
+}
+
+// TestLogsAndSupportAreOfTheRightClusterOnly: both see one host, or collect
+// what they can, and still refuse.
+func TestLogsAndSupportAreOfTheRightClusterOnly(t *testing.T) {
+	f, inv := formed(t, 1)
+	other := load(t, "dc2", 1)
+	lab := func(o *provision.Options) { o.Lab = "dc1" }
+	refused(t, f, names(inv), func() int {
+		for _, c := range []struct {
+			inv  *inventory.Inventory
+			tune func(*provision.Options)
+			says string
+		}{{other, func(*provision.Options) {}, `cluster "dc1" (`}, {inv, lab, `it is not a host of lab "dc1"`}} {
+			o := f.Operator(c.inv, c.tune)
+			var out bytes.Buffer
+			require.ErrorContains(t, o.Logs(t.Context(), "m1", provision.Log{Unit: "kubelet.service", Lines: 5}, &out), c.says)
+			require.Empty(t, out.String())
+			require.NoError(t, o.Close())
+			o = f.Operator(c.inv, c.tune)
+			silent, err := o.Support(t.Context(), support.New(&out, "support", time.Now(), support.NewMask()), 10)
+			require.NoError(t, o.Close())
+			if err == nil {
+				require.Equal(t, names(inv), silent, "no host of a wrong target tells anything")
+			} else {
+				require.ErrorContains(t, err, c.says)
+			}
+		}
+		return 4
+	})
 }
 
 // edit copies an inventory and changes the copy.
@@ -150,7 +213,7 @@ func TestNoVerbTakesALabForTheRealHostsOrTheOtherWayRound(t *testing.T) {
 			everyVerb(t, f, inv, func(o *provision.Options) { o.Lab = "dc2" }, "host n1: it is not a host of lab \"dc2\"")
 	})
 	faults.Record(t, "target-lab-marker", "A rehearsal never reaches real hosts, nor a real run a lab",
-		"plan, apply, status and kubeconfig with --lab on hosts without the marker, without --lab on hosts with it, and with another lab's name",
+		"plan, apply, status, kubeconfig, doctor and preflight with --lab on hosts without the marker, without --lab on hosts with it, and with another lab's name",
 		"%s; %s", figure, other)
 }
 
@@ -167,7 +230,7 @@ func TestNoVerbActsOnAnotherCluster(t *testing.T) {
 			everyVerb(t, f, renamed, nil, `inventory describes cluster "dc2"`, `west-m1, west-n1, west-n2: cluster "dc1" (`)
 	})
 	faults.Record(t, "target-other-cluster", "Every verb refuses hosts of another cluster and names both clusters and the hosts",
-		"plan, apply, status and kubeconfig with another data center's inventory, whose addresses overlap, with the same host names and with others", "%s", figure)
+		"plan, apply, status, kubeconfig, doctor and preflight with another data center's inventory, whose addresses overlap, with the same host names and with others", "%s", figure)
 }
 
 func TestNoVerbActsOnAMixedFleet(t *testing.T) {
@@ -188,7 +251,7 @@ func TestNoVerbActsOnAMixedFleet(t *testing.T) {
 		return everyVerb(t, f, mixed, nil, "its hosts belong to more than one", `m1, n1: cluster "dc1" (`, `w1: cluster "dc2" (`)
 	})
 	faults.Record(t, "target-mixed-fleet", "An inventory whose hosts belong to two clusters is refused, whoever has the majority",
-		"a host of another living cluster is put into the inventory; plan, apply, status and kubeconfig", "%s", figure)
+		"a host of another living cluster is put into the inventory; plan, apply, status, kubeconfig, doctor and preflight", "%s", figure)
 }
 
 // What takes hosts away by mistake: a range that lost a digit, an emptied

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -25,6 +26,16 @@ type Decision struct {
 	// before any host committed; nothing ever used it.
 	Discard []string
 }
+
+// ErrForeign is in the chain of refusals of hosts that are not, or not all, of
+// the inventory's cluster: nothing more is asked of them.
+var ErrForeign = errors.New("wrong cluster")
+
+// foreign is such a refusal; its text says it all.
+type foreign struct{ error }
+
+// Is implements errors.Is.
+func (foreign) Is(target error) bool { return target == ErrForeign }
 
 // Items are the private items that a host with these roles holds. The public
 // ones (certificates, public keys) are part of the identity that every host has.
@@ -171,8 +182,8 @@ func oneCluster(inv *inventory.Inventory, owned map[string]facts.Owned) error {
 	if len(members) > 1 {
 		what = "its hosts belong to more than one"
 	}
-	return fmt.Errorf("cannot go on: the inventory describes cluster %q, but %s:\n  %s\nNothing was changed. Check that it is the right inventory, with the right variables and addresses. Use the inventory of each cluster for its hosts; a host that is to change clusters must leave the other one first",
-		inv.Cluster.Name, what, strings.Join(lines, "\n  "))
+	return foreign{fmt.Errorf("cannot go on: the inventory describes cluster %q, but %s:\n  %s\nNothing was changed. Check that it is the right inventory, with the right variables and addresses. Use the inventory of each cluster for its hosts; a host that is to change clusters must leave the other one first",
+		inv.Cluster.Name, what, strings.Join(lines, "\n  "))}
 }
 
 // belongs is the cluster that a host belongs to. The first phase of the birth of

@@ -26,7 +26,6 @@ var undamaged = map[string]string{
 	"provision/bundle/gobuild":             "output of the Go command on this machine",
 	"provision/bundle/pull":                "archives whose sha256 was checked; indexes go through bundle/store",
 	"provision/lab":                        "this machine's own state of labs; its parsers have fuzz tests",
-	"provision/internal/lease":             "names of processes in a folder of root's; what cannot be read is left out",
 	"provision/internal/system/systemfake": "a test's own data",
 	"cmd/provision":                        "a person's answers, line by line",
 	"test/faults":                          "a test's own data",
