@@ -26,6 +26,7 @@ type cluster struct {
 	name  string
 	lab   *lab.Lab
 	files []string // the inventory
+	disks []string // file systems below the folders that are compared
 }
 
 // boot brings up a lab with the hosts of the files. It goes with the test,

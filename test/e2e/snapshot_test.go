@@ -59,7 +59,7 @@ func (c *cluster) snapshot(t *testing.T) snapshot {
 // own are paths that differ from host to host or from run to run, whatever
 // provision does; ownContent those of which only name and mode are compared.
 func own() *regexp.Regexp {
-	return regexp.MustCompile(`^/etc/(ssh/|machine-id|provision-lab|\.pwd\.lock|.*-$|ld\.so\.cache|mtab)|/var/lib/provision/(ledger|saved|agent|digests)`)
+	return regexp.MustCompile(`^/etc/(ssh/|machine-id|provision-lab|\.pwd\.lock|.*-$|ld\.so\.cache|mtab)|/var/lib/provision/(ledger|saved|agent|digests|blobs/received$)`)
 }
 
 func ownContent() *regexp.Regexp {
@@ -68,7 +68,7 @@ func ownContent() *regexp.Regexp {
 
 func (c *cluster) tree(t *testing.T, host string, s snapshot) {
 	t.Helper()
-	folders := watched()
+	folders := append(watched(), c.disks...)
 	skip, secret := own(), ownContent()
 	list := c.on(t, host, append(append([]string{"find"}, folders...), "-xdev", "-printf", `%p\t%y %m %U:%G %l\n`)...)
 	for line := range strings.SplitSeq(list, "\n") {
