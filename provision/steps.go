@@ -3,15 +3,11 @@ package provision
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"provision/provision/agent/api"
 	"provision/provision/desired"
-	"provision/provision/event"
 	"provision/provision/plan"
 	"provision/provision/resource"
 )
@@ -33,6 +29,7 @@ type steps struct {
 	nodes []string
 	mu    sync.Mutex
 	bad   map[string]bool // hosts on which a step failed
+	worse chan struct{}   // closed when bad has one more
 	// forgotten are the hosts that the roster has lost in this run; its writes
 	// come one after the other.
 	roster    sync.Mutex
@@ -42,7 +39,7 @@ type steps struct {
 
 func newSteps(o *Operator, survey *survey, epoch uint64, uploads *uploads, nodes []string) *steps {
 	s := &steps{o: o, survey: survey, epoch: epoch, uploads: uploads, nodes: nodes,
-		bad: map[string]bool{}, slots: map[string]chan struct{}{}}
+		bad: map[string]bool{}, worse: make(chan struct{}), slots: map[string]chan struct{}{}}
 	for name := range o.fleet.members {
 		s.slots[name] = make(chan struct{}, perAgent)
 	}
@@ -56,9 +53,7 @@ func (s *steps) do(ctx context.Context, step plan.Step) error {
 	if err == nil {
 		s.o.Point("done " + step.Address.String())
 	} else {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.bad[step.Address.Host] = true
+		s.spoil(step.Address.Host)
 	}
 	return err
 }
@@ -167,22 +162,4 @@ func (s *steps) gate(ctx context.Context, name string) error {
 		return s.nodesReady(ctx)
 	}
 	return fmt.Errorf("gate %q is unknown", name)
-}
-
-func (s *steps) nodesReady(ctx context.Context) error {
-	s.mu.Lock()
-	names := slices.DeleteFunc(slices.Clone(s.nodes), func(name string) bool { return s.bad[name] })
-	s.mu.Unlock()
-	if len(names) == 0 {
-		return nil
-	}
-	said := "" // reasons change more often than names
-	return s.o.api.NodesReady(ctx, names, func(waiting map[string]string) {
-		text := "Waiting for Nodes: " + strings.Join(slices.Sorted(maps.Keys(waiting)), ", ")
-		if len(waiting) == 0 || text == said {
-			return
-		}
-		said = text
-		s.o.emit(event.Event{Type: event.Note, Text: text})
-	})
 }

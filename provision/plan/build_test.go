@@ -281,7 +281,7 @@ func neverTwoHosts(t require.TestingT, p *plan.Plan) {
 
 func TestSavedPlansOfOtherFormatsAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"format": 99}`: "its format is 99", `not json`: "reading saved plan", `{"format": 1, "steps": [{"address": "x"}]}`: "cannot read address",
+		`{"format": 99}`: "its format is 99", `not json`: "reading saved plan", `{"format": 1, "force": true}`: "unknown field \"force\"; plan again", `{"format": 1, "steps": [{"address": "x"}]}`: "cannot read address",
 	} {
 		_, err := plan.Decode([]byte(text))
 		assert.ErrorContains(t, err, want, text)

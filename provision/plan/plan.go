@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -147,6 +148,11 @@ func Decode(raw []byte) (*Plan, error) {
 	}
 	if p.Format != Format {
 		return nil, fmt.Errorf("cannot read saved plan: its format is %d, this provision reads %d; plan again", p.Format, Format)
+	}
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields() // what is not understood cannot be done as it was agreed
+	if err := strict.Decode(new(Plan)); err != nil {
+		return nil, fmt.Errorf("cannot apply the saved plan: it was damaged or changed by hand: %w; plan again", err)
 	}
 	return &p, nil
 }

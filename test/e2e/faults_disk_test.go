@@ -90,6 +90,15 @@ func (s *suite) etcdDiskFull(t *testing.T) {
 	require.NoError(t, c.lab.FreeDisk(t.Context(), "k1", ledger))
 	require.NoError(t, c.lab.FillDisk(t.Context(), "k1", data))
 	h = c.listen(t, nil)
+	h.onlyFailed(t, "k1", "/var/lib/etcd has 0.0 GiB free") // checked before it is tried
+	require.NoError(t, c.lab.FreeDisk(t.Context(), "k1", data))
+	full := false
+	h = c.listen(t, func(e said) {
+		if e.Type == string(event.StepDone) && !full {
+			full = true
+			require.NoError(t, c.lab.FillDisk(t.Context(), "k1", data))
+		}
+	})
 	h.onlyFailed(t, "k1", "etcd.service", "no space left on device")
 	c.seconds(t, "etcd's disk full", h.took)
 	require.NoError(t, c.lab.FreeDisk(t.Context(), "k1", data))
@@ -167,7 +176,7 @@ func (c *cluster) tamperedPlans(t *testing.T) {
 		require.NoError(t, os.WriteFile(torn, []byte(text), 0o600))
 		r := c.provision(t, append([]string{"apply", "--yes", torn}, c.inventory()...)...)
 		assert.Equal(t, 1, r.code, "%s: %s", name, r.all())
-		assert.Contains(t, r.err, "cannot apply", "%s", name)
+		assert.Contains(t, r.err, "plan", "%s", name)
 		t.Logf("%s: %s", name, strings.TrimSpace(r.err))
 	}
 	assert.Equal(t, before, c.traces(t, "node-1", "node-2"), "nothing was changed")

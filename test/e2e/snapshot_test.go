@@ -132,6 +132,7 @@ func (a *api) objects(t *testing.T, s snapshot) {
 			continue // these hold the CA, or a date
 		}
 		delete(o, "status")
+		ownTaints(o)
 		labels := meta["labels"]
 		namespace, _ := meta["namespace"].(string)
 		o["metadata"] = labels
@@ -139,5 +140,23 @@ func (a *api) objects(t *testing.T, s snapshot) {
 		require.NoError(t, err)
 		kind, _ := o["kind"].(string)
 		s["object "+kind+" "+namespace+"/"+name] = string(spec)
+	}
+}
+
+// ownTaints leaves out those that Kubernetes itself puts on a Node, for minutes
+// after a disk was full.
+func ownTaints(object map[string]any) {
+	spec, _ := object["spec"].(map[string]any)
+	taints, ok := spec["taints"].([]any)
+	if !ok {
+		return
+	}
+	taints = slices.DeleteFunc(taints, func(one any) bool {
+		taint, _ := one.(map[string]any)
+		key, _ := taint["key"].(string)
+		return strings.HasPrefix(key, "node.kubernetes.io/")
+	})
+	if spec["taints"] = taints; len(taints) == 0 {
+		delete(spec, "taints")
 	}
 }
