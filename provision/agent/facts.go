@@ -19,6 +19,9 @@ func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, 
 	}
 	files := s.sys.Files
 	host := facts.Host{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Clock: s.sys.Now().UTC(), Owned: state.Owned()}
+	if _, err := files.Lstat(pendingDir); err == nil {
+		host.Owned.Unsettled = true
+	}
 	host.OS = osRelease(files)
 	host.Hostname = text(files, "/proc/sys/kernel/hostname")
 	host.Kernel = text(files, "/proc/sys/kernel/osrelease")

@@ -47,9 +47,11 @@ type Address struct {
 
 // Owned is what the ledger says, without what only the host needs.
 type Owned struct {
-	Format    int                `json:"format"`
-	Identity  *Identity          `json:"identity,omitempty"`
-	Pending   *Identity          `json:"pending,omitempty"` // first phase of the birth
+	Format   int       `json:"format"`
+	Identity *Identity `json:"identity,omitempty"`
+	Pending  *Identity `json:"pending,omitempty"` // first phase of the birth
+	// Unsettled: a change of the identity was cut off, and left files aside.
+	Unsettled bool               `json:"unsettled,omitempty"`
 	Epoch     uint64             `json:"epoch"`
 	Resources []Resource         `json:"resources,omitempty"`
 	Restarts  map[string]Restart `json:"restarts,omitempty"` // by unit

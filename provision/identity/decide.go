@@ -137,7 +137,8 @@ func (d *Decision) host(host inventory.Host, known facts.Owned) {
 			lacks = append(lacks, item)
 		}
 	}
-	if known.Identity == nil || len(lacks) > 0 {
+	// One that was cut off while it was told more is told again.
+	if known.Identity == nil || len(lacks) > 0 || known.Unsettled {
 		d.Joins[host.Name] = lacks
 	}
 }

@@ -50,6 +50,8 @@ func TestDecide(t *testing.T) {
 		"existing, a master silent": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "n1": member("dc1", "u1", n1)}},
 		"existing": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "m2": member("dc1", "u1", m2), "n1": none},
 			joins: []string{"n1"}},
+		"a worker cut off while it was told more": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "m2": member("dc1", "u1", m2),
+			"n1": {Identity: member("dc1", "u1", n1).Identity, Unsettled: true}}, joins: []string{"n1"}},
 		"worker became master": {owned: map[string]facts.Owned{"m1": member("dc1", "u1", m1), "m2": member("dc1", "u1", n1)},
 			joins: []string{"m2"}},
 		"another cluster's": {owned: map[string]facts.Owned{"m1": member("dc2", "u2", m1)}, err: `cluster "dc2" (u2)`},
