@@ -22,6 +22,7 @@ type uploads struct {
 type upload struct {
 	arrived map[string]chan struct{}
 	ended   chan struct{}
+	lost    <-chan struct{} // closed with the session
 	err     error
 }
 
@@ -42,7 +43,7 @@ func (o *Operator) startUploads(ctx context.Context, s *survey, p *plan.Plan) *u
 	}
 	for host, digests := range need {
 		missing := s.hosts[host].Result.Missing
-		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{})}
+		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{}), lost: o.fleet.members[host].agent.Done()}
 		var blobs []Blob
 		for _, digest := range digests {
 			have, misses := missing[digest]
@@ -117,6 +118,8 @@ func (u *uploads) wait(ctx context.Context, host string, digests []string) error
 		case <-arrived:
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-one.lost:
+			return fmt.Errorf("sending artifacts to %s: the connection was lost; apply again when the host answers, and what arrived is not sent again", host)
 		case <-one.ended:
 			select {
 			case <-arrived:

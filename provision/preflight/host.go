@@ -141,6 +141,9 @@ func (in Input) ports(h Host) []Finding {
 		if h.Owns(want.Unit) && (t.Unit == want.Unit || t.Unit == "" && !t.Agent) {
 			continue // it is ours, or the kernel's on behalf of ours
 		}
+		if h.Begun() && t.Unit == want.Unit {
+			continue // a run was cut short: the OS started at boot what it had installed
+		}
 		f := Finding{Severity: Error, Host: h.Name, Check: Port,
 			What: fmt.Sprintf("port %s is taken by %s, which listens on %s", name(want), holder(t), t.Address),
 			Why:  want.Unit + " needs it", Remedy: stop(t)}

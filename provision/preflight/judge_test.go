@@ -232,6 +232,14 @@ func TestAllHostsOffByAnHourAreTheOperatorsConcern(t *testing.T) {
 	assert.Len(t, Judge(input(hosts...)), 1, "a slow link proves nothing")
 }
 
+func TestAServiceOfARunThatWasCutShortIsNotInItsOwnWay(t *testing.T) {
+	h := fit("n1", "10.0.0.21", inventory.RoleNode)
+	h.Found.Taken = []api.Taken{{Port: api.Port{Number: 7443}, PID: 55, Command: "haproxy", Unit: "haproxy.service"}}
+	assert.NotEmpty(t, Refused(Judge(input(h)), "n1"), "somebody else's, on a bare host")
+	h.Facts.Owned.Identity = &facts.Identity{}
+	assert.Empty(t, Refused(Judge(input(h)), "n1"), "started at boot with our configuration, before its own step")
+}
+
 func TestServicesThatDoNotRunAreTold(t *testing.T) {
 	h := runs(fit("m1", "10.0.0.11", inventory.RoleEtcd, inventory.RoleMaster))
 	h.Found.Taken = slices.DeleteFunc(h.Found.Taken, func(taken api.Taken) bool { return taken.Port.Number == 6443 })

@@ -126,6 +126,8 @@ func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived f
 		select {
 		case <-a.Done():
 			cancel()
+			// A write to a dead link blocks until the link is given up.
+			_ = a.conn.Close()
 		case <-ctx.Done():
 		}
 	}()
