@@ -159,3 +159,17 @@ func TestTheLastMasterStays(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
 }
+
+func TestOneLeavingHostCanBeTargeted(t *testing.T) {
+	f, inv := formed(t, 3)
+	fewer := without(inv, "n2", "n3")
+	_, err := apply(t, f, fewer, func(o *provision.Options) {
+		o.Targets, o.AllowRemovals = []string{plan.ForgetAddress("n3").String()}, 1
+	})
+	require.Error(t, err, "the inventory takes two away")
+	_, err = apply(t, f, fewer, func(o *provision.Options) {
+		o.Targets, o.AllowRemovals = []string{plan.ForgetAddress("n3").String()}, 2
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
+}

@@ -29,6 +29,7 @@ type application struct {
 	minority bool
 	ignore   []string // checks of preflight
 	targets  []string
+	forget   []string // hosts that do not answer and never will
 	progress report.Progress
 	// concluded is set when it was said how the run ended.
 	concluded bool
@@ -136,7 +137,7 @@ func (a *application) apply(ctx context.Context) error {
 		o.AllowRemovals = a.removals
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
-		o.AllowMinority = a.minority
+		o.AllowMinority, o.Forget = a.minority, a.forget
 	})
 	if err != nil {
 		return err
