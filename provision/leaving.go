@@ -44,7 +44,7 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 			list = append(list, h)
 		}
 	}
-	o.leaving, o.silent = map[string]departure{}, nil
+	o.leaving, o.silent = map[string]departure{}, map[string]error{}
 	spread(list, func(h inventory.Host) {
 		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
 		var m *member
@@ -65,7 +65,7 @@ func (o *Operator) leave(name string, d departure, m *member, err error) {
 	o.leavers.Lock()
 	defer o.leavers.Unlock()
 	if err != nil {
-		o.silent = append(o.silent, fmt.Sprintf("host %s left the inventory and does not answer, so it is not removed: %v; if it is gone for good: provision node remove --force %s", name, err, name))
+		o.silent[name] = fmt.Errorf("it left the inventory and does not answer, so it is not removed: %w; if it never will again: provision node remove --force %s", err, name)
 		return
 	}
 	if m != nil {

@@ -73,7 +73,7 @@ type Operator struct {
 	access      *access
 	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
 	leaving     map[string]departure
-	silent      []string // hosts that left the inventory and do not answer
+	silent      map[string]error // hosts that left the inventory and do not answer
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
 	api   API

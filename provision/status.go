@@ -24,6 +24,8 @@ type Status struct {
 	Version string              `json:"version,omitempty"` // of the API server that answered
 	Hosts   []HostStatus        `json:"hosts"`
 	Etcd    []etcd.MemberStatus `json:"etcd,omitempty"`
+	// Leaving are hosts of the cluster that are not in the inventory any more.
+	Leaving []string `json:"leaving,omitempty"`
 	// APIError and EtcdError say why they could not be asked.
 	APIError  string `json:"api_error,omitempty"`
 	EtcdError string `json:"etcd_error,omitempty"`
@@ -52,7 +54,7 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}
-	s := &Status{Cluster: o.Inventory.Cluster.Name, Target: o.Target()}
+	s := &Status{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Leaving: o.removals().Leavers()}
 	nodes := map[string]kube.NodeStatus{}
 	if o.decision.Identity == nil {
 		s.APIError = "there is no cluster yet; make it with: provision apply"

@@ -161,6 +161,9 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 			s.hosts[h.Name] = plan.Observed{Err: err}
 		}
 	}
+	for name, err := range o.silent {
+		s.hosts[name] = plan.Observed{Err: err}
+	}
 	byHost := s.graph.ByHost()
 	var mu sync.Mutex
 	var all sync.WaitGroup

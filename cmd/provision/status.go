@@ -98,6 +98,9 @@ func (g *global) showStatus(s *provision.Status) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if len(s.Leaving) > 0 {
+		fmt.Fprintf(g.out, "\nOf the cluster, but not in the inventory any more: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
+	}
 	for _, text := range []string{s.APIError, s.EtcdError} {
 		if text != "" {
 			fmt.Fprintln(g.out, "\n"+report.Clean(text))
