@@ -47,7 +47,7 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		return err
 	}
 	if len(have.Unmanaged) > 0 && !want.Unmanaged {
-		return fmt.Errorf("cannot drain Node %s: nobody would make these pods again: %s; delete them, or allow it with drain { unmanaged = true } in the inventory's cluster block",
+		return fmt.Errorf("cannot drain Node %s: nobody would make these pods again: %s; move or delete them, then apply again",
 			name, count(have.Unmanaged))
 	}
 	if !have.Cordoned {
