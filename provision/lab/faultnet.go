@@ -23,6 +23,20 @@ func (l *Lab) port(h hostState, f func(netlink.Link) error) error {
 	})
 }
 
+// dropPort takes the host's port off the bridge. A killed host's would stay until
+// the kernel has cleaned its network namespace up, which may be long after, and
+// would be in the way of the next boot.
+func (l *Lab) dropPort(h hostState) error {
+	err := l.port(h, netlink.LinkDel)
+	if notThere := (netlink.LinkNotFoundError{}); errors.As(err, &notThere) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("removing the port %s: %w", linkName(h.Machine), err)
+	}
+	return nil
+}
+
 func (l *Lab) unplug(_ context.Context, h hostState, _ Fault) error {
 	return l.port(h, netlink.LinkSetDown)
 }

@@ -38,6 +38,9 @@ func (l *Lab) PowerCut(ctx context.Context, host string) error {
 	if err := killGroup(ctx, groups, l.group(host)); err != nil {
 		return fmt.Errorf("cutting the power of host %s: %w", host, err)
 	}
+	if err := l.dropPort(h); err != nil {
+		return fmt.Errorf("cutting the power of host %s: %w", host, err)
+	}
 	return l.forgetFaults(h)
 }
 

@@ -184,6 +184,8 @@ func TestRootfsIsNamedAfterItsInputs(t *testing.T) {
 func TestTail(t *testing.T) {
 	assert.Equal(t, "b\nc", tail([]byte("a\nb\nc\n"), 2))
 	assert.Equal(t, "a", tail([]byte("a"), 2))
+	assert.Equal(t, "[  OK  ] Finished Rem…s.\nb", tail([]byte("x\n\x1b]0;title\a[\x1b[0;32m  OK  \x1b[0m] Finished Rem…s\xe2\x80.\r\nb\x07\r\n"), 2),
+		"what only a terminal understands, and halves of letters")
 }
 
 func TestMissingPackages(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -121,8 +123,19 @@ func buildRootfs(ctx context.Context, kind Kind, suite, dir string) error {
 	return nil
 }
 
-// tail returns the last lines of text.
+// terminalCodes are colours, cursor movements and titles.
+var terminalCodes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])`)
+
+// tail is pure: the last lines of what a program or a console said, without
+// what only a terminal understands.
 func tail(text []byte, lines int) string {
-	all := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	plain := terminalCodes.ReplaceAllString(strings.ToValidUTF8(string(text), ""), "")
+	plain = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, plain)
+	all := strings.Split(strings.TrimRight(plain, "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

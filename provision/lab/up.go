@@ -287,9 +287,9 @@ func (l *Lab) startAll(ctx context.Context, progress func(string), hosts []hostS
 	var g errgroup.Group
 	for _, h := range hosts {
 		g.Go(func() error {
-			begin := time.Now()
+			begin, said := time.Now(), l.consoleSize(h.Name)
 			if err := l.start(ctx, h); err != nil {
-				return fmt.Errorf("booting host %s: %w\nits console (%s) ends with:\n%s", h.Name, err, l.console(h.Name), l.consoleTail(h.Name))
+				return fmt.Errorf("booting host %s: %w\nits console (%s) ends with:\n%s", h.Name, err, l.console(h.Name), l.consoleTail(h.Name, said))
 			}
 			progress(fmt.Sprintf("host %s (%s) answers after %.1fs", h.Name, h.Address, time.Since(begin).Seconds()))
 			return nil
@@ -298,12 +298,22 @@ func (l *Lab) startAll(ctx context.Context, progress func(string), hosts []hostS
 	return g.Wait()
 }
 
-func (l *Lab) consoleTail(host string) string {
+func (l *Lab) consoleSize(host string) int64 {
+	info, err := os.Stat(l.console(host))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// consoleTail is the end of what the console said after so many bytes: former
+// boots explain nothing.
+func (l *Lab) consoleTail(host string, after int64) string {
 	data, err := os.ReadFile(l.console(host))
 	if err != nil {
 		return "(" + err.Error() + ")"
 	}
-	return tail(data, 20)
+	return tail(data[min(after, int64(len(data))):], 20)
 }
 
 // again is Up of a lab that is there: the same hosts are wanted, and on.
