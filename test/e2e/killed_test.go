@@ -78,6 +78,9 @@ func (c *cluster) at(t *testing.T, m moment, do func(cmd *exec.Cmd) bool) bool {
 	lines.Buffer(nil, 64<<20)
 	seen, done := 0, false
 	for lines.Scan() {
+		if strings.Contains(lines.Text(), `"type":"step_failed"`) {
+			errs.WriteString(lines.Text() + "\n")
+		}
 		if !strings.Contains(lines.Text(), `"type":"`+m.event+`"`) {
 			continue
 		}

@@ -84,7 +84,7 @@ func TestSoakKills(t *testing.T) {
 // reports whether the moment came before the run's end.
 func (c *cluster) killAny(t *testing.T, random *rand.Rand, result *soaked) bool {
 	t.Helper()
-	m := moment{"step_done", 1 + random.IntN(120)}
+	m := moment{"step_done", 1 + random.IntN(60)}
 	hosts := c.applied(t)
 	host := hosts[random.IntN(len(hosts))]
 	if random.IntN(2) == 0 {
