@@ -77,9 +77,10 @@ func (c *cluster) at(t *testing.T, m moment, do func(cmd *exec.Cmd) bool) bool {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 64<<20)
 	seen, done := 0, false
+	var failed []string
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), `"type":"step_failed"`) {
-			errs.WriteString(lines.Text() + "\n")
+			failed = append(failed, lines.Text())
 		}
 		if !strings.Contains(lines.Text(), `"type":"`+m.event+`"`) {
 			continue
@@ -91,7 +92,7 @@ func (c *cluster) at(t *testing.T, m moment, do func(cmd *exec.Cmd) bool) bool {
 	require.NoError(t, lines.Err())
 	err = cmd.Wait()
 	if !done {
-		require.NoError(t, err, "%s", errs.String())
+		require.NoError(t, err, "%s\n%s", strings.Join(failed, "\n"), errs.String())
 	}
 	return done
 }
