@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"provision/provision/internal/system"
 	"provision/provision/resource"
@@ -54,20 +55,34 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, _ Spec
 	if err != nil {
 		return State{}, fmt.Errorf("looking for containerd: %w", err)
 	}
-	result, err := ctr(ctx, sys, "ls", "name=="+name)
-	if err != nil {
-		if ctx.Err() == nil && notListening(err) {
-			return State{}, nil // stopped: its socket outlives it
-		}
-		return State{}, fmt.Errorf("listing images: %w", err)
+	within, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	result, err := ctr(within, sys, "ls", "name=="+name)
+	switch {
+	case err == nil:
+		return parseList(string(result.Stdout), name), nil
+	case ctx.Err() == nil && silent(within, err):
+		return State{}, fmt.Errorf("listing images: containerd does not answer although its socket is there; look at containerd.service: %w", err)
+	case ctx.Err() == nil && notListening(err):
+		return State{}, nil // stopped: its socket outlives it
 	}
-	return parseList(string(result.Stdout), name), nil
+	return State{}, fmt.Errorf("listing images: %w", err)
 }
 
+// listTime bounds one question to containerd: one that hangs takes connections
+// and never answers.
+const listTime = 15 * time.Second
+
+// silent reports whether containerd took the question and said nothing.
+func silent(within context.Context, err error) bool {
+	text := strings.ToLower(err.Error())
+	return within.Err() != nil || strings.Contains(text, "deadline exceeded") || strings.Contains(text, "timeout") || strings.Contains(text, "timed out")
+}
+
+// notListening reports whether nobody takes connections.
 func notListening(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "connection refused") || strings.Contains(text, "connection error") ||
-		strings.Contains(text, "no such file or directory")
+	return strings.Contains(text, "connection refused") || strings.Contains(text, "no such file or directory")
 }
 
 // parseList reads the table of "ctr images ls": reference, type, digest, size
