@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,7 +23,7 @@ type uploads struct {
 type upload struct {
 	arrived map[string]chan struct{}
 	ended   chan struct{}
-	lost    <-chan struct{} // closed with the session
+	agent   Agent
 	err     error
 }
 
@@ -43,7 +44,7 @@ func (o *Operator) startUploads(ctx context.Context, s *survey, p *plan.Plan) *u
 	}
 	for host, digests := range need {
 		missing := s.hosts[host].Result.Missing
-		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{}), lost: o.fleet.members[host].agent.Done()}
+		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{}), agent: o.fleet.members[host].agent}
 		var blobs []Blob
 		for _, digest := range digests {
 			have, misses := missing[digest]
@@ -95,8 +96,39 @@ func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs [
 			close(done)
 		}
 	}
-	if err := o.fleet.members[host].agent.SendBlobs(ctx, blobs, arrived, progress); err != nil {
+	// Without the session nobody needs them.
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-one.agent.Done():
+			cancel(one.lost(host))
+		case <-ctx.Done():
+		}
+	})
+	defer watch.Wait()
+	defer cancel(nil)
+	if err := one.agent.SendBlobs(ctx, blobs, arrived, progress); err != nil {
 		one.err = fmt.Errorf("sending artifacts to %s: %w", host, err)
+	}
+}
+
+// lost says that the session ended, and why.
+func (u *upload) lost(host string) error {
+	why := u.agent.Err()
+	if why == nil {
+		why = errors.New("its agent ended")
+	}
+	return fmt.Errorf("cannot send artifacts: the connection to %s was lost: %w; apply again when it is back, and what arrived is not sent again", host, why)
+}
+
+// failed is why blobs do not arrive, once the sending or the session ended.
+func (u *upload) failed(host string) error {
+	select {
+	case <-u.agent.Done():
+		return u.lost(host)
+	default:
+		return u.err
 	}
 }
 
@@ -118,13 +150,13 @@ func (u *uploads) wait(ctx context.Context, host string, digests []string) error
 		case <-arrived:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-one.lost:
-			return fmt.Errorf("sending artifacts to %s: the connection was lost; apply again when the host answers, and what arrived is not sent again", host)
+		case <-one.agent.Done():
+			return one.lost(host)
 		case <-one.ended:
 			select {
 			case <-arrived:
 			default:
-				return one.err
+				return one.failed(host)
 			}
 		}
 	}

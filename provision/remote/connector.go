@@ -1,9 +1,11 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -120,12 +122,12 @@ func (a *agent) Lock(ctx context.Context, params api.LockParams) (api.LockResult
 
 // SendBlobs starts a receiver on a channel of its own.
 func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived func(string), sent func(int64)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	go func() { // with the session, the receiver is of no use
 		select {
 		case <-a.Done():
-			cancel()
+			cancel(cmp.Or(a.Err(), errors.New("the session ended")))
 			// A write to a dead link blocks until the link is given up.
 			_ = a.conn.Close()
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -42,21 +43,36 @@ type Progress func(sha256 string, bytes int64)
 // SendBlobs sends blobs through one channel, one after the other, and returns
 // when the host has verified and stored all of them. Blobs that failed are
 // joined errors; the others are stored.
+//
+// A receiver that hangs is given up; whatever ends ctx, SendBlobs returns at
+// once.
 func SendBlobs(ctx context.Context, process Process, blobs []Blob, progress Progress) error {
+	return sendBlobs(ctx, process, blobs, progress, patienceFor(blobs))
+}
+
+func sendBlobs(ctx context.Context, process Process, blobs []Blob, progress Progress, patience time.Duration) error {
 	if progress == nil {
 		progress = func(string, int64) {}
 	}
-	ends := newPipe(process.Stdout, process)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := time.AfterFunc(patience, func() { cancel(fmt.Errorf("%w for %s; %s", errIdle, patience.Round(time.Millisecond), idleAdvice)) })
+	defer idle.Stop()
+	alive := func() { idle.Reset(patience) }
+	ends := newPipe(heard{process.Stdout, alive}, process)
 	reader := bufio.NewReader(ends)
 	if err := await(ctx, process, reader, api.BlobHello, helloTime); err != nil {
 		return err
 	}
+	process.Stdin = taken{process.Stdin, alive}
+	ends.process = process
+	ends.feeding()
 	stop := context.AfterFunc(ctx, ends.giveUp)
 	defer stop()
 	replies := make(chan error, 1)
 	go func() { replies <- collect(reader, blobs) }()
-	sent := sendAll(process.Stdin, blobs, progress)
-	_ = process.Stdin.Close()
+	sent := sendAll(ends, blobs, progress)
+	_ = ends.feed.Close()
 	answered := <-replies
 	ended := process.end()
 	if ctx.Err() != nil {

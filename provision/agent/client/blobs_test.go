@@ -12,13 +12,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"provision/provision/agent/api"
 	"provision/provision/agent/blobs"
 	"provision/provision/internal/system"
 )
@@ -138,6 +141,60 @@ func TestResumingBeyondWhatIsThereIsAnError(t *testing.T) {
 	one.Offset = 5
 	err := SendBlobs(t.Context(), receiver(t, t.TempDir()), []Blob{one}, nil)
 	assert.ErrorContains(t, err, "only 0 bytes are here")
+}
+
+// deaf is a receiver that says hello and then neither reads nor answers; like a
+// program of root's, it is not ended by who started it.
+func deaf(t *testing.T) Process {
+	t.Helper()
+	in, stdin := io.Pipe()
+	stdout, out := io.Pipe()
+	go func() { _, _ = io.WriteString(out, "PROVISION/1 "+api.BlobHello+"\n") }()
+	t.Cleanup(func() { _ = in.Close(); _ = out.Close() })
+	killed := make(chan struct{})
+	return Process{Stdin: unclosable{stdin}, Stdout: stdout, Host: "m1", Wait: func() error { <-killed; return errors.New("killed") }, Kill: sync.OnceFunc(func() { close(killed) })}
+}
+
+type unclosable struct{ io.Writer }
+
+func (unclosable) Close() error { return nil }
+
+func TestAReceiverThatHangsIsGivenUp(t *testing.T) {
+	began := time.Now()
+	err := sendBlobs(t.Context(), deaf(t), []Blob{blob(noise(1 << 20))}, nil, 100*time.Millisecond)
+	require.ErrorContains(t, err, "m1: sending blobs: the host took nothing and answered nothing for 100ms; it hangs")
+	assert.Less(t, time.Since(began), 5*time.Second)
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("the session ended")
+	time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
+	require.ErrorIs(t, SendBlobs(ctx, deaf(t), []Blob{blob(noise(1 << 20))}, nil), why, "although a write hangs")
+
+	assert.Equal(t, 85*time.Second, patienceFor([]Blob{{Size: 1}, {Size: 100 << 20}}), "a slow disk has its time")
+}
+
+// drip passes content on slowly.
+type drip struct {
+	io.Writer
+	pause time.Duration
+}
+
+func (d drip) Write(b []byte) (int, error) {
+	time.Sleep(d.pause)
+	return d.Writer.Write(b)
+}
+
+func TestASlowReceiverIsNotGivenUp(t *testing.T) {
+	process := receiver(t, t.TempDir())
+	stdin := process.Stdin
+	process.Stdin = struct {
+		io.Writer
+		io.Closer
+	}{drip{stdin, 10 * time.Millisecond}, stdin}
+	began := time.Now()
+	const patience = 400 * time.Millisecond
+	require.NoError(t, sendBlobs(t.Context(), process, []Blob{blob(noise(1 << 20))}, nil, patience))
+	assert.Greater(t, time.Since(began), patience)
 }
 
 func TestCancelledSendingEnds(t *testing.T) {

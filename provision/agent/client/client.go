@@ -59,6 +59,7 @@ type Session struct {
 	waited  error // valid after done
 	limits  Limits
 	given   atomic.Pointer[error] // why the session was given up
+	silent  error                 // what ended the streams; valid after done
 }
 
 // Start waits for the agent's hello and opens the session. The session outlives
@@ -156,6 +157,12 @@ func (s *Session) watch() {
 	case <-s.conn.Done():
 	case <-s.mux.CloseChan():
 	}
+	if s.mux.IsClosed() && !s.ends.asked.Load() {
+		_, err := s.mux.Accept()
+		if errors.Is(err, yamux.ErrKeepAliveTimeout) || errors.Is(err, yamux.ErrConnectionWriteTimeout) {
+			s.silent = fmt.Errorf("no answer for %s", wire.Reply)
+		}
+	}
 	_ = s.mux.Close()
 	_ = s.conn.Close()
 	s.ends.stop()
@@ -178,6 +185,9 @@ func (s *Session) Err() error {
 	}
 	if why := s.given.Load(); why != nil {
 		return fmt.Errorf("%s: session ended: %w", s.process.Host, *why)
+	}
+	if s.silent != nil {
+		return fmt.Errorf("%s: session ended: %w", s.process.Host, s.silent)
 	}
 	if err := errors.Join(s.conn.Err(), s.waited); err != nil {
 		return fmt.Errorf("%s: session ended: %w", s.process.Host, err)

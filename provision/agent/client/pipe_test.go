@@ -38,5 +38,6 @@ func TestASuspendedAgentEndsTheSession(t *testing.T) {
 		t.Fatal("the session of a suspended agent does not end")
 	}
 	assert.Less(t, time.Since(began), wire.Silence+3*time.Second)
+	require.ErrorContains(t, s.Err(), "m1: session ended: no answer for 7s")
 	_ = s.Close()
 }
