@@ -174,7 +174,7 @@ func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey, lock
 }
 
 func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint64) engine.Result {
-	o.emit(event.Event{Type: event.PhaseStarted, Text: fmt.Sprintf("Applying %d steps", len(p.Steps))})
+	o.emit(event.Event{Type: event.PhaseStarted, Text: "Applying " + event.Count(len(p.Steps), "step")})
 	if err := o.completeBirth(ctx, epoch); err != nil {
 		o.emit(event.Event{Type: event.Warning, Text: "completing the cluster's identity: " + err.Error()})
 	}

@@ -37,7 +37,7 @@ type survey struct {
 // look connects, decides which cluster this is, works out what is wanted and
 // has every host compare.
 func (o *Operator) look(ctx context.Context) (*survey, error) {
-	o.emit(event.Event{Type: event.PhaseStarted, Text: fmt.Sprintf("Connecting to %d hosts", len(o.Inventory.Hosts))})
+	o.emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.Inventory.Hosts), "host")})
 	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}

@@ -95,6 +95,9 @@ func (a *application) run(ctx context.Context, args []string) error {
 	if err := knownChecks(a.ignore); err != nil {
 		return err
 	}
+	if a.removals < 0 {
+		return fmt.Errorf("cannot allow %d removals: --allow-removals says how many hosts may go", a.removals)
+	}
 	if a.inv, err = a.load(ctx, args); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"provision/provision"
 	"provision/provision/engine"
+	"provision/provision/event"
 	"provision/provision/report"
 )
 
@@ -35,7 +36,7 @@ func (g *global) conclude(outcome *provision.Outcome, err error) {
 		return
 	}
 	r := outcome.Result
-	fmt.Fprintf(g.out, "Done: %d steps, %d failed, %d not started.\n", r.Done, len(r.Failed), len(r.Skipped))
+	fmt.Fprintf(g.out, "Done: %s, %d failed, %d not started.\n", event.Count(r.Done, "step"), len(r.Failed), len(r.Skipped))
 	if len(r.Failed)+len(r.Skipped) > 0 {
 		fmt.Fprintln(g.out, "Mend what is named above and run the same command again: it goes on from here.")
 	}

@@ -128,7 +128,7 @@ func (g *global) withCommands(d *provision.Diagnosis) any {
 }
 
 func (g *global) showDiagnosis(d *provision.Diagnosis) {
-	fmt.Fprintf(g.out, "Cluster %q on %s: %d services on %d hosts looked at\n", d.Cluster, d.Target, d.Services, len(d.Hosts))
+	fmt.Fprintf(g.out, "Cluster %q on %s: %s on %s looked at\n", d.Cluster, d.Target, event.Count(d.Services, "service"), event.Count(len(d.Hosts), "host"))
 	problems := 0
 	for _, f := range d.Findings {
 		if f.Level == doctor.Problem {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/provision/event"
 	"provision/provision/interview"
 	"provision/provision/inventory"
 	"provision/provision/remote"
@@ -281,7 +282,7 @@ func (g *global) concludeInit(path string, d interview.Draft) error {
 			Next     []string `json:"next"`
 		}{path, d.Name, names, untested, commands})
 	}
-	fmt.Fprintf(g.out, "%s is written: cluster %q, %d hosts.\nNext:\n", path, d.Name, len(names))
+	fmt.Fprintf(g.out, "%s is written: cluster %q, %s.\nNext:\n", path, d.Name, event.Count(len(names), "host"))
 	for _, n := range next {
 		fmt.Fprintln(g.out, " ", commandLine(n))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/provision/event"
 	"provision/provision/lab"
 	"provision/provision/report"
 )
@@ -63,7 +64,7 @@ as it is; hosts of it that are off are switched on.`,
 			if g.json {
 				return report.JSON(g.out, up.Hosts())
 			}
-			say(fmt.Sprintf("Lab %q is up: %d hosts.", up.Name(), len(up.Hosts())))
+			say(fmt.Sprintf("Lab %q is up: %s.", up.Name(), event.Count(len(up.Hosts()), "host")))
 			return nil
 		},
 	}

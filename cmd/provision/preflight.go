@@ -90,7 +90,7 @@ func knownChecks(names []string) error {
 
 func (g *global) showPreflight(p *provision.Preflight) {
 	fmt.Fprintf(g.out, "Cluster %q on %s: %s examined in %.1f s, %s host to host\n", p.Cluster, p.Target,
-		count(p.Hosts, "host"), p.Took.Round(100*time.Millisecond).Seconds(), count(p.Connections, "connection"))
+		event.Count(p.Hosts, "host"), p.Took.Round(100*time.Millisecond).Seconds(), event.Count(p.Connections, "connection"))
 	host := "\x00"
 	for _, f := range p.Findings {
 		if f.Host != host {
@@ -115,12 +115,5 @@ func (g *global) showPreflight(p *provision.Preflight) {
 		fmt.Fprintln(g.out, "Nothing is wrong.")
 		return
 	}
-	fmt.Fprintf(g.out, "%s, %s.\n", count(errors, "error"), count(len(p.Findings)-errors, "warning"))
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	fmt.Fprintf(g.out, "%s, %s.\n", event.Count(errors, "error"), event.Count(len(p.Findings)-errors, "warning"))
 }

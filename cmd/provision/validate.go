@@ -8,6 +8,7 @@ import (
 	"provision/addons"
 	addonlist "provision/addons/catalogue"
 	"provision/provision/diag"
+	"provision/provision/event"
 	"provision/provision/inventory"
 	"provision/provision/report"
 )
@@ -50,8 +51,8 @@ func (g *global) showProblems(inv *inventory.Inventory, problems diag.List) erro
 		return err
 	}
 	if !problems.HasErrors() {
-		fmt.Fprintf(g.out, "The inventory is valid: cluster %q, %d hosts (%d etcd, %d master, %d node).\n",
-			inv.Cluster.Name, len(inv.Hosts), len(inv.With(inventory.RoleEtcd)),
+		fmt.Fprintf(g.out, "The inventory is valid: cluster %q, %s (%d etcd, %d master, %d node).\n",
+			inv.Cluster.Name, event.Count(len(inv.Hosts), "host"), len(inv.With(inventory.RoleEtcd)),
 			len(inv.With(inventory.RoleMaster)), len(inv.With(inventory.RoleNode)))
 	}
 	return nil

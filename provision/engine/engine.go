@@ -52,7 +52,7 @@ func (r Result) Err() error {
 		return fmt.Errorf("%d of %d steps failed, %d were not started",
 			len(r.Failed), r.Done+len(r.Failed)+len(r.Skipped), len(r.Skipped))
 	case len(r.Skipped) > 0:
-		return fmt.Errorf("stopped with %d steps not started", len(r.Skipped))
+		return fmt.Errorf("stopped with %s not started", event.Count(len(r.Skipped), "step"))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"provision/provision/event"
 	"provision/provision/inventory"
 )
 
@@ -20,7 +21,7 @@ func (s *session) test() error {
 		pending = append(pending, h.Address)
 	}
 	for len(pending) > 0 {
-		s.say("Testing SSH to %d hosts …", len(pending))
+		s.say("Testing SSH to %s …", event.Count(len(pending), "host"))
 		failed, err := s.probe(pending)
 		if err != nil {
 			return err

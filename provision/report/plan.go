@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"provision/provision/event"
 	"provision/provision/plan"
 	"provision/provision/resource"
 )
@@ -161,7 +162,7 @@ func Summary(p *plan.Plan) string {
 			return "Nothing changes on the hosts that answered."
 		}
 		if len(p.Targets) > 0 {
-			return fmt.Sprintf("Nothing changes for the targets; %d steps elsewhere were left out.", p.LeftOut)
+			return fmt.Sprintf("Nothing changes for the targets; left out elsewhere: %s.", event.Count(p.LeftOut, "step"))
 		}
 		return "Nothing changes: the cluster is as the inventory says."
 	}

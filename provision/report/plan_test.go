@@ -118,7 +118,7 @@ func TestSummary(t *testing.T) {
 		want string
 	}{
 		{"nothing", plan.Plan{Steps: gate}, "Nothing changes: the cluster is as the inventory says."},
-		{"nothing for targets", plan.Plan{Targets: []string{"m1"}, LeftOut: 3}, "Nothing changes for the targets; 3 steps elsewhere were left out."},
+		{"nothing for targets", plan.Plan{Targets: []string{"m1"}, LeftOut: 3}, "Nothing changes for the targets; left out elsewhere: 3 steps."},
 		{"nothing where one is down", plan.Plan{Hosts: []plan.Host{{Name: "n1", Error: "down"}}}, "Nothing changes on the hosts that answered."},
 		{"changes", plan.Plan{Steps: []plan.Step{{Action: plan.Create}, {Action: plan.Reload}, {Action: plan.Restart}}}, "Plan: 1 to create, 0 to change, 2 to restart or reload, 0 to remove."},
 	}
