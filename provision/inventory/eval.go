@@ -62,7 +62,7 @@ func (l *loader) attribute(spec attrSpec, expr hcl.Expression, ctx *hcl.EvalCont
 	}
 	at := expr.Range()
 	switch marked := v.ContainsMarked(); {
-	case spec.Secret && !marked:
+	case spec.Secret && !marked && v.IsWhollyKnown(): // else the reason is told already
 		l.report(diag.Errorf(at, "Not a secret",
 			"%s takes secrets only, which must be marked, so that they are never shown: write sensitive(env(\"NAME\")), sensitive(file(\"PATH\")) or a variable from an encrypted -var-file.", spec.Name).Hide())
 		return cty.NilVal, false
@@ -97,7 +97,7 @@ func (l *loader) conform(spec attrSpec, v cty.Value, at hcl.Range) (cty.Value, b
 		v = converted
 	}
 	if !v.IsWhollyKnown() {
-		if !l.meter.reported.Load() {
+		if !l.meter.reported.Load() && !l.unset {
 			l.report(diag.Errorf(at, "Unknown value", "The value of %s cannot be worked out here.", spec.Name))
 		}
 		return cty.NilVal, false

@@ -34,6 +34,7 @@ type Options struct {
 
 // loader carries one load.
 type loader struct {
+	unset   bool // a variable has no value, which was told
 	ctx     context.Context
 	opts    Options
 	meter   *meter

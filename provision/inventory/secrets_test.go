@@ -35,6 +35,24 @@ func TestLoginsOfMirrorsAreSecrets(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%+v %#v", inv.Kubernetes, *inv), "hunter2")
 }
 
+func TestASecretWithoutAValueIsToldOnce(t *testing.T) {
+	declared := "variable \"regpw\" {\n  sensitive = true\n}\n"
+	login := fmt.Sprintf(withMirror, `{ "https://mirror.example" = "robot:${var.regpw}" }`)
+	for name, opts := range map[string]inventory.Options{"no value": withEnv(nil), "in argv": withEnv(nil)} {
+		if name == "in argv" {
+			opts.Vars = map[string]string{"regpw": "1"}
+		}
+		_, list := parse(t, declared+login, opts)
+		shown := printed(t, list)
+		assert.Contains(t, shown, "PROVISION_VAR_regpw, or in a -var-file that is encrypted.", name)
+		assert.NotContains(t, shown, "-var regpw", "what the next run would refuse")
+		assert.Len(t, list, 1, shown)
+	}
+	_, list := parse(t, "variable \"regpw\" {}\n"+login, withEnv(nil))
+	assert.Contains(t, printed(t, list), "by -var regpw=")
+	assert.Len(t, list, 1, printed(t, list))
+}
+
 func TestProblemsWithSecretsDoNotQuoteThem(t *testing.T) {
 	env := map[string]string{"LOGIN": "hunter2-alone", "PROVISION_VAR_pw": "hunter2"}
 	sensitive := "variable \"pw\" {\n  type      = number\n  sensitive = true\n}\n"

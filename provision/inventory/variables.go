@@ -122,11 +122,11 @@ func (l *loader) settle(v *variable, values map[string]given) cty.Value {
 	val := v.fallback
 	switch {
 	case !ok && val == cty.NilVal:
-		l.report(diag.Errorf(v.at, "Variable without a value", "%s has no default: give it by -var %s=…, in a -var-file, or as PROVISION_VAR_%s.", quote(v.name), v.name, v.name))
-		return cty.DynamicVal
+		return l.valueless(v)
 	case ok && v.sensitive && g.from == fromArgs:
 		l.report(diag.Errorf(v.at, "Secret on the command line", "%s is sensitive, and every user of this machine can read command lines: give it as PROVISION_VAR_%s, or in a -var-file that is encrypted.", quote(v.name), v.name))
-		return cty.DynamicVal
+		l.unset = true
+		return cty.DynamicVal.Mark(sensitive)
 	case ok && g.raw != nil:
 		val = l.fromText(v, *g.raw, g.from)
 	case ok:
@@ -143,6 +143,17 @@ func (l *loader) settle(v *variable, values map[string]given) cty.Value {
 		val = val.Mark(sensitive)
 	}
 	return val
+}
+
+// valueless says how a variable is given. What it is used for is not complained of.
+func (l *loader) valueless(v *variable) cty.Value {
+	l.unset = true
+	if v.sensitive {
+		l.report(diag.Errorf(v.at, "Variable without a value", "%s has no default and is sensitive: give it as PROVISION_VAR_%s, or in a -var-file that is encrypted.", quote(v.name), v.name))
+		return cty.DynamicVal.Mark(sensitive)
+	}
+	l.report(diag.Errorf(v.at, "Variable without a value", "%s has no default: give it by -var %s=…, in a -var-file, or as PROVISION_VAR_%s.", quote(v.name), v.name, v.name))
+	return cty.DynamicVal
 }
 
 // fromText types a text: as it is for strings, else as an HCL expression
