@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +36,8 @@ type expectation struct {
 	disks     []string
 	probes    []doctor.Probe
 	gates     []component.Gate // of the probes
-	failed    error            // a component that could not say what it wants
+	live      []component.Live
+	failed    error // a component that could not say what it wants
 }
 
 // expect works out what hosts must have, without anything that the operator's
@@ -72,6 +74,7 @@ func (o *Operator) expect() map[string]*expectation {
 // add takes in what a component wants.
 func (e *expectation) add(c component.Component, wanted []resource.Resource) {
 	gate := c.Gate()
+	e.live = append(e.live, gate.Live...)
 	for _, r := range wanted {
 		r.Component = c.Name()
 		name := r.Address.Name
@@ -162,6 +165,8 @@ type checkup struct {
 	restarts map[string]facts.Restart
 	skew     time.Duration
 	doubt    time.Duration
+	// reaches and cut: an API server takes connections from here, or none does.
+	reaches, cut bool
 }
 
 // healthLines is how much of a log is read to find a cause in it.
@@ -176,6 +181,7 @@ func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep 
 	}
 	params.Files = sortedKeys(e.binaries)
 	params.Certs = sortedKeys(e.certs)
+	params.Live = e.question()
 	if deep {
 		params.Lines = healthLines
 	}
@@ -191,6 +197,7 @@ func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep 
 	})
 	if deep {
 		all.Go(func() { c.drift, c.restarts = o.drift(ctx, m, e) })
+		all.Go(func() { c.reaches, c.cut = o.reachAPI(ctx, m) })
 		c.probes = append(c.probes, e.probes...)
 		for i, gate := range e.gates {
 			all.Go(func() { c.probes[i].Error = ask(ctx, m, gate) })
@@ -243,6 +250,7 @@ func (o *Operator) drift(ctx context.Context, m *member, e *expectation) ([]doct
 		owned := slices.ContainsFunc(m.facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == item.ID })
 		for i, change := range item.Changes {
 			d.Missing = d.Missing || change.Create && owned
+			d.Unreadable = d.Unreadable || unreadable(change)
 			if i == 0 {
 				d.Text = changeText(change)
 			}
@@ -253,6 +261,13 @@ func (o *Operator) drift(ctx context.Context, m *member, e *expectation) ([]doct
 		out = append(out, d)
 	}
 	return out, result.Restarts
+}
+
+// unreadable reports whether a mode is to change that lets not even the owner
+// read: services without the capability to override it do not start.
+func unreadable(c resource.Change) bool {
+	mode, err := strconv.ParseUint(c.Old, 8, 32)
+	return err == nil && strings.HasSuffix(c.Field, "mode") && mode&0o400 == 0
 }
 
 func changeText(c resource.Change) string {
@@ -294,6 +309,13 @@ func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doct
 	d.New = m.facts.Owned.Identity == nil && len(m.facts.Owned.Resources) == 0
 	d.Wants, d.Certs, d.Drift, d.Probes, d.Health = e.units, e.certs, c.drift, c.probes, c.health
 	d.Restarts, d.Skew, d.Doubt = c.restarts, c.skew, c.doubt
+	d.Silent, d.Unmade = e.silent(c.health.Silent, true), e.unmade(m.facts.Owned.Resources)
+	for _, live := range e.live {
+		if live.Relay {
+			d.Relays = append(d.Relays, live.Unit)
+		}
+	}
+	d.Reaches, d.Cut = c.reaches && d.Joins, c.cut && d.Joins
 	d.NoSwap = h.Joins() && o.Inventory.OS.Swap != "ignore"
 	return d
 }

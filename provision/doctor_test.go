@@ -2,6 +2,9 @@ package provision_test
 
 import (
 	"bytes"
+	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -48,6 +51,43 @@ func TestDoctorNamesServicesOfHosts(t *testing.T) {
 	assert.Equal(t, []string{"apply", "--target", "n1"}, masked.Mend)
 	require.Len(t, masked.Changed, 1)
 	assert.Contains(t, masked.Changed[0], "/etc/kubernetes/kubelet.yaml")
+}
+
+// A service that hangs takes connections and never answers; one that was
+// brought up and is stopped was started once.
+func TestDoctorAndStatusNameWhatHangs(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	breakUnit(t, f, "n1", "kubelet.service", systemfake.Unit{})
+	require.NoError(t, os.Chmod(filepath.Join(f.Host("m1").Root, "etc/kubernetes/pki/sa.key"), 0))
+	t.Chdir(filepath.Join(f.Host("n1").Root, "run/containerd")) // the path of a socket is short
+	require.NoError(t, os.Remove("containerd.sock"))
+	deaf, err := net.Listen("unix", "containerd.sock")
+	require.NoError(t, err)
+	defer deaf.Close()
+
+	o := f.Operator(inv)
+	defer o.Close()
+	d, err := o.Doctor(t.Context())
+	require.NoError(t, err)
+	byID := map[string]doctor.Finding{}
+	for _, found := range d.Findings {
+		byID[found.ID] = found
+	}
+	assert.Contains(t, byID, "n1/containerd.service/silent")
+	assert.Equal(t, "it was stopped and disabled", byID["n1/kubelet.service/stopped"].Cause)
+	assert.Contains(t, byID["m1/kube-apiserver.service/lost"].Cause, "mode is 0 instead of 0600")
+	s, err := o.Status(t.Context())
+	require.NoError(t, err)
+	for _, h := range s.Hosts {
+		for _, service := range h.Services {
+			if service.Unit == "containerd.service" {
+				assert.Equal(t, h.Name == "n1", service.State == "runs but does not answer", "%s: %s", h.Name, service.State)
+			}
+		}
+	}
 }
 
 func TestDoctorOfHostsThatDoNotAnswer(t *testing.T) {

@@ -41,7 +41,7 @@ type ServiceStatus struct {
 	Unit      string `json:"unit"`
 	Component string `json:"component"`
 	// State is running, or what is wrong: failed, restarting, starting,
-	// stopped, masked, missing, not enabled.
+	// stopped, masked, missing, not enabled, runs but does not answer.
 	State    string `json:"state"`
 	Restarts int    `json:"restarts,omitempty"`
 }
@@ -110,6 +110,15 @@ func (h *HostStatus) fill(e *expectation, c *checkup, known map[string]string) {
 	}
 	if c.health.Lock != nil {
 		h.LockedBy = c.health.Lock.Holder
+	}
+}
+
+// silence marks the services that run and do not answer.
+func (h *HostStatus) silence(units []string) {
+	for i := range h.Services {
+		if s := &h.Services[i]; s.State == "running" && slices.Contains(units, s.Unit) {
+			s.State = "runs but does not answer"
+		}
 	}
 }
 

@@ -74,6 +74,7 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 		status := o.hostStatus(h, nodes)
 		if c := checked[h.Name]; c != nil && c.err == nil {
 			status.fill(expected[h.Name], c, known)
+			status.silence(expected[h.Name].silent(c.health.Silent, s.APIError == ""))
 		} else if c != nil {
 			status.Error = c.err.Error()
 		}

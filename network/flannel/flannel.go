@@ -88,7 +88,9 @@ func (f flannel) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (flannel) Rollout() component.Rollout { return component.Parallel }
 
-func (flannel) Gate() component.Gate { return component.Gate{} }
+func (flannel) Gate() component.Gate {
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10244/healthz"}}}
+}
 
 func unitFile(host inventory.Host) string {
 	flags := component.Flags{

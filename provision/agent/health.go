@@ -48,6 +48,10 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	for i, path := range params.Certs {
 		group.Go(func() error { result.Certs[i] = certHealth(s.sys.Files, path); return nil })
 	}
+	silent := make([]bool, len(params.Live))
+	for i, live := range params.Live {
+		group.Go(func() error { silent[i] = s.silent(ctx, live); return nil })
+	}
 	for _, path := range params.Disks {
 		result.Disks = append(result.Disks, diskHealth(s.sys.Files, path))
 	}
@@ -59,7 +63,13 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	if holder := ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")); holder != nil {
 		result.Lock = &api.Lock{Holder: holder.Name, Since: holder.Since}
 	}
-	return result, group.Wait()
+	err := group.Wait()
+	for i, live := range params.Live {
+		if silent[i] {
+			result.Silent = append(result.Silent, live.URL)
+		}
+	}
+	return result, err
 }
 
 func (s *session) unitHealth(ctx context.Context, name string, lines int) api.Unit {

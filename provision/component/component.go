@@ -43,6 +43,16 @@ type Gate struct {
 	URL string
 	// CA is the file on the host that verifies the server.
 	CA string
+	// Live is where the component's services answer while they live, whatever
+	// they say. Rollouts do not wait for it.
+	Live []Live
+}
+
+// Live is where a service of a host answers. CA is as in Gate.
+type Live struct {
+	Unit, URL, CA string
+	// Relay is set when it answers only while the API does.
+	Relay bool
 }
 
 // Cluster is what components know: inventory, facts, identity, artifacts and

@@ -33,7 +33,7 @@ func (d *diagnosis) broken(unit string, pick func(Host) bool) (broken []Host, al
 func (d *diagnosis) stands(h Host, unit string) bool {
 	return slices.ContainsFunc(d.found, func(f Finding) bool {
 		switch f.What {
-		case "masked", "missing", "failed", "restarting", "starting", "stopped", "not-ready":
+		case "masked", "missing", "failed", "restarting", "starting", "stopped", "not-ready", "silent":
 			return f.Host == h.Name && f.Unit == unit
 		}
 		return false
@@ -161,6 +161,28 @@ func (d *diagnosis) nodes() {
 	}
 }
 
+// byHand takes back the commands for what only follows from what no apply
+// mends: a host that is cut off, a program that hangs.
+func (d *diagnosis) byHand() {
+	what := map[string]string{}
+	for _, f := range d.found {
+		what[f.ID] = f.What
+	}
+	for i := range d.found {
+		f := &d.found[i]
+		hangs, cut := 0, false
+		for _, id := range f.Because {
+			cut = cut || what[id] == "no-api"
+			if what[id] == "silent" {
+				hangs++
+			}
+		}
+		if f.What != "stopped" && len(f.Because) > 0 && (cut || hangs == len(f.Because)) {
+			f.Mend = nil
+		}
+	}
+}
+
 // explain says what services that have no cause of their own probably wait for:
 // the units that they need on the same host, etcd for an API server, the API
 // for the others.
@@ -203,7 +225,7 @@ func (d *diagnosis) hostTroubles(host string) []string {
 	var ids []string
 	for _, f := range d.found {
 		switch f.What {
-		case "disk-full", "read-only", "memory", "clock", "swap":
+		case "disk-full", "read-only", "memory", "clock", "swap", "no-api":
 			if f.Host == host && f.Level == Problem {
 				ids = append(ids, f.ID)
 			}

@@ -43,6 +43,7 @@ func Diagnose(in Input) []Finding {
 		d.cluster()
 	}
 	d.explain()
+	d.byHand()
 	return d.sorted()
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/event"
 )
 
 // Places in the order of findings that follow from nothing else.
@@ -47,6 +48,7 @@ func (d *diagnosis) host(h Host) {
 		d.add(f)
 	}
 	d.certs(base, h)
+	d.cut(base, h)
 	for _, unit := range slices.Sorted(maps.Keys(h.Restarts)) {
 		f := base
 		f.Unit, f.What, f.order = unit, "pending-restart", unitOrder
@@ -99,6 +101,18 @@ func size(bytes uint64) string {
 		return fmt.Sprintf("%d MiB", bytes>>20)
 	}
 	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+}
+
+// cut is a host that reaches no API server while others do.
+func (d *diagnosis) cut(f Finding, h Host) {
+	if !h.Cut || !slices.ContainsFunc(d.in.Hosts, func(o Host) bool { return o.Reaches }) {
+		return
+	}
+	f.What, f.Summary = "no-api", "does not reach any API server (port 6443), although other hosts do"
+	f.Cause = "a firewall or a missing route between it and the masters"
+	f.First = "see what drops it: nft list ruleset; iptables-save; ip route get MASTER"
+	f.Mend = nil
+	d.add(f)
 }
 
 // skewed is how far clocks may differ: etcd warns from one second on, and
@@ -158,7 +172,7 @@ func (d *diagnosis) notes(base Finding, h Host) {
 	if n := len(h.Drift); n > 0 {
 		f := base
 		f.What = "changed"
-		f.Summary = fmt.Sprintf("differs from the inventory in %d places", n)
+		f.Summary = "differs from the inventory in " + event.Count(n, "place")
 		for i, drift := range h.Drift {
 			if i == 5 {
 				f.Changed = append(f.Changed, "…")

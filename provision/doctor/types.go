@@ -42,7 +42,16 @@ type Host struct {
 	Drift    []Drift
 	Probes   []Probe
 	Restarts map[string]facts.Restart
-	Health   api.HealthResult
+	// Silent are the units that take connections and say nothing.
+	Silent []string
+	// Relays are the units that answer only while the API does.
+	Relays []string
+	// Unmade are the units that no apply has brought up yet.
+	Unmade []string
+	// Reaches and Cut say that the host reaches an API server, or none: both
+	// are unset when it was not tried.
+	Reaches, Cut bool
+	Health       api.HealthResult
 	// Skew is how far the host's clock is ahead of the operator's, and Doubt
 	// how far that may be wrong.
 	Skew, Doubt time.Duration
@@ -63,6 +72,8 @@ type Drift struct {
 	Units   []string // those that use it
 	// Missing is set when it was there once and is gone.
 	Missing bool
+	// Unreadable is set when it is there, but not even its owner may read it.
+	Unreadable bool
 }
 
 // Probe is a URL that was asked on the host.
@@ -88,8 +99,8 @@ type Finding struct {
 	Host  string `json:"host"` // "cluster" when it is of no host
 	Unit  string `json:"unit,omitempty"`
 	// What is one word for programs: unreachable, not-set-up, missing, masked,
-	// stopped, failed, restarting, starting, not-enabled, not-ready, changed,
-	// drop-in, disk-full, read-only, certificate, clock, swap, memory,
+	// stopped, failed, restarting, starting, not-enabled, not-ready, silent,
+	// lost, changed, drop-in, no-api, disk-full, read-only, certificate, clock, swap, memory,
 	// pending-restart, locked, identity, etcd-quorum, etcd-member, api,
 	// node-not-ready.
 	What    string `json:"what"`

@@ -73,6 +73,10 @@ func (d *diagnosis) down(f Finding, h Host, u api.Unit) {
 	default:
 		f.What, f.Summary, f.strong = "stopped", "does not run", true
 		f.Cause = "it was stopped"
+		if slices.Contains(h.Unmade, u.Name) {
+			f.Cause, f.strong = "it was never started: the last apply did not get that far", false
+			break // what stopped that apply is a finding of its own
+		}
 		if u.Enabled == "disabled" {
 			f.Cause = "it was stopped and disabled"
 		}
@@ -143,8 +147,9 @@ func (d *diagnosis) up(f Finding, h Host, u api.Unit) {
 		g.Mend = nil
 		d.add(g)
 	}
+	hangs := d.silent(f, h)
 	for _, p := range h.Probes {
-		if p.Unit != f.Unit || p.Error == "" {
+		if p.Unit != f.Unit || p.Error == "" || hangs {
 			continue
 		}
 		g := f
@@ -155,16 +160,39 @@ func (d *diagnosis) up(f Finding, h Host, u api.Unit) {
 		d.add(g)
 	}
 	for _, drift := range h.Drift {
-		if !drift.Missing || !slices.Contains(drift.Units, f.Unit) {
+		if !drift.Missing && !drift.Unreadable || !slices.Contains(drift.Units, f.Unit) {
 			continue
 		}
 		g := f
 		g.What, g.strong = "lost", true
 		g.Summary = "runs, but could not start again: " + drift.Address + " is gone"
 		g.Cause = "somebody removed it"
+		if !drift.Missing {
+			g.Summary = "runs, but could not start again: " + drift.Address + " cannot be read"
+			g.Cause = "somebody changed its mode: " + drift.Text
+		}
 		d.add(g)
 		return
 	}
+}
+
+// silent is a unit that hangs: systemd sees its process, nobody its answers.
+// An apply leaves it as it is.
+func (d *diagnosis) silent(f Finding, h Host) bool {
+	if !slices.Contains(h.Silent, f.Unit) || d.relayed(f.Unit, h) {
+		return false
+	}
+	name := strings.TrimSuffix(f.Unit, ".service")
+	f.What, f.Summary, f.strong = "silent", "runs but does not answer", true
+	f.Cause = name + " does not answer although it runs: its process hangs, or was halted by a signal"
+	f.First, f.Mend = "systemctl restart "+f.Unit, nil
+	d.add(f)
+	return true
+}
+
+// relayed reports whether a unit says nothing because the API does not.
+func (d *diagnosis) relayed(unit string, h Host) bool {
+	return slices.Contains(h.Relays, unit) && (d.in.APIError != "" || h.Cut)
 }
 
 // restartsTold is from how many restarts on a running unit is worth a note: a

@@ -24,6 +24,15 @@ type HealthParams struct {
 	Lines int `json:"lines,omitempty"`
 	// Listeners asks who listens on which port.
 	Listeners bool `json:"listeners,omitempty"`
+	// Live are asked for any answer at all.
+	Live []Live `json:"live,omitempty"`
+}
+
+// Live is where a program of the host answers while it lives: http, https, or
+// unix for a gRPC server's socket. CA is the file that verifies it, if any.
+type Live struct {
+	URL string `json:"url"`
+	CA  string `json:"ca,omitempty"`
 }
 
 // HealthResult answers in the order asked; listeners by port.
@@ -40,6 +49,8 @@ type HealthResult struct {
 	MemoryKiB int64 `json:"memory_kib,omitempty"`
 	// Lock is who holds the host's lock; nil when it is free.
 	Lock *Lock `json:"lock,omitempty"`
+	// Silent are the URLs where somebody takes connections and says nothing.
+	Silent []string `json:"silent,omitempty"`
 }
 
 // Unit is a unit's state.

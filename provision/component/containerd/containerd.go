@@ -92,7 +92,9 @@ func (c containerd) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (containerd) Rollout() component.Rollout { return component.Parallel }
 
-func (containerd) Gate() component.Gate { return component.Gate{} }
+func (containerd) Gate() component.Gate {
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "unix:///run/containerd/containerd.sock"}}}
+}
 
 func plugins() []string { return []string{"bridge", "host-local", "loopback", "portmap"} }
 

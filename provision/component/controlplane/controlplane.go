@@ -47,7 +47,11 @@ func (c controlPlane) Artifacts(cluster *component.Cluster) []bundle.Ref {
 func (controlPlane) Rollout() component.Rollout { return component.OneAtATime }
 
 func (controlPlane) Gate() component.Gate {
-	return component.Gate{URL: component.LocalAPIURL + "/readyz", CA: component.ClusterCA}
+	return component.Gate{URL: component.LocalAPIURL + "/readyz", CA: component.ClusterCA, Live: []component.Live{
+		{Unit: APIServer, URL: component.LocalAPIURL + "/livez", CA: component.ClusterCA},
+		{Unit: ControllerManager, URL: "https://127.0.0.1:10257/healthz"},
+		{Unit: Scheduler, URL: "https://127.0.0.1:10259/healthz"},
+	}}
 }
 
 // tools is kubectl for who logs in on a master; it comes without credentials.

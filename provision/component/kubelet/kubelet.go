@@ -77,7 +77,9 @@ func (k kubelet) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (kubelet) Rollout() component.Rollout { return component.Parallel }
 
-func (kubelet) Gate() component.Gate { return component.Gate{} }
+func (kubelet) Gate() component.Gate {
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10248/healthz"}}}
+}
 
 func unitFile(host inventory.Host) string {
 	flags := component.Flags{

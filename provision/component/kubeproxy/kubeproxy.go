@@ -51,7 +51,9 @@ func (p proxy) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (proxy) Rollout() component.Rollout { return component.Parallel }
 
-func (proxy) Gate() component.Gate { return component.Gate{} }
+func (proxy) Gate() component.Gate {
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10256/healthz"}}}
+}
 
 func config(inv *inventory.Inventory, host inventory.Host) string {
 	mode := inv.Network.ProxyMode

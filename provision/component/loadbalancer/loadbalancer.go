@@ -54,7 +54,9 @@ func (b balancer) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (balancer) Rollout() component.Rollout { return component.Parallel }
 
-func (balancer) Gate() component.Gate { return component.Gate{} }
+func (balancer) Gate() component.Gate {
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: component.BalancerURL + "/livez", CA: component.ClusterCA, Relay: true}}}
+}
 
 func config(inv *inventory.Inventory) string {
 	var servers []string
