@@ -266,6 +266,10 @@ func (g *global) concludeInit(path string, d interview.Draft) error {
 		}
 	}
 	next := [][]string{{"validate", path}, {"plan", path}, {"apply", path}}
+	if g.lab != "" {
+		lab := "--lab=" + g.lab
+		next = [][]string{{"validate", path}, {lab, "lab", "up", path}, {lab, "plan", path}, {lab, "apply", path}}
+	}
 	if untested > 0 && g.lab == "" {
 		next = append([][]string{append([]string{"hostkeys", "accept", "-i", path}, names...)}, next...)
 	}
@@ -286,6 +290,8 @@ func (g *global) concludeInit(path string, d interview.Draft) error {
 	for _, n := range next {
 		fmt.Fprintln(g.out, " ", commandLine(n))
 	}
-	fmt.Fprintf(g.out, "Or rehearse it on this machine first:\n  %s\n", commandLine([]string{"lab", "up", path}))
+	if g.lab == "" {
+		fmt.Fprintln(g.out, "Or rehearse it on this machine first: docs/getting-started.md says how.")
+	}
 	return nil
 }

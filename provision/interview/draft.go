@@ -27,6 +27,8 @@ type Draft struct {
 	Login          Login
 	Pods, Services netip.Prefix // zero: the defaults
 	Hosts          []Host
+	// SharedKernel: the hosts are containers of a lab, on this machine's kernel.
+	SharedKernel bool
 }
 
 // Inventory reads the draft as any inventory is read. An error says what is

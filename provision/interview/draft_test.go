@@ -36,6 +36,22 @@ func full() Draft {
 	return d
 }
 
+func TestADraftForALabHasWhatASharedKernelTakes(t *testing.T) {
+	d := full()
+	assert.NotContains(t, string(Render(d)), "hared kernel")
+	d.SharedKernel = true
+	inv, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "cgroupfs", inv.Kubernetes.CgroupDriver)
+	assert.False(t, inv.OS.ManageModules)
+	assert.False(t, inv.Time.Manage)
+	assert.Equal(t, 2, strings.Count(string(Render(d)), "# Shared kernel:"), "what is to be left out for real hosts is marked")
+	require.NoError(t, d.Check(t.Context()))
+	d.Pods, d.Services = netip.Prefix{}, netip.Prefix{}
+	_, err = d.Inventory(t.Context())
+	require.NoError(t, err)
+}
+
 func TestGolden(t *testing.T) {
 	for name, d := range map[string]Draft{
 		"full": full(),

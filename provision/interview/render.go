@@ -30,17 +30,61 @@ func Render(d Draft) []byte {
 	line("}")
 	line("")
 	renderSSH(line, d.Login)
-	if d.Pods.IsValid() {
-		line("# Addresses inside the cluster, apart from every network that hosts are in.")
-		line("# They cannot be changed once the cluster is there.")
-		line("network {")
-		line("pods = %s # each host gets a /24 of it", quoted(d.Pods.String()))
-		line("services = %s", quoted(d.Services.String()))
-		line("}")
-		line("")
+	renderNetworks(line, d)
+	if d.SharedKernel {
+		line("%s", sharedKernel)
 	}
 	renderHosts(line, d.Hosts)
 	return hclwrite.Format([]byte(strings.TrimRight(b.String(), "\n") + "\n"))
+}
+
+// sharedKernel is what lab hosts need in addition to what real ones do, beside
+// the lines of renderNetworks.
+const sharedKernel = `# Shared kernel: lab hosts are containers on this machine's kernel, perhaps on
+# cgroup v1 and without CAP_SYS_RESOURCE; modules, sysctls, swap and the clock
+# are the machine's. Leave these three blocks out for real hosts.
+kubernetes {
+cgroup_driver = "cgroupfs"
+restrict_oom_score_adj = true
+kubelet = {
+failCgroupV1 = false
+featureGates = { KubeletInUserNamespace = true }
+}
+}
+
+os {
+manage_modules = false
+manage_sysctls = false
+swap = "ignore"
+}
+
+time {
+manage = false
+}
+`
+
+func renderNetworks(line liner, d Draft) {
+	if !d.Pods.IsValid() && !d.SharedKernel {
+		return
+	}
+	if d.Pods.IsValid() {
+		line("# Addresses inside the cluster, apart from every network that hosts are in.")
+		line("# They cannot be changed once the cluster is there.")
+	}
+	line("network {")
+	if d.Pods.IsValid() {
+		line("pods = %s # each host gets a /24 of it", quoted(d.Pods.String()))
+		line("services = %s", quoted(d.Services.String()))
+	}
+	if d.SharedKernel {
+		line("")
+		line("# Shared kernel: the limits of connection tracking are the machine's.")
+		line("# Leave these two lines out for real hosts.")
+		line("proxy_conntrack_min = 0")
+		line("proxy_conntrack_max_per_core = 0")
+	}
+	line("}")
+	line("")
 }
 
 type liner func(format string, args ...any)

@@ -62,6 +62,7 @@ type session struct {
 // draft that makes a valid inventory.
 func Conduct(ctx context.Context, options Options) (Draft, error) {
 	s := &session{ctx: ctx, options: options}
+	s.draft.SharedKernel = options.Lab != ""
 	for _, step := range []func() error{s.cluster, s.login, s.hosts, s.test, s.addresses, s.roles, s.names, s.etcd, s.networks} {
 		if err := ctx.Err(); err != nil {
 			return Draft{}, context.Cause(ctx)
