@@ -97,10 +97,10 @@ func (c *cluster) powerCuts(t *testing.T) {
 			if e.Type == string(event.StepDone) {
 				steps++
 			}
-			return steps == 15
+			return steps == 5
 		}},
 		{"start of units", func(e said) bool {
-			return e.Type == string(event.StepStarted) && strings.Contains(e.Address, `unit["containerd`)
+			return e.Type == string(event.StepStarted) && strings.Contains(e.Address, `unit["`)
 		}},
 	}
 	var found []string
