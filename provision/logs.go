@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 
 	"provision/provision/agent/api"
@@ -14,6 +15,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/identity"
 	"provision/provision/inventory"
+	"provision/provision/plan"
 	"provision/provision/resource/unit"
 )
 
@@ -39,7 +41,42 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 	if _, err := identity.Decide(o.Inventory, o.owned()); errors.Is(err, identity.ErrForeign) {
 		return err
 	}
-	return m.agent.Follow(ctx, api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}, out)
+	header := api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}
+	health, err := m.agent.Health(ctx, api.HealthParams{Units: []string{log.Unit}})
+	if err != nil || len(health.Units) != 1 || health.Units[0].Load != "not-found" {
+		return m.agent.Follow(ctx, header, out)
+	}
+	// It is not there now; what it said while it was may be.
+	header.Follow = false
+	some := &counted{Writer: out}
+	if err := m.agent.Follow(ctx, header, some); err != nil || some.n > 0 {
+		return err
+	}
+	return noSuchUnit(host, log.Unit, Services(o.Inventory, o.Components, host))
+}
+
+// counted counts what is written.
+type counted struct {
+	io.Writer
+	n int
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.n += len(p)
+	return c.Writer.Write(p)
+}
+
+// noSuchUnit names the unit that was probably meant, or those that there are.
+func noSuchUnit(host, name string, known []string) error {
+	short := make([]string, 0, len(known))
+	for _, k := range known {
+		short = append(short, strings.TrimSuffix(k, ".service"))
+	}
+	hint := "its services are " + strings.Join(short, ", ")
+	if near := plan.Nearest(strings.TrimSuffix(name, ".service"), short); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return fmt.Errorf("host %s has no unit %s, and no log of one; %s", host, name, hint)
 }
 
 // Services are the units that a host's roles require, as far as the inventory

@@ -30,6 +30,9 @@ doctor could not look.`,
 		Example:           "  provision doctor\n  provision --lab doctor -i inventories/lab.hcl m1\n  provision doctor --json | jq '.findings[0]'",
 		ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noInventories(args); err != nil {
+				return err
+			}
 			inv, err := g.load(cmd.Context(), nil)
 			if err != nil {
 				return err
@@ -57,6 +60,16 @@ doctor could not look.`,
 			return err
 		},
 	}
+}
+
+// noInventories refuses inventories where hosts are expected.
+func noInventories(args []string) error {
+	for _, arg := range args {
+		if strings.HasSuffix(arg, ".hcl") || strings.Contains(arg, "/") {
+			return fmt.Errorf("%q is no host; inventories go with -i FILE", arg)
+		}
+	}
+	return nil
 }
 
 // knownHosts refuses names that the inventory does not have.

@@ -30,7 +30,8 @@ replaced. With --follow, ends with Ctrl-C or with the session.
 
 With --json, one JSON value a line: {"host": …, "unit": …, "line": …}.
 
-Exit codes: 0; 1 the host did not answer or the log cannot be read; 130 Ctrl-C.`,
+Exit codes: 0, also when the log has no lines; 1 the host did not answer, has no
+such unit, or the log cannot be read; 130 Ctrl-C.`,
 		Example:           "  provision logs m1 etcd\n  provision --lab logs -i inventories/lab.hcl n1 kubelet -f\n  provision logs m2 kube-apiserver --since 2h -n 0",
 		ValidArgsFunction: g.completeUnits,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -80,9 +81,11 @@ func (g *global) logs(cmd *cobra.Command, inv *inventory.Inventory, host string,
 		done <- err
 	}()
 	lines := bufio.NewReader(out)
+	shown := 0
 	for {
 		line, err := lines.ReadString('\n')
 		if line != "" {
+			shown++
 			g.logLine(host, log.Unit, strings.TrimSuffix(line, "\n"))
 		}
 		if err != nil {
@@ -93,7 +96,21 @@ func (g *global) logs(cmd *cobra.Command, inv *inventory.Inventory, host string,
 	if err := <-done; err != nil {
 		return err
 	}
-	return cmd.Context().Err()
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	if shown == 0 {
+		fmt.Fprintf(g.err, "The log of %s on %s has no lines%s.\n", log.Unit, host, span(log))
+	}
+	return nil
+}
+
+// span says which part of a log was asked for.
+func span(log provision.Log) string {
+	if log.Ago > 0 {
+		return fmt.Sprintf(" of the last %s", log.Ago.Round(time.Second))
+	}
+	return ""
 }
 
 func (g *global) logLine(host, unit, text string) {

@@ -98,6 +98,7 @@ func (g *global) showStatus(s *provision.Status) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	g.inFull(s)
 	if len(s.Leaving) > 0 {
 		fmt.Fprintf(g.out, "\nOf the cluster, but not in the inventory any more: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
 	}
@@ -112,10 +113,43 @@ func (g *global) showStatus(s *provision.Status) error {
 	return nil
 }
 
+// widest is how long a cell may be: what is longer is told below the tables.
+const widest = 40
+
+// fits shortens a cell that is too long.
+func fits(text string) string {
+	runes := []rune(text)
+	if len(runes) <= widest {
+		return text
+	}
+	return string(runes[:widest-1]) + "…"
+}
+
+// inFull are the states that did not fit into the tables.
+func (g *global) inFull(s *provision.Status) {
+	var long []string
+	add := func(who, text string) {
+		if text = report.Line(text); fits(text) != text {
+			long = append(long, report.Line(who)+": "+text)
+		}
+	}
+	for _, h := range s.Hosts {
+		add(h.Name, hostState(h))
+		add(h.Name, services(h))
+		add(h.Name, programs(h))
+	}
+	for _, m := range s.Etcd {
+		add("etcd member "+m.Name, firstLine(m.Reason))
+	}
+	if len(long) > 0 {
+		fmt.Fprintln(g.out, "\n"+strings.Join(long, "\n"))
+	}
+}
+
 // row writes cells of which hosts have a say.
 func row(w io.Writer, cells ...string) {
 	for i, c := range cells {
-		cells[i] = report.Line(c)
+		cells[i] = fits(report.Line(c))
 	}
 	fmt.Fprintln(w, strings.Join(cells, "\t"))
 }

@@ -94,6 +94,9 @@ func unknownTarget(text string, known []string) error {
 	return fmt.Errorf("cannot target %s: there is no such host or resource; %s", text, hint)
 }
 
+// Nearest is the word that was probably meant; "" when none is like it.
+func Nearest(text string, words []string) string { return nearest(text, words) }
+
 // nearest is the word that needs the fewest changes, if they are few.
 func nearest(text string, words []string) string {
 	best, least := "", max(2, len(text)/4)+1
