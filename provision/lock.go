@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/wire"
 	"provision/provision/inventory"
 )
 
@@ -172,7 +173,8 @@ func (o *Operator) hold(ctx context.Context, names []string) (held context.Conte
 			if o.majority(alive) == nil || held.Err() != nil {
 				return
 			}
-			cancel(fmt.Errorf("stopped: the cluster's lock was lost with host %s, and another operator can take it now; apply again when the host answers", name))
+			cancel(fmt.Errorf("stopped: the cluster's lock was lost with host %s: it may not have heard of this run for %.0f s, and another operator can have taken the lock; apply again: at once if this run was suspended, else when the host answers",
+				name, wire.Silence.Seconds()))
 			o.fleet.close()
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -117,4 +118,18 @@ func TestSummarise(t *testing.T) {
 	}, summarise(node))
 	empty := summarise(&unstructured.Unstructured{Object: map[string]any{}})
 	assert.Equal(t, "its kubelet has not reported", empty.Reason)
+}
+
+func TestNodesOfAnAPIThatNeverAnsweredAreInNoState(t *testing.T) {
+	client, err := New(Options{Servers: []string{"m1:6443"}, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("refused")
+	}})
+	require.NoError(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err = client.NodesReady(ctx, []string{"n2", "n1"}, nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.ErrorContains(t, err, "the API told of no Node so far; waited for: n1, n2")
+	assert.NotContains(t, err.Error(), "joined")
 }

@@ -29,7 +29,9 @@ func (c *Client) NodesReady(ctx context.Context, names []string, progress func(w
 	for name := range waiting {
 		known[name] = true
 	}
+	heard := false
 	err := c.Watch(ctx, Scope{Resource: nodes()}, func(node *unstructured.Unstructured, gone bool) (bool, error) {
+		heard = true
 		name := node.GetName()
 		if !known[name] {
 			return false, nil
@@ -51,6 +53,9 @@ func (c *Client) NodesReady(ctx context.Context, names []string, progress func(w
 	})
 	if err == nil {
 		return nil
+	}
+	if !heard { // nobody knows how they are
+		return fmt.Errorf("waiting for Nodes to be Ready: %w; the API told of no Node so far; waited for: %s", err, strings.Join(slices.Sorted(maps.Keys(waiting)), ", "))
 	}
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
