@@ -99,8 +99,8 @@ func (s *suite) doctor(t *testing.T) {
 	c.fullDisk(t)
 	c.collected(t)
 	c.logsSurvive(t)
-	faults.Record(t, "doctor-names-and-mends", "doctor names each broken service, its state and the likely cause, and the command that it gives mends it",
-		"each service of a host stopped, disabled, masked, without its program, with damaged configuration, an unknown flag, a taken port, an unreadable data folder, a lost certificate",
+	faults.Record(t, "doctor-names-and-mends", "doctor names a broken service, its state and the likely cause; the command that it gives, after what it says to do by hand, mends it",
+		"on one host, ten services, each in one or two of these ways: stopped, disabled, masked, without its program, with damaged configuration, an unknown flag, a taken port, an unreadable data folder, a lost certificate",
 		"%d services in %d ways; the slowest look took %.1f s", len(named), ways, looked.Seconds())
 }
 
