@@ -142,6 +142,10 @@ func (c *cluster) cutInRestart(t *testing.T) {
 	for _, host := range []string{"node-1", "node-2"} {
 		c.on(t, host, "rm", "/etc/kubernetes/kube-proxy.yaml")
 	}
+	// A restart that takes a while, so that the power goes in its middle; the next
+	// boot knows nothing of it.
+	c.on(t, "node-2", "sh", "-ec", `d=/run/systemd/system/kube-proxy.service.d; mkdir -p $d
+printf '[Service]\nExecStartPre=/bin/sleep 5\n' >$d/slow.conf; systemctl daemon-reload`)
 	before := c.traces(t, "node-1")
 	var cut time.Time
 	h := c.listen(t, func(e said) {
