@@ -52,7 +52,25 @@ func taken(files system.Files, ports []api.Port) []api.Taken {
 			list[i].Agent = path.Dir(exe) == system.AgentDir
 		}
 	}
-	return list
+	return lasting(files, list, inodes)
+}
+
+// lasting drops sockets that nobody holds and that are gone when looked at
+// again: another operator's agent tried whether its port can be reached, and
+// closed it between our looks.
+func lasting(files system.Files, list []api.Taken, inodes []string) []api.Taken {
+	held := func(i int) bool { return inodes[i] == "0" || list[i].PID != 0 }
+	var still []socket
+	var kept []api.Taken
+	for i := range list {
+		if !held(i) && still == nil {
+			still = bound(files)
+		}
+		if held(i) || slices.ContainsFunc(still, func(s socket) bool { return s.inode == inodes[i] }) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
 }
 
 // clash reports whether a listener there is in the way of the port.
