@@ -66,7 +66,7 @@ func rounds() [][]ailment {
 				systemctl daemon-reload; systemctl restart kube-controller-manager`,
 				byHand: "rm -r /etc/systemd/system/kube-controller-manager.service.d; systemctl daemon-reload"},
 			{unit: "kube-scheduler.service", what: "restarting", cause: "port 10259 is taken by process", taken: "squatter.service",
-				script: "systemctl stop kube-scheduler; systemd-run --quiet --unit=squatter.service systemd-socket-activate -l 127.0.0.1:10259 /bin/cat; systemctl start kube-scheduler",
+				script: "systemctl stop kube-scheduler; systemd-run --quiet --unit=squatter.service systemd-socket-activate --accept -l 127.0.0.1:10259 /bin/cat; systemctl start kube-scheduler",
 				byHand: "systemctl stop squatter.service"},
 		},
 		{
