@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"provision/provision/internal/proc"
 )
 
 // PowerCut ends a host as a pulled plug does: its init is killed, and all that
@@ -73,7 +75,7 @@ func (l *Lab) start(ctx context.Context, h hostState) error {
 		return err
 	}
 	defer b.close()
-	st, err := readStat(b.process.Pid)
+	st, err := proc.ReadStat(b.process.Pid)
 	if err != nil {
 		return fmt.Errorf("reading the process of the host: %w", err)
 	}

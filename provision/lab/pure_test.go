@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"provision/provision/internal/proc"
 )
 
 func TestNamesDifferPerFolderAndFitTheKernel(t *testing.T) {
@@ -108,27 +110,8 @@ func FuzzParseCgroups(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, data []byte) { parseCgroups(data) })
 }
 
-func TestParseStat(t *testing.T) {
-	line := "42 (a) b (c) S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 9 9"
-	s, err := parseStat([]byte(line))
-	require.NoError(t, err)
-	assert.Equal(t, stat{PID: 42, Parent: 7, Start: 123456}, s)
-	s, err = parseStat([]byte(strings.Replace(line, " S ", " Z ", 1)))
-	require.NoError(t, err)
-	assert.True(t, s.Dead)
-	for _, bad := range []string{"", "42", "42 (a", "42 (a) S 7", "x (a) S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456"} {
-		_, err := parseStat([]byte(bad))
-		assert.ErrorContains(t, err, "reading a process's stat", bad)
-	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("42 (a b) S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 9 9"))
-	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = parseStat(data) })
-}
-
 func TestAProcessIsItsPidAndItsStart(t *testing.T) {
-	st, err := readStat(os.Getpid())
+	st, err := proc.ReadStat(os.Getpid())
 	require.NoError(t, err)
 	assert.True(t, process{PID: st.PID, Start: st.Start}.alive())
 	assert.False(t, process{PID: st.PID, Start: st.Start + 1}.alive(), "a reused pid")

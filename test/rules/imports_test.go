@@ -17,7 +17,7 @@ type layer struct {
 
 // layers, the lowest first: a package is in the first that names it.
 var layers = []layer{
-	{packages: []string{"provision/internal/names"}}, // below all
+	{packages: []string{"provision/internal/names", "provision/internal/proc"}}, // below all
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
 		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"provision/provision/internal/lease"
+	"provision/provision/internal/proc"
 )
 
 // epoch is one that no host has reached.
@@ -58,15 +59,15 @@ func TestOlderReceiversAreEndedAndWaitersAreNot(t *testing.T) {
 	_, err = lease.Add(leases, 1, lease.Process{ID: receiver.Process.Pid, Start: 1}, lease.State{Held: true})
 	require.NoError(t, err)
 	require.NoError(t, s.endOlder(t.Context(), epoch+1))
-	assert.False(t, lease.Alive(receiver.Process.Pid))
-	assert.True(t, lease.Alive(waiter.Process.Pid))
+	assert.False(t, proc.Alive(receiver.Process.Pid))
+	assert.True(t, proc.Alive(waiter.Process.Pid))
 	left, err := lease.List(leases)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "what is gone is forgotten")
 	assert.Equal(t, waiter.Process.Pid, left[0].Process.ID)
 
 	require.NoError(t, s.End(t.Context(), left[0]))
-	assert.False(t, lease.Alive(waiter.Process.Pid))
+	assert.False(t, proc.Alive(waiter.Process.Pid))
 }
 
 func start(t *testing.T, folder string) *exec.Cmd {

@@ -13,8 +13,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 
-	"provision/provision/internal/lease"
 	"provision/provision/internal/names"
+	"provision/provision/internal/proc"
 )
 
 // pattern is the name of every session's scope.
@@ -126,7 +126,7 @@ func members(folder string) []int {
 	}
 	var pids []int
 	for line := range strings.Lines(string(raw)) {
-		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 1 && lease.Alive(pid) {
+		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 1 && proc.Alive(pid) {
 			pids = append(pids, pid)
 		}
 	}
@@ -136,13 +136,7 @@ func members(folder string) []int {
 // gone waits until all have ended.
 func gone(ctx context.Context, pids []int) error {
 	for _, pid := range pids {
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			continue // it has ended
-		}
-		err = lease.Ended(ctx, fd, pid)
-		_ = unix.Close(fd)
-		if err != nil {
+		if err := proc.Wait(ctx, pid); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"provision/provision/internal/proc"
 )
 
 func TestEntriesAreListedUntilTheyEnd(t *testing.T) {
@@ -88,7 +89,7 @@ func TestKillEndsASuspendedProgramOfOurs(t *testing.T) {
 	require.True(t, p.Running())
 	require.NoError(t, p.Kill(t.Context(), folder))
 	assert.False(t, p.Running(), "it waits for its parent at most")
-	assert.False(t, Alive(p.ID))
+	assert.False(t, proc.Alive(p.ID))
 	require.Error(t, cmd.Wait())
 	assert.NoError(t, p.Kill(t.Context(), folder), "one that has ended is ended")
 }
@@ -102,33 +103,7 @@ func TestKillEndsNothingElse(t *testing.T) {
 	assert.True(t, p.Running())
 }
 
-func TestWaitingForAnEndIsBounded(t *testing.T) {
-	_, cmd := program(t)
-	fd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
-	require.NoError(t, err)
-	defer func() { _ = unix.Close(fd) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, Ended(ctx, fd, cmd.Process.Pid), context.DeadlineExceeded)
-}
-
-func FuzzStat(f *testing.F) {
-	f.Add([]byte("12 (a) b) S 1 12 12 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5551 1 1"))
-	f.Add([]byte("12 (a"))
-	f.Add([]byte(""))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		start, state, err := parseStat(raw)
-		if err == nil && state == 0 {
-			t.Fatalf("%q is no state, start %d", raw, start)
-		}
-	})
-}
-
-func TestStatMindsNamesWithBrackets(t *testing.T) {
-	start, state, err := parseStat([]byte("12 (a) b) S 1 12 12 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5551 1 1"))
-	require.NoError(t, err)
-	assert.EqualValues(t, 5551, start)
-	assert.Equal(t, byte('S'), state)
+func TestThisProcessRuns(t *testing.T) {
 	self, err := Self()
 	require.NoError(t, err)
 	assert.True(t, self.Running())
