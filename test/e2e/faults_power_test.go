@@ -58,6 +58,7 @@ func (c *cluster) slowThenCut(t *testing.T, undisturbed heard) {
 	require.NoError(t, c.lab.RestoreNetwork(t.Context(), "node-2"))
 	again := c.listen(t, c.atUpload(t, func() { require.NoError(t, c.lab.PowerCut(t.Context(), "node-2")) }))
 	rest, _ := again.sent("node-2")
+	require.NotZero(t, rest, "it was not reached again: %s", again.all())
 	assert.Less(t, rest, total, "what arrived is not sent again")
 	assert.Less(t, total-sent, rest+64<<20, "and what is counted as sent was, but for what was under way")
 	c.cutShort(t, again, "upload")

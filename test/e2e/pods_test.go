@@ -109,11 +109,12 @@ func (c *cluster) pods(t *testing.T, a *api, byName map[string]string) {
 }
 
 // in runs testpod in a pod until it succeeds: a service takes a moment to
-// reach every host.
+// reach every host, and one of two DNS servers on a lost host is asked until
+// its Node is NotReady (50 s: controller manager's node-monitor-grace-period).
 func (c *cluster) in(t *testing.T, a *api, pod string, args ...string) string {
 	t.Helper()
 	var out string
-	eventually(t, 30*time.Second, "testpod in pod "+pod, func(ctx context.Context) (err error) {
+	eventually(t, 2*time.Minute, "testpod in pod "+pod, func(ctx context.Context) (err error) {
 		out, err = a.try(ctx, "", append([]string{"exec", pod, "--", "/testpod"}, args...)...)
 		return err
 	})
@@ -124,7 +125,7 @@ func (c *cluster) in(t *testing.T, a *api, pod string, args ...string) string {
 func (c *cluster) answersDNS(t *testing.T, host string) time.Duration {
 	t.Helper()
 	c.put(t, host, c.testpod, onHost)
-	return eventually(t, time.Minute, "DNS from "+host, func(ctx context.Context) error {
+	return eventually(t, 2*time.Minute, "DNS from "+host, func(ctx context.Context) error {
 		out, err := c.lab.Exec(ctx, host, onHost, "resolve", apiName, dnsServer)
 		if err == nil && out != "10.96.0.1" {
 			err = fmt.Errorf("%s resolves to %s", apiName, out)

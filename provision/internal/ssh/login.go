@@ -136,9 +136,7 @@ func without(all, drop []string) []string {
 // try dials and logs in once, within the connect timeout.
 func (l *login) try(ctx context.Context, dial DialFunc, algorithms []string) (*gossh.Client, error) {
 	t := l.target
-	dialCtx, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
-	raw, err := dial(dialCtx, "tcp", t.Endpoint())
-	cancel()
+	raw, err := l.dial(ctx, dial)
 	if err != nil {
 		return nil, l.dialError(ctx, err)
 	}
@@ -168,6 +166,24 @@ func (l *login) try(ctx context.Context, dial DialFunc, algorithms []string) (*g
 		return nil, l.classify(ctx, errors.New("closed while logging in"))
 	}
 	return gossh.NewClient(conn, chans, reqs), nil
+}
+
+// probing is less than the kernel needs to find that a neighbour does not answer
+// (three requests, a second apart: arp(7), mcast_solicit).
+const probing = 2500 * time.Millisecond
+
+// dial connects, within the connect timeout. A "no route to host" that comes
+// sooner than the kernel could have asked is the end of an earlier question,
+// from when the host was off: it is asked once more.
+func (l *login) dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.target.ConnectTimeout)
+	defer cancel()
+	begun := time.Now()
+	raw, err := dial(ctx, "tcp", l.target.Endpoint())
+	if errors.Is(err, syscall.EHOSTUNREACH) && time.Since(begun) < probing {
+		return dial(ctx, "tcp", l.target.Endpoint())
+	}
+	return raw, err
 }
 
 // deadline closes the connection when the login takes too long. The time that

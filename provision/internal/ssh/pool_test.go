@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,32 @@ func TestUnreachableHosts(t *testing.T) {
 			w.target.ConnectTimeout = 5 * time.Second
 			_, err = pool.Connect(within(t), w.target)
 			require.NoError(t, err)
+		})
+	}
+}
+
+func TestStaleVerdictAboutANeighbourIsAskedAgain(t *testing.T) {
+	for name, back := range map[string]int{"back": 1, "gone": 9} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			dials := 0
+			pool := w.pool(t, func(o *ssh.Options) {
+				real := o.Dial
+				o.Dial = func(ctx context.Context, network, to string) (net.Conn, error) {
+					if dials++; dials <= back {
+						return nil, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}
+					}
+					return real(ctx, network, to)
+				}
+			})
+			_, err := pool.Connect(within(t), w.target)
+			assert.Equal(t, 2, dials, "once more, not for ever")
+			if name == "back" {
+				require.NoError(t, err)
+				return
+			}
+			assert.ErrorIs(t, err, ssh.ErrUnreachable)
+			assert.ErrorContains(t, err, "no route to host")
 		})
 	}
 }
