@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/provision/facts"
 )
 
 // diagnosis collects findings.
@@ -26,9 +28,7 @@ func Diagnose(in Input) []Finding {
 			skews = append(skews, h.Skew)
 		}
 	}
-	if slices.Sort(skews); len(skews) > 0 {
-		d.middle = skews[(len(skews)-1)/2]
-	}
+	d.middle = facts.Middle(skews)
 	if in.Conflict != "" {
 		d.add(Finding{Level: Problem, Host: ClusterHost, What: "identity", strong: true,
 			Summary: "the hosts do not add up to one cluster", Cause: in.Conflict})

@@ -222,6 +222,9 @@ func TestTheClockThatDiffersFromTheOthersIsNamed(t *testing.T) {
 	assert.Contains(t, found[0].Summary, "5m0s behind")
 	m2.Doubt = 10 * time.Minute
 	assert.Empty(t, doctor.Diagnose(input(m1, m2, m3)), "a slow answer proves nothing")
+	// Of two, it is the one that is further from the operator's.
+	m1.Skew, m2.Skew, m2.Doubt = 0, -time.Hour, 0
+	assert.Equal(t, []string{"m2/clock"}, ids(doctor.Diagnose(input(m1, m2))))
 }
 
 func TestNewHostsAndHostsOfSeveralClusters(t *testing.T) {

@@ -232,6 +232,15 @@ func TestAllHostsOffByAnHourAreTheOperatorsConcern(t *testing.T) {
 	assert.Len(t, Judge(input(hosts...)), 1, "a slow link proves nothing")
 }
 
+func TestOfTwoClocksTheOneThatIsFurtherFromTheOperatorsIsNamed(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		hosts := three()[:2]
+		hosts[1].Clock.By = by
+		assert.Empty(t, Refused(Judge(input(hosts...)), hosts[0].Name), "%s", by)
+		assert.NotEmpty(t, Refused(Judge(input(hosts...)), hosts[1].Name), "%s", by)
+	}
+}
+
 func TestAServiceOfARunThatWasCutShortIsNotInItsOwnWay(t *testing.T) {
 	h := fit("n1", "10.0.0.21", inventory.RoleNode)
 	h.Found.Taken = []api.Taken{{Port: api.Port{Number: 7443}, PID: 55, Command: "haproxy", Unit: "haproxy.service"}}

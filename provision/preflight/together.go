@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"provision/provision/facts"
 )
 
 const (
@@ -29,8 +31,7 @@ func (in Input) clocks() []Finding {
 	if len(all) == 0 {
 		return nil
 	}
-	slices.Sort(all)
-	middle := all[(len(all)-1)/2]
+	middle := facts.Middle(all)
 	remedy := "set it, and let a time service keep it (the inventory's time block does)"
 	if in.Inventory.Time.Manage {
 		remedy = "set it once, for example with date -s; apply then keeps it with chrony, if its servers can be reached"

@@ -29,12 +29,14 @@ import (
 // diagnosed is what doctor --json says.
 type diagnosed struct {
 	Healthy  bool
-	Findings []struct {
-		ID, Level, Host, Unit, What, Summary, Cause, First, Command string
-		Because                                                     []string
-		Changed                                                     []string
-		Taken                                                       *struct{ Unit, Command string }
-	}
+	Findings []found
+}
+
+type found struct {
+	ID, Level, Host, Unit, What, Summary, Cause, First, Command string
+	Because                                                     []string
+	Changed                                                     []string
+	Taken                                                       *struct{ Unit, Command string }
 }
 
 // ailment is a service that was broken, and what the doctor must say of it.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -34,7 +35,7 @@ func (r ran) all() string {
 // provision runs the binary on the cluster's lab.
 func (c *cluster) provision(t *testing.T, args ...string) ran {
 	t.Helper()
-	return run(t, c.command(t.Context(), args...))
+	return runFor(t, cmp.Or(c.patience, verbTimeout), c.command(t.Context(), args...))
 }
 
 // command is the binary on the cluster's lab, not started.
@@ -45,13 +46,19 @@ func (c *cluster) command(ctx context.Context, args ...string) *exec.Cmd {
 // run runs a command that may fail.
 func run(t *testing.T, cmd *exec.Cmd) ran {
 	t.Helper()
+	return runFor(t, verbTimeout, cmd)
+}
+
+// runFor is run with a time limit of its own.
+func runFor(t *testing.T, limit time.Duration, cmd *exec.Cmd) ran {
+	t.Helper()
 	r := ran{args: cmd.Args[1:]}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 5 * time.Second
 	started := time.Now()
 	require.NoError(t, cmd.Start())
-	timer := time.AfterFunc(verbTimeout, func() { _ = cmd.Process.Signal(os.Interrupt) })
+	timer := time.AfterFunc(limit, func() { _ = cmd.Process.Signal(os.Interrupt) })
 	defer timer.Stop()
 	err := cmd.Wait()
 	r.took, r.out, r.err = time.Since(started), out.String(), errs.String()

@@ -31,6 +31,8 @@ type suite struct {
 	// manifest is the digest of the image.
 	manifest string
 	folder   string
+	// patience is how long a run of provision may take, if not verbTimeout.
+	patience time.Duration
 
 	whole snapshot // of a cluster that was made in one go
 
