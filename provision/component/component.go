@@ -67,6 +67,9 @@ type Cluster struct {
 	// EtcdMembers are the members known before this run, by name → peer URL;
 	// empty when the cluster is new.
 	EtcdMembers map[string]string
+	// Isolated are the hosts that an operator took out of service: no pods, and
+	// no requests by way of balancers. They are configured like all others.
+	Isolated map[string]bool
 	// ExtraImages are images that add-ons need on every Node before a registry
 	// can be reached.
 	ExtraImages []bundle.Ref

@@ -111,4 +111,6 @@ type RosterHost struct {
 	Roles     []string `json:"roles"`
 	// PodCIDR is what the Node was given; it never moves.
 	PodCIDR string `json:"pod_cidr,omitempty"`
+	// Isolated: an operator took the host out of service, for diagnosis.
+	Isolated bool `json:"isolated,omitempty"`
 }

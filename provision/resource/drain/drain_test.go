@@ -107,3 +107,15 @@ func TestManyPodsAreCounted(t *testing.T) {
 	assert.Error(t, Kind{}.Check("n1", Spec{Timeout: -1}))
 	assert.NoError(t, Kind{}.Check("n1", Spec{}))
 }
+
+func TestOneThatStaysIsOnlyCordoned(t *testing.T) {
+	bare := []cluster.Pod{{Namespace: "default", Name: "bare"}}
+	a := &api{node: node(), pods: bare, unmanaged: bare}
+	a.node["spec"] = cluster.Object{"taints": []any{cluster.Object{"key": IsolatedTaint, "effect": "NoSchedule"}}}
+	have, err := Kind{}.Observe(t.Context(), env(a), "n1", Spec{Stay: true})
+	require.NoError(t, err)
+	assert.True(t, have.Isolated)
+	assert.Equal(t, []resource.Change{{Field: "schedulable", Old: "yes", New: "no"}}, Kind{}.Diff("n1", Spec{Stay: true}, have))
+	require.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{Stay: true}))
+	assert.Equal(t, []string{"merge"}, a.log)
+}

@@ -26,13 +26,13 @@ func (Kind) Name() string { return Name }
 func Ref(name string) cluster.Ref { return cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name} }
 
 // Observe reads the Node and the pods that would be evicted.
-func (Kind) Observe(ctx context.Context, env *cluster.Env, name string, _ Spec) (State, error) {
+func (Kind) Observe(ctx context.Context, env *cluster.Env, name string, want Spec) (State, error) {
 	object, err := env.Objects.Get(ctx, Ref(name))
 	if err != nil {
 		return State{}, fmt.Errorf("reading Node %s: %w", name, err)
 	}
 	state, err := Read(name, object)
-	if err != nil || !state.Exists {
+	if err != nil || !state.Exists || want.Stay {
 		return state, err
 	}
 	state.Pods, state.Unmanaged, err = env.Pods.Evictable(ctx, name)
@@ -54,6 +54,9 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		if err := env.Objects.Merge(ctx, Ref(name), cordoned(true)); err != nil {
 			return fmt.Errorf("cordoning Node %s: %w", name, err)
 		}
+	}
+	if want.Stay {
+		return nil
 	}
 	timeout := want.Timeout
 	if timeout == 0 {

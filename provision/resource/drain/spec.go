@@ -18,12 +18,17 @@ const Name = "drain"
 // uncordon one that a person did.
 const CordonedAnnotation = "provision/cordoned"
 
+// IsolatedTaint is the key of the taint of Nodes that an operator isolated.
+const IsolatedTaint = "provision/isolated"
+
 // Spec says how the Node is emptied.
 type Spec struct {
 	// Unmanaged evicts pods that have no controller, too; else they are an error.
 	Unmanaged bool `json:"unmanaged,omitempty"`
 	// Timeout bounds the wait for evictions; five minutes if 0.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// Stay evicts nothing: the Node only takes no more pods.
+	Stay bool `json:"stay,omitempty"`
 }
 
 // State is what the Node has.
@@ -31,6 +36,7 @@ type State struct {
 	Exists    bool          `json:"exists"`
 	Cordoned  bool          `json:"cordoned"` // unschedulable, whoever made it so
 	Ours      bool          `json:"ours"`     // cordoned by this kind
+	Isolated  bool          `json:"isolated,omitempty"`
 	Pods      []cluster.Pod `json:"pods,omitempty"`
 	Unmanaged []cluster.Pod `json:"unmanaged,omitempty"`
 }
@@ -83,6 +89,9 @@ type live struct {
 	} `json:"metadata"`
 	Spec struct {
 		Unschedulable bool `json:"unschedulable"`
+		Taints        []struct {
+			Key string `json:"key"`
+		} `json:"taints"`
 	} `json:"spec"`
 }
 
@@ -100,5 +109,9 @@ func Read(name string, object cluster.Object) (State, error) {
 		return State{}, fmt.Errorf("reading Node %s: %w", name, err)
 	}
 	_, ours := node.Metadata.Annotations[CordonedAnnotation]
-	return State{Exists: true, Cordoned: node.Spec.Unschedulable, Ours: ours}, nil
+	state := State{Exists: true, Cordoned: node.Spec.Unschedulable, Ours: ours}
+	for _, taint := range node.Spec.Taints {
+		state.Isolated = state.Isolated || taint.Key == IsolatedTaint
+	}
+	return state, nil
 }

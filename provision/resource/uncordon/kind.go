@@ -13,8 +13,12 @@ import (
 // Name is the kind's name in addresses.
 const Name = "uncordon"
 
-// Spec says nothing: the name is all.
-type Spec struct{}
+// Spec says which Nodes are left as they are.
+type Spec struct {
+	// Isolated: a Node that is isolated takes pods again, too, because it
+	// recovers. Others stay cordoned while they are isolated.
+	Isolated bool `json:"isolated,omitempty"`
+}
 
 // Kind handles it.
 type Kind struct{}
@@ -45,8 +49,8 @@ func (Kind) Observe(ctx context.Context, env *cluster.Env, name string, _ Spec) 
 }
 
 // Diff is empty unless provision cordoned the Node.
-func (Kind) Diff(_ string, _ Spec, have drain.State) []resource.Change {
-	if !have.Exists || !have.Ours {
+func (Kind) Diff(_ string, want Spec, have drain.State) []resource.Change {
+	if !have.Exists || !have.Ours || have.Isolated && !want.Isolated {
 		return nil
 	}
 	return []resource.Change{{Field: "schedulable", Old: "no", New: "yes"}}

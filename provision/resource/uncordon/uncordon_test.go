@@ -44,6 +44,9 @@ func TestOnlyWhatProvisionCordonedIsUncordoned(t *testing.T) {
 			assert.Equal(t, tc.writes, o.writes)
 		})
 	}
+	isolated := drain.State{Exists: true, Cordoned: true, Ours: true, Isolated: true}
+	assert.Empty(t, Kind{}.Diff("n1", Spec{}, isolated), "who is isolated stays so")
+	assert.Len(t, Kind{}.Diff("n1", Spec{Isolated: true}, isolated), 1)
 	assert.Error(t, Kind{}.Check("a/b", Spec{}))
 	assert.NoError(t, Kind{}.Restore(t.Context(), nil, "n1", drain.State{}))
 }
