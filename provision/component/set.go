@@ -2,6 +2,7 @@ package component
 
 import (
 	"path"
+	"slices"
 
 	"provision/provision/facts"
 	"provision/provision/inventory"
@@ -9,6 +10,7 @@ import (
 	"provision/provision/resource/binary"
 	"provision/provision/resource/directory"
 	"provision/provision/resource/file"
+	"provision/provision/resource/override"
 	"provision/provision/resource/unit"
 )
 
@@ -57,6 +59,15 @@ func (s *Set) Fail(err error) {
 	}
 }
 
+// Draining marks resources of the set: their change on a Node needs it empty.
+func (s *Set) Draining(addresses ...resource.Address) {
+	for i, r := range s.list {
+		if slices.Contains(addresses, r.Address) {
+			s.list[i] = r.Draining()
+		}
+	}
+}
+
 // Dir wants a folder of root's.
 func (s *Set) Dir(name string, mode uint32) resource.Address {
 	return s.Add(directory.New(s.Host.Name, name, mode))
@@ -89,11 +100,16 @@ func (s *Set) BinaryAt(artifact, name string, restarts ...string) resource.Addre
 // in the set so far, and what else is given.
 func (s *Set) Service(name, content string, needed ...resource.Address) resource.Address {
 	s.Add(file.Unit(s.Host.Name, name, content).Restarting(name))
-	return s.Running(name, needed...)
+	return s.running(name, override.Spec{}, needed)
 }
 
-// Running wants a unit running whose file comes from elsewhere.
+// Running wants a unit running whose file comes from a package of the OS.
 func (s *Set) Running(name string, needed ...resource.Address) resource.Address {
+	return s.running(name, override.Spec{Packaged: true}, needed)
+}
+
+func (s *Set) running(name string, over override.Spec, needed []resource.Address) resource.Address {
+	s.Add(override.None(s.Host.Name, name, over))
 	seen := map[resource.Address]bool{}
 	wanted := unit.Running(s.Host.Name, name)
 	for _, address := range append(s.Addresses(), needed...) {

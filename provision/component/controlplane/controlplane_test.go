@@ -16,6 +16,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
+	"provision/provision/resource/override"
 )
 
 func find(t *testing.T, c *component.Cluster, host, name string) resource.Resource {
@@ -25,7 +26,7 @@ func find(t *testing.T, c *component.Cluster, host, name string) resource.Resour
 	list, err := controlplane.New().Desired(c, h)
 	require.NoError(t, err)
 	for _, r := range list {
-		if r.Address.Name == name {
+		if r.Address.Name == name && r.Address.Kind != override.Kind {
 			return r
 		}
 	}

@@ -14,7 +14,7 @@ func TestServersOfTheInventory(t *testing.T) {
 	c := componenttest.Lab()
 	list, err := timesync.New().Desired(c, c.Inventory.Hosts[0])
 	require.NoError(t, err)
-	require.Len(t, list, 3)
+	require.Len(t, list, 4)
 	assert.Contains(t, string(list[1].Spec), `server ntp1.example.org iburst\nserver ntp2.example.org iburst\n`)
 	assert.NotContains(t, string(list[1].Spec), "pool")
 	c.Inventory.Time.Servers = nil

@@ -14,6 +14,7 @@ import (
 	"provision/provision/resource/identity"
 	"provision/provision/resource/image"
 	"provision/provision/resource/kmod"
+	"provision/provision/resource/override"
 	"provision/provision/resource/pkg"
 	"provision/provision/resource/residue"
 	"provision/provision/resource/swap"
@@ -34,6 +35,7 @@ func Host() []resource.Kind[*system.System] {
 		identity.Of(),
 		image.Of(),
 		kmod.Of(),
+		override.Of(),
 		pkg.Of(),
 		residue.Of(),
 		swap.Of(),
