@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"provision/test/faults"
 )
 
 // probed is what testpod's probe found.
@@ -64,6 +66,7 @@ func (c *cluster) masterLost(t *testing.T) {
 	for _, worker := range []string{"n1", "n2"} {
 		stops[worker] = c.probe(t, worker)
 	}
+	stopWrites := c.writes(t, "n1", inPod+"n2", outside)
 
 	require.NoError(t, c.lab.PowerCut(t.Context(), lost))
 	a, closeTunnel = c.tunnel(t)
@@ -76,6 +79,12 @@ func (c *cluster) masterLost(t *testing.T) {
 	}
 	assert.Empty(t, c.plan(t).addresses(), "nothing is planned for a host that takes no part, its Node included")
 	c.applyWithout(t, lost)
+	w := stopWrites()
+	c.note(t, "one master lost: writes", "%s", w)
+	w.none(t)
+	assert.Less(t, w.Gap, 3*longestGap, "%s", w.Last)
+	faults.Record(t, "writes-master-lost", "Not one acknowledged write is lost with the leading master, and writing goes on within seconds",
+		"power of the leading one of three masters cut, under 100 writes a second from a host, a pod and the operator's tunnel", "%s", w)
 	for worker, stop := range stops {
 		p := stop()
 		c.note(t, "one master lost: API gap through "+worker, "%.1f s (%d answers, %d without)", p.Gap.Seconds(), p.OK, p.Failed)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,9 @@ const usage = `usage: testpod serve ADDRESS            answer HTTP with the name
        testpod get URL [CA-FILE]         print the body of URL
        testpod resolve NAME [SERVER]     print the addresses of NAME
        testpod probe URL CA-FILE TIME    ask until TIME is over or stdin ends; print what was found
+       testpod write SERVER CA-FILE TOKEN-FILE NAMESPACE RATE TIME [ADDRESS]
+                                         write ConfigMaps RATE times a second until TIME is over or stdin ends, read
+                                         them back and print what was found; with ADDRESS, serve that there when asked
        testpod hold ADDRESS              listen on ADDRESS and answer nothing, until stdin ends`
 
 func main() {
@@ -51,6 +55,16 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("reading the time: %w", err)
 		}
 		return probe(ctx, args[1], arg(2), life)
+	case "write":
+		life, err := time.ParseDuration(arg(6))
+		if err != nil {
+			return fmt.Errorf("reading the time: %w", err)
+		}
+		rate, err := strconv.Atoi(arg(5))
+		if err != nil || rate < 1 {
+			return fmt.Errorf("reading the rate: %q is not a number of writes a second", arg(5))
+		}
+		return write(ctx, load{server: args[1], ca: arg(2), token: arg(3), namespace: arg(4), rate: rate, life: life}, arg(7))
 	case "hold":
 		return hold(ctx, args[1])
 	}
