@@ -55,6 +55,7 @@ func greet(ctx context.Context, socket string) error {
 	return err
 }
 
+// timedOut is true for a full queue of a socket, too: nobody accepts there.
 func timedOut(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||

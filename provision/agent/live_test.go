@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,4 +53,27 @@ func TestSilentIsOnlyWhoHangs(t *testing.T) {
 		assert.Equal(t, silent, s.silent(ctx, api.Live{URL: live}), live)
 		cancel()
 	}
+}
+
+// A hanging program's queue of connections is full after a while.
+func TestAFullQueueOfConnectionsIsSilence(t *testing.T) {
+	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+	require.NoError(t, err)
+	require.NoError(t, host.Put("/run/here", "", 0o600))
+	path := filepath.Join(host.System.Files.Path("/run"), "full.sock")
+	socket, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer func() { _ = syscall.Close(socket) }()
+	require.NoError(t, syscall.Bind(socket, &syscall.SockaddrUnix{Name: path}))
+	require.NoError(t, syscall.Listen(socket, 0))
+	for {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			require.ErrorIs(t, err, syscall.EAGAIN)
+			break
+		}
+		defer conn.Close()
+	}
+	s := &session{sys: host.System}
+	assert.True(t, s.silent(t.Context(), api.Live{URL: "unix:///run/full.sock"}))
 }

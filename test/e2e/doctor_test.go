@@ -97,6 +97,7 @@ func (s *suite) doctor(t *testing.T) {
 			named[a.unit] = true
 		}
 	}
+	c.hung(t)
 	c.expired(t)
 	c.fullDisk(t)
 	c.collected(t)
