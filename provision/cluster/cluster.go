@@ -119,6 +119,9 @@ type Chart struct {
 type Releases interface {
 	// History returns the known revisions, oldest first, by one cheap read.
 	History(ctx context.Context, namespace, name string) ([]Revision, error)
+	// Render returns the objects that the chart makes, without asking anybody;
+	// those of hooks are left out.
+	Render(chart Chart) ([]Object, error)
 	Install(ctx context.Context, chart Chart) error
 	Upgrade(ctx context.Context, chart Chart) error
 	Rollback(ctx context.Context, namespace, name string, revision int, timeout time.Duration) error

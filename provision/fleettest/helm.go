@@ -29,6 +29,9 @@ func (r releases) add(namespace, name, digest string) error {
 	return r.down
 }
 
+// Render implements cluster.Releases: charts make nothing here.
+func (r releases) Render(cluster.Chart) ([]cluster.Object, error) { return nil, nil }
+
 func (r releases) Install(_ context.Context, c cluster.Chart) error {
 	return r.add(c.Namespace, c.Name, c.Digest)
 }

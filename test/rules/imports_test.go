@@ -27,7 +27,7 @@ var layers = []layer{
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
 		"provision/bundle/catalogue", "provision/etcd", "provision/kube", "provision/internal/system/systemfake",
-		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/drain", "addons/release",
+		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain", "addons/release",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
 		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity", "provision/removal",

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"provision/provision/cluster"
 )
 
 func TestAvailable(t *testing.T) {
@@ -54,6 +56,26 @@ func TestLoad(t *testing.T) {
 	assert.Equal(t, "a", chart.Name())
 	_, err = load(map[string]string{"templates/x.yaml": ""})
 	assert.ErrorContains(t, err, "loading the chart")
+}
+
+func TestRender(t *testing.T) {
+	objects, err := New(nil).Render(cluster.Chart{Name: "web", Namespace: "shop", Values: map[string]any{"text": "a: b"}, Files: map[string]string{
+		"Chart.yaml":             "apiVersion: v2\nname: a\nversion: 1.0.0\n",
+		"templates/_name.tpl":    `{{ define "name" }}{{ .Release.Name }}{{ end }}`,
+		"templates/NOTES.txt":    "Thank you: for installing",
+		"templates/empty.yaml":   "{{ if false }}a: b{{ end }}\n---\n# nothing\n",
+		"templates/objects.yaml": "kind: A\nmetadata: {name: {{ include \"name\" . }}, namespace: {{ .Release.Namespace }}}\n---\nkind: B\ndata: {text: {{ .Values.text | quote }}}\n",
+		"templates/hook.yaml":    "kind: Job\nmetadata: {annotations: {helm.sh/hook: pre-install}}\n",
+	}})
+	require.NoError(t, err)
+	require.Len(t, objects, 2, "no partials, notes, hooks or empty documents")
+	assert.Equal(t, "A", objects[0]["kind"])
+	assert.Equal(t, map[string]any{"name": "web", "namespace": "shop"}, objects[0]["metadata"])
+	assert.Equal(t, map[string]any{"text": "a: b"}, objects[1]["data"])
+
+	_, err = New(nil).Render(cluster.Chart{Name: "bad", Files: map[string]string{
+		"Chart.yaml": "apiVersion: v2\nname: a\nversion: 1.0.0\n", "templates/x.yaml": "{{ fail \"no\" }}"}})
+	require.ErrorContains(t, err, "rendering chart bad")
 }
 
 func TestLingeringOutlivesItsContextButNotItsRun(t *testing.T) {

@@ -19,14 +19,14 @@ func parse(t *testing.T, text string) map[string]any {
 	return object
 }
 
-const manifest = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"d"},"data":{"a":"1"}}`
+const sample = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"d"},"data":{"a":"1"}}`
 
 func TestCheckAndName(t *testing.T) {
-	require.NoError(t, Kind{}.Check("x", Spec{Object: parse(t, manifest)}))
-	assert.Equal(t, "ConfigMap/d/c", NameOf(parse(t, manifest)))
+	require.NoError(t, Kind{}.Check("x", Spec{Object: parse(t, sample)}))
+	assert.Equal(t, "ConfigMap/d/c", NameOf(parse(t, sample)))
 	assert.Equal(t, "invalid", NameOf(nil))
 	assert.ErrorContains(t, Kind{}.Check("x", Spec{}), "apiVersion")
-	withStatus := parse(t, manifest)
+	withStatus := parse(t, sample)
 	withStatus["status"] = map[string]any{}
 	assert.ErrorContains(t, Kind{}.Check("x", Spec{Object: withStatus}), "status")
 }
@@ -57,7 +57,7 @@ func TestDiff(t *testing.T) {
 }
 
 func TestDiffTellsOfADroppedField(t *testing.T) {
-	want := parse(t, manifest)
+	want := parse(t, sample)
 	have := stamped(want)
 	require.Empty(t, Kind{}.Diff("x", Spec{Object: want}, State{Object: have}))
 	want["data"] = map[string]any{}
@@ -67,11 +67,11 @@ func TestDiffTellsOfADroppedField(t *testing.T) {
 }
 
 func TestStampedLeavesTheManifestAlone(t *testing.T) {
-	want := parse(t, manifest)
+	want := parse(t, sample)
 	before := digest(want)
 	stamped(want)
 	assert.Equal(t, before, digest(want))
-	assert.Equal(t, parse(t, manifest), want)
+	assert.Equal(t, parse(t, sample), want)
 }
 
 // world is a fake of the API: the last manifest wins.
@@ -92,7 +92,7 @@ func (w *world) Apply(_ context.Context, object cluster.Object) error {
 func TestApplyWritesOnlyWhatDiffers(t *testing.T) {
 	w := &world{}
 	env := &cluster.Env{Objects: w}
-	want := Spec{Object: parse(t, manifest)}
+	want := Spec{Object: parse(t, sample)}
 	before, err := Kind{}.Observe(t.Context(), env, "x", want)
 	require.NoError(t, err)
 	for range 3 {
@@ -110,7 +110,7 @@ func TestPrunedDropsWhatMovesByItself(t *testing.T) {
 }
 
 func FuzzDiff(f *testing.F) {
-	f.Add([]byte(manifest), []byte(`{"metadata":[],"data":[{"name":["x"]}]}`))
+	f.Add([]byte(sample), []byte(`{"metadata":[],"data":[{"name":["x"]}]}`))
 	f.Add([]byte(`{"env":[{"name":["x"]},{"name":"a"},{"name":"a","b":1},1]}`), []byte(`{"env":[{"name":{}}]}`))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		var want, have map[string]any

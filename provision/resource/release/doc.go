@@ -3,6 +3,7 @@
 // run left is decided here, without Helm; package provision/kube/helm does it.
 // It imports the resource and cluster contracts only.
 //
-// The digest of chart and values is a label of the release, so that an
-// unchanged release costs one read of metadata and no rendering.
+// The digest of chart and values is a label of the release: one read of metadata
+// tells that it must be upgraded. When it need not be, the chart is rendered and
+// its objects are compared with the live ones, to find what somebody changed.
 package release

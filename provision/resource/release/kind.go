@@ -19,9 +19,15 @@ func New() resource.Kind[*cluster.Env] { return resource.Erase[*cluster.Env, Spe
 // Name implements resource.Typed.
 func (Kind) Name() string { return Name }
 
-// Observe reads the release's history.
-func (Kind) Observe(ctx context.Context, env *cluster.Env, name string, want Spec) (State, error) {
-	return observe(ctx, env, want.Namespace, name)
+// Observe reads the release's history and, when that is as wanted, the objects
+// that the release made.
+func (k Kind) Observe(ctx context.Context, env *cluster.Env, name string, want Spec) (State, error) {
+	state, err := observe(ctx, env, want.Namespace, name)
+	if err != nil || len(k.Diff(name, want, state)) > 0 {
+		return state, err
+	}
+	state.Drift, err = drift(ctx, env, name, want)
+	return state, err
 }
 
 func observe(ctx context.Context, env *cluster.Env, namespace, name string) (State, error) {
@@ -55,10 +61,8 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 	if have, err = settle(ctx, env, name, want, have); err != nil {
 		return err
 	}
-	chart := cluster.Chart{
-		Name: name, Namespace: want.Namespace, Files: want.Chart, Values: want.Values,
-		Digest: want.Digest(), Timeout: want.timeout(), Progress: env.Report,
-	}
+	chart := want.chart(name)
+	chart.Progress = env.Report
 	switch {
 	case have.Last == nil:
 		if err := env.Releases.Install(ctx, chart); err != nil {
@@ -77,7 +81,7 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 // recorded makes sure that Helm wrote down its success: it only logs when that
 // very last write fails.
 func (k Kind) recorded(ctx context.Context, env *cluster.Env, name string, want Spec) error {
-	have, err := k.Observe(ctx, env, name, want)
+	have, err := observe(ctx, env, want.Namespace, name)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,8 +18,9 @@ import (
 type helm struct {
 	revisions []cluster.Revision
 	log       []string
-	fail      string // the action that fails
-	forget    bool   // success is not written down
+	fail      string           // the action that fails
+	forget    bool             // success is not written down
+	objects   []cluster.Object // that the chart makes
 }
 
 func (h *helm) act(name string) error {
@@ -41,6 +43,8 @@ func (h *helm) add(digest, status string) {
 func (h *helm) History(context.Context, string, string) ([]cluster.Revision, error) {
 	return append([]cluster.Revision(nil), h.revisions...), nil
 }
+
+func (h *helm) Render(cluster.Chart) ([]cluster.Object, error) { return h.objects, nil }
 
 func (h *helm) Install(_ context.Context, chart cluster.Chart) error {
 	if h.forget {
@@ -158,4 +162,49 @@ func TestCheck(t *testing.T) {
 	assert.ErrorContains(t, Kind{}.Check("", spec("a")), "name")
 	assert.ErrorContains(t, Kind{}.Check("web", Spec{Namespace: "a"}), "Chart.yaml")
 	assert.ErrorContains(t, Kind{}.Check("web", Spec{}), "namespace")
+}
+
+// objects is a fake of the API.
+type objects struct {
+	cluster.Objects
+	live map[string]cluster.Object
+}
+
+func (o objects) Get(_ context.Context, ref cluster.Ref) (cluster.Object, error) {
+	return o.live[ref.String()], nil
+}
+
+func configMap(text string) cluster.Object {
+	return cluster.Object{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"text": text},
+		"metadata": map[string]any{"name": "web", "namespace": "web"}}
+}
+
+func TestObjectsThatSomebodyChanged(t *testing.T) {
+	deployed := []cluster.Revision{{Number: 1, Status: "deployed", Digest: spec("new").Digest()}}
+	for name, tc := range map[string]struct {
+		live  cluster.Object
+		field string
+	}{
+		"as the chart says": {configMap("hello"), ""},
+		"edited":            {configMap("by hand"), "ConfigMap web/web data.text"},
+		"deleted":           {nil, "ConfigMap web/web"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := &helm{revisions: slices.Clone(deployed), objects: []cluster.Object{configMap("hello")}}
+			env := &cluster.Env{Releases: fake, Objects: objects{live: map[string]cluster.Object{"ConfigMap web/web": tc.live}}}
+			have, err := Kind{}.Observe(t.Context(), env, "web", spec("new"))
+			require.NoError(t, err)
+			changes := Kind{}.Diff("web", spec("new"), have)
+			require.NoError(t, Kind{}.Apply(t.Context(), env, "web", spec("new")))
+			if tc.field == "" {
+				assert.Empty(t, changes)
+				assert.Empty(t, fake.log)
+				return
+			}
+			require.Len(t, changes, 1)
+			assert.Equal(t, tc.field, changes[0].Field)
+			assert.False(t, changes[0].Create, "the release is there")
+			assert.Equal(t, []string{"upgrade"}, fake.log, "Helm puts it back")
+		})
+	}
 }

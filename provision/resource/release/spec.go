@@ -33,6 +33,8 @@ type State struct {
 	Namespace string            `json:"namespace"`
 	Last      *cluster.Revision `json:"last,omitempty"` // nil: there is no release
 	Deployed  *cluster.Revision `json:"deployed,omitempty"`
+	// Drift is what somebody changed of the objects that the release made.
+	Drift []resource.Change `json:"drift,omitempty"`
 }
 
 // Digest identifies chart and values. It fits a label: 52 characters.
@@ -52,6 +54,10 @@ func (s Spec) timeout() time.Duration {
 	return s.Timeout
 }
 
+func (s Spec) chart(name string) cluster.Chart {
+	return cluster.Chart{Name: name, Namespace: s.Namespace, Files: s.Chart, Values: s.Values, Digest: s.Digest(), Timeout: s.timeout()}
+}
+
 // Check validates a spec.
 func (Kind) Check(name string, want Spec) error {
 	const longest = 53 // Helm's own limit
@@ -67,7 +73,7 @@ func (Kind) Check(name string, want Spec) error {
 	return nil
 }
 
-// Diff compares the newest revision's status and digest.
+// Diff compares the newest revision's status and digest, then its objects.
 func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	digest := want.Digest()
 	switch {
@@ -78,7 +84,7 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	case have.Last.Digest != digest:
 		return []resource.Change{{Field: "chart and values", Old: brief(have.Last.Digest), New: brief(digest)}}
 	}
-	return nil
+	return have.Drift
 }
 
 func brief(digest string) string {

@@ -1,0 +1,52 @@
+package release
+
+import (
+	"context"
+	"fmt"
+
+	"provision/provision/cluster"
+	"provision/provision/resource"
+	"provision/provision/resource/internal/manifest"
+)
+
+// drift compares the objects that the chart makes with those that are there:
+// somebody may have edited one, deleted it, or upgraded the release by hand,
+// which keeps the label with our digest.
+func drift(ctx context.Context, env *cluster.Env, name string, want Spec) ([]resource.Change, error) {
+	objects, err := env.Releases.Render(want.chart(name))
+	if err != nil {
+		return nil, fmt.Errorf("rendering release %s: %w", name, err)
+	}
+	var changes []resource.Change
+	for _, object := range objects {
+		ref := refOf(object)
+		live, err := env.Objects.Get(ctx, ref)
+		if err == nil && live == nil && ref.Namespace == "" {
+			// The chart leaves the namespace to Helm, or there is none.
+			ref.Namespace = want.Namespace
+			live, err = env.Objects.Get(ctx, ref)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", ref, err)
+		}
+		if live == nil {
+			changes = append(changes, resource.Change{Field: ref.String(), Old: "deleted", New: "there"})
+			continue
+		}
+		for _, change := range manifest.Compare("", map[string]any(object), live) {
+			change.Field = ref.String() + " " + change.Field
+			changes = append(changes, change)
+		}
+	}
+	return changes, nil
+}
+
+func refOf(object cluster.Object) cluster.Ref {
+	var ref cluster.Ref
+	ref.APIVersion, _ = object["apiVersion"].(string)
+	ref.Kind, _ = object["kind"].(string)
+	metadata, _ := object["metadata"].(map[string]any)
+	ref.Name, _ = metadata["name"].(string)
+	ref.Namespace, _ = metadata["namespace"].(string)
+	return ref
+}
