@@ -17,6 +17,7 @@ import (
 // killed before, and compares each with one that was made in one go.
 func TestSoakPoints(t *testing.T) {
 	s := newSuite(t)
+	s.patience = 20 * time.Minute
 	result := soaked{Journey: "points", Date: time.Now().UTC().Format(time.RFC3339), Commit: commit(t)}
 	begun := time.Now()
 	t.Run("in one go", func(t *testing.T) {

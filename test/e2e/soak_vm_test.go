@@ -104,8 +104,14 @@ func (c *cluster) hourBehind(t *testing.T) {
 	d, r := c.diagnose(t)
 	assert.True(t, slices.ContainsFunc(d.Findings, func(f found) bool { return f.Host == "worker" && f.What == "clock" }), "%s", r.out)
 	assert.False(t, slices.ContainsFunc(d.Findings, func(f found) bool { return f.Host == "master" && f.What == "clock" }), "%s", r.out)
-	c.unchanged(t)
+	const crt = "/etc/kubernetes/pki/kubelet-server.crt"
+	before := c.on(t, "worker", "sha256sum", crt)
+	c.refused(t, c.verb(t, "apply", "--yes"), "worker", "not valid yet by this host's clock, which may be wrong")
+	assert.Equal(t, before, c.on(t, "worker", "sha256sum", crt), "a certificate that does not do replaces none")
 	require.NoError(t, c.lab.ResetClock(t.Context(), "worker"))
+	c.apply(t)
+	c.unchanged(t)
+	assert.Equal(t, before, c.on(t, "worker", "sha256sum", crt))
 	a, done := c.tunnel(t)
 	defer done()
 	back := eventually(t, 10*time.Minute, "both Nodes are Ready", func(context.Context) error {
@@ -116,6 +122,6 @@ func (c *cluster) hourBehind(t *testing.T) {
 		}
 		return nil
 	})
-	faults.Record(t, "clock-member", "The host of a cluster whose clock is wrong is named by preflight and doctor, and no other",
-		"the clock of one of two hosts of a cluster is set an hour back", "named by preflight in %.1f s and by doctor in %.1f s, plan empty; both Nodes Ready %.1f s after it was set right", looked.took.Seconds(), r.took.Seconds(), back.Seconds())
+	faults.Record(t, "clock-member", "The host of a cluster whose clock is wrong is named by preflight and doctor, and no other; apply says so and keeps its certificates, which seem to be not valid yet",
+		"the clock of one of two hosts of a cluster is set an hour back", "named by preflight in %.1f s and by doctor in %.1f s; when it was set right, the same certificates, an empty plan after one apply, and both Nodes Ready within %.1f s", looked.took.Seconds(), r.took.Seconds(), back.Seconds())
 }

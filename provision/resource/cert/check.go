@@ -107,7 +107,7 @@ func readCA(files system.Files, name string) (*x509.CertPool, error) {
 // fits says why a certificate is not what is wanted.
 func fits(cert *x509.Certificate, want Spec, roots *x509.CertPool, now time.Time) error {
 	if now.Before(cert.NotBefore) {
-		return errors.New("it is not valid yet")
+		return errors.New("it is not valid yet by this host's clock, which may be wrong")
 	}
 	if left := cert.NotAfter.Sub(now); left < want.RenewBefore || left <= 0 {
 		return errors.New("it ends soon")
