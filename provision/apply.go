@@ -57,7 +57,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.EtcdWas, in.EtcdIs = s.reformed.was, s.reformed.is
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
 	}
-	in.Leaving = o.leaves()
+	in.Leaving, in.Rollout = o.leaves(), o.rollout()
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err

@@ -136,7 +136,7 @@ func TestApplyThenNothingChanges(t *testing.T) {
 	moved, err := look(t, f, inv)
 	require.NoError(t, err)
 	assert.NotEqual(t, third.Hash(), moved.Hash(), "a saved plan is refused when a host has moved")
-	assert.Equal(t, map[string]int{"n1": 2}, hostsOf(moved), "the binary, and the kubelet that must restart")
+	assert.Equal(t, map[string]int{"cluster": 2, "n1": 2}, hostsOf(moved), "the binary, and the kubelet that must restart, on a Node that is drained and uncordoned")
 }
 
 func TestANewNodeTouchesNoOther(t *testing.T) {

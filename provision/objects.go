@@ -58,7 +58,7 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 		if h.Joins() {
 			r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(api)
 			r.Component = "nodes"
-			list = append(list, r)
+			list = append(list, r, uncordonOf(h))
 		}
 	}
 	members := o.etcdMembers(c)

@@ -161,5 +161,10 @@ func (s *steps) gate(ctx context.Context, name string) error {
 		defer cancel()
 		return s.nodesReady(ctx)
 	}
+	if plan.IsWaveGate(name) {
+		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
+		defer cancel()
+		return s.o.api.Open(ctx)
+	}
 	return fmt.Errorf("gate %q is unknown", name)
 }

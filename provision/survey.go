@@ -120,7 +120,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	}
 	s.graph, err = desired.Build(desired.Input{
 		Cluster: s.cluster, Components: o.Components, Hosts: o.fleet.answered(o.Inventory),
-		Objects: append(objects, releases...), Gates: o.gates(),
+		Objects: append(objects, releases...), Gates: o.gates(), Guards: o.guards(),
 	})
 	return err
 }

@@ -38,6 +38,8 @@ type Graph struct {
 	// OneAtATime are the components whose running units are restarted on one
 	// host after the other.
 	OneAtATime map[string]bool
+	// Guards are, by host, what stands around changes that need its Node empty.
+	Guards map[string]Guard
 
 	byAddress map[resource.Address]resource.Resource
 }
@@ -67,6 +69,7 @@ type Input struct {
 	// Objects are cluster-scoped resources: Nodes, RBAC, releases.
 	Objects []resource.Resource
 	Gates   []Gate
+	Guards  map[string]Guard
 }
 
 // Build returns the graph, or an error that names a bug of a component.
@@ -74,6 +77,7 @@ func Build(in Input) (*Graph, error) {
 	g := &Graph{
 		Gates:      in.Gates,
 		OneAtATime: map[string]bool{},
+		Guards:     in.Guards,
 		byAddress:  map[resource.Address]resource.Resource{},
 	}
 	for _, c := range in.Components {
@@ -98,6 +102,9 @@ func Build(in Input) (*Graph, error) {
 		if err := g.add(r, resource.ClusterHost); err != nil {
 			return nil, err
 		}
+	}
+	if err := g.guard(in.Guards); err != nil {
+		return nil, err
 	}
 	answered := map[string]bool{resource.ClusterHost: true}
 	for _, host := range in.Hosts {

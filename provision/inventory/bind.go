@@ -18,9 +18,10 @@ func (l *loader) bind(root *node) *Inventory {
 	inv := &Inventory{
 		Cluster: l.bindCluster(root), SSH: bindSSH(root.only("ssh")), Network: bindNetwork(root.only("network")),
 		Kubernetes: bindKubernetes(root.only("kubernetes")), Etcd: bindEtcd(root.only("etcd")),
-		Time: Time{Manage: root.only("time").flag("manage"), Servers: root.only("time").list("servers")},
-		OS:   bindOS(root.only("os")),
-		PKI:  PKI{CALife: root.only("pki").duration("ca_life"), LeafLife: root.only("pki").duration("leaf_life")},
+		Time:    Time{Manage: root.only("time").flag("manage"), Servers: root.only("time").list("servers")},
+		OS:      bindOS(root.only("os")),
+		PKI:     PKI{CALife: root.only("pki").duration("ca_life"), LeafLife: root.only("pki").duration("leaf_life")},
+		Rollout: bindRollout(root.only("rollout")),
 	}
 	inv.Addons = l.bindAddons(root)
 	hosts := l.bindHosts(root)

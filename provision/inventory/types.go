@@ -35,6 +35,7 @@ type Inventory struct {
 	Time       Time
 	OS         OS
 	PKI        PKI
+	Rollout    Rollout
 	Addons     []Addon
 	Hosts      []Host // sorted by name
 	// Digest is the sha256 of everything that was read, variables and the
@@ -179,6 +180,15 @@ type Journal struct {
 // PKI holds lifetimes.
 type PKI struct {
 	CALife, LeafLife time.Duration
+}
+
+// Rollout says how changes travel that need Nodes without pods.
+type Rollout struct {
+	// MaxUnavailable is a number of workers, or their percentage as "10%".
+	MaxUnavailable string
+	Canary         int // workers that go first
+	DrainTimeout   time.Duration
+	EvictUnmanaged bool // pods that nobody makes again, too
 }
 
 // Addon is a block of an add-on; Body is decoded by the add-on's package.

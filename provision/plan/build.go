@@ -47,6 +47,10 @@ type Input struct {
 	Forming []resource.Address
 	// Leaving are hosts that lose roles, or leave the cluster, by name.
 	Leaving map[string]Leave
+	// Rollout bounds the waves of hosts whose Nodes are emptied.
+	Rollout Rollout
+	// Reboots are the hosts to reboot once all else is done there.
+	Reboots []string
 }
 
 // IdentityKind is the kind in the addresses of steps that give a host, or the
@@ -82,6 +86,7 @@ func Build(in Input) *Plan {
 	b.oneAtATime()
 	b.removals()
 	b.leaves()
+	b.reboots()
 	return b.finish()
 }
 
@@ -245,6 +250,9 @@ func (b *builder) objects() {
 		if !known || !r.Address.IsCluster() {
 			continue
 		}
+		if b.nothingToUncordon(r.Address, seen) {
+			continue
+		}
 		s := Step{Address: r.Address, Action: Update, Component: r.Component, Changes: seen.Changes}
 		switch {
 		case seen.Err != nil:
@@ -371,5 +379,6 @@ func (b *builder) finish() *Plan {
 	if len(b.in.Targets) > 0 {
 		limit(p, b.in.Targets, hard)
 	}
+	guard(p, b.in, through)
 	return p
 }

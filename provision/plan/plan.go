@@ -26,6 +26,7 @@ const (
 	Restart Action = "restart"
 	Reload  Action = "reload"
 	Remove  Action = "remove"
+	Reboot  Action = "reboot"
 	Wait    Action = "wait" // a gate: nothing changes, the run waits for health
 	// Unknown is a cluster object that cannot be compared before an earlier
 	// step ran; it is compared then.
@@ -82,6 +83,8 @@ type Plan struct {
 	LeftOut int      `json:"left_out,omitempty"`
 	// Removals are the hosts and roles that the inventory takes away.
 	Removals *removal.Set `json:"removals,omitempty"`
+	// Waves are the hosts whose Nodes are emptied, in the order of their turns.
+	Waves []Wave `json:"waves,omitempty"`
 }
 
 // Empty reports whether nothing would change.

@@ -64,6 +64,9 @@ func targetable(in Input) map[string]Target {
 	for host, seen := range in.Hosts {
 		known[host] = Target{Host: host}
 		add(JoinAddress(host, in.Cluster))
+		if slices.Contains(in.Reboots, host) {
+			add(RebootAddress(host))
+		}
 		for _, gone := range seen.Result.Removed {
 			if a, err := ledgerAddress(host, gone); err == nil {
 				add(a)

@@ -31,6 +31,9 @@ type Resource struct {
 	Triggers  []Trigger       `json:"triggers,omitempty"`  // units to act on when this one changes
 	Blobs     []string        `json:"blobs,omitempty"`     // sha256 of blobs that must be on the host before Apply
 	Component string          `json:"component,omitempty"` // who wants it
+	// Drains: a change on a host that is a Node already is made while the Node
+	// has no pods. It matters to plans only, so agents are not told.
+	Drains bool `json:"-"`
 }
 
 // New builds a resource from a typed spec. It panics only when the spec type
@@ -60,6 +63,12 @@ func (r Resource) triggering(action TriggerAction, units []string) Resource {
 	for _, unit := range units {
 		r.Triggers = append(r.Triggers, Trigger{Unit: unit, Action: action})
 	}
+	return r
+}
+
+// Draining returns a copy that is changed on Nodes without pods only.
+func (r Resource) Draining() Resource {
+	r.Drains = true
 	return r
 }
 

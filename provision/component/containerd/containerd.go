@@ -40,12 +40,12 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	s.Dir(certsDir, 0o755)
 	s.Dir(component.CNIBinDir, 0o755)
 	s.Dir(component.CNIDir, 0o755)
-	// A new shim or runc serves new pods; only the daemon is restarted, which
-	// leaves pods running.
-	s.Binary("containerd", Unit)
-	s.Binary("containerd-shim-runc-v2")
+	// A restart of the daemon leaves pods running. Yet daemon, shim and runc of
+	// one pod should be of one kind: a shim that is older than its daemon's, or
+	// a container that another runc is to end, is what nobody tests.
+	s.Draining(s.Binary("containerd", Unit), s.Binary("containerd-shim-runc-v2"))
 	s.Binary("ctr")
-	s.Binary("runc")
+	s.Draining(s.Binary("runc"))
 	for _, plugin := range plugins() {
 		s.BinaryAt("cni-"+plugin, component.CNIBinDir+"/"+plugin)
 	}
@@ -53,7 +53,9 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	if err != nil {
 		s.Fail(err)
 	}
-	s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit)
+	// The cgroup driver is in it: pods that were started under the other one are
+	// in groups that runc and kubelet do not find any more.
+	s.Draining(s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit))
 	addMirrors(s)
 	s.Add(residue.New(host.Name, "pods", traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)

@@ -47,7 +47,9 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		Paths: []string{"/etc/systemd/logind.conf.d/99-kubelet.conf", "/usr/libexec/kubernetes", "/run/kubelet"},
 	}).After(logind))
 	s.Dir(pkiDir, 0o750)
-	s.Binary("kubelet", Unit)
+	// Kubernetes asks for an empty Node when its kubelet gets another version:
+	// pods that one version started are not promised to the next.
+	s.Draining(s.Binary("kubelet", Unit))
 	// The first client certificate is ours; kubelet rotates it by itself.
 	s.CertAt(clientPair, cert.Spec{
 		CA: component.CACluster, CommonName: "system:node:" + host.Name, Organizations: []string{"system:nodes"},

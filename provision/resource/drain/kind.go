@@ -46,16 +46,21 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 	if err != nil || !have.Exists {
 		return err
 	}
-	if len(have.Unmanaged) > 0 && !want.Unmanaged {
+	stay := want.ReadyOnly && !have.Ready
+	if len(have.Unmanaged) > 0 && !want.Unmanaged && !stay {
 		return fmt.Errorf("cannot drain Node %s: nobody would make these pods again: %s; move or delete them, then apply again",
 			name, count(have.Unmanaged))
 	}
 	if !have.Cordoned {
-		if err := env.Objects.Merge(ctx, Ref(name), cordoned(true)); err != nil {
+		if err := env.Objects.Merge(ctx, Ref(name), cordoned(true, want.Rollout)); err != nil {
 			return fmt.Errorf("cordoning Node %s: %w", name, err)
 		}
 	}
 	if want.Stay {
+		return nil
+	}
+	if stay {
+		env.Report(fmt.Sprintf("Node %s is not Ready, so its pods cannot be ended; it was only cordoned", name))
 		return nil
 	}
 	timeout := want.Timeout
@@ -72,10 +77,13 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 }
 
 // cordoned is the patch that cordons or uncordons.
-func cordoned(yes bool) cluster.Object {
+func cordoned(yes, rollout bool) cluster.Object {
 	var mark any
-	if yes {
-		mark = "drained"
+	switch {
+	case yes && rollout:
+		mark = byRollout
+	case yes:
+		mark = byOperator
 	}
 	return cluster.Object{
 		"metadata": cluster.Object{"annotations": cluster.Object{CordonedAnnotation: mark}},
@@ -85,7 +93,7 @@ func cordoned(yes bool) cluster.Object {
 
 // Uncordon makes the Node take pods again.
 func Uncordon(ctx context.Context, env *cluster.Env, name string) error {
-	if err := env.Objects.Merge(ctx, Ref(name), cordoned(false)); err != nil {
+	if err := env.Objects.Merge(ctx, Ref(name), cordoned(false, false)); err != nil {
 		return fmt.Errorf("uncordoning Node %s: %w", name, err)
 	}
 	return nil

@@ -18,6 +18,12 @@ const Name = "drain"
 // uncordon one that a person did.
 const CordonedAnnotation = "provision/cordoned"
 
+// What the annotation says: who wants the Node cordoned.
+const (
+	byOperator = "drained"
+	byRollout  = "rollout"
+)
+
 // IsolatedTaint is the key of the taint of Nodes that an operator isolated.
 const IsolatedTaint = "provision/isolated"
 
@@ -29,13 +35,21 @@ type Spec struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Stay evicts nothing: the Node only takes no more pods.
 	Stay bool `json:"stay,omitempty"`
+	// ReadyOnly leaves the pods of a Node that is not Ready: its kubelet would
+	// not end them, and the change that waits for it may be what mends it.
+	ReadyOnly bool `json:"ready_only,omitempty"`
+	// Rollout: a change of the host needs it. The run that ends the change, be it
+	// a later one, lets pods in again.
+	Rollout bool `json:"rollout,omitempty"`
 }
 
 // State is what the Node has.
 type State struct {
 	Exists    bool          `json:"exists"`
-	Cordoned  bool          `json:"cordoned"` // unschedulable, whoever made it so
-	Ours      bool          `json:"ours"`     // cordoned by this kind
+	Ready     bool          `json:"ready"`
+	Cordoned  bool          `json:"cordoned"`          // unschedulable, whoever made it so
+	Ours      bool          `json:"ours"`              // cordoned by this kind
+	Rollout   bool          `json:"rollout,omitempty"` // and for a change of the host
 	Isolated  bool          `json:"isolated,omitempty"`
 	Pods      []cluster.Pod `json:"pods,omitempty"`
 	Unmanaged []cluster.Pod `json:"unmanaged,omitempty"`
@@ -93,6 +107,9 @@ type live struct {
 			Key string `json:"key"`
 		} `json:"taints"`
 	} `json:"spec"`
+	Status struct {
+		Conditions []struct{ Type, Status string } `json:"conditions"`
+	} `json:"status"`
 }
 
 // Read tells whether a Node is cordoned, and by whom.
@@ -108,8 +125,11 @@ func Read(name string, object cluster.Object) (State, error) {
 	if err := json.Unmarshal(raw, &node); err != nil {
 		return State{}, fmt.Errorf("reading Node %s: %w", name, err)
 	}
-	_, ours := node.Metadata.Annotations[CordonedAnnotation]
-	state := State{Exists: true, Cordoned: node.Spec.Unschedulable, Ours: ours}
+	mark, ours := node.Metadata.Annotations[CordonedAnnotation]
+	state := State{Exists: true, Cordoned: node.Spec.Unschedulable, Ours: ours, Rollout: mark == byRollout}
+	for _, c := range node.Status.Conditions {
+		state.Ready = state.Ready || c.Type == "Ready" && c.Status == "True"
+	}
 	for _, taint := range node.Spec.Taints {
 		state.Isolated = state.Isolated || taint.Key == IsolatedTaint
 	}

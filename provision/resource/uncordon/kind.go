@@ -18,6 +18,9 @@ type Spec struct {
 	// Isolated: a Node that is isolated takes pods again, too, because it
 	// recovers. Others stay cordoned while they are isolated.
 	Isolated bool `json:"isolated,omitempty"`
+	// Rollout: only Nodes that were cordoned for a change of their host take pods
+	// again; what an operator asked for stays.
+	Rollout bool `json:"rollout,omitempty"`
 }
 
 // Kind handles it.
@@ -50,7 +53,7 @@ func (Kind) Observe(ctx context.Context, env *cluster.Env, name string, _ Spec) 
 
 // Diff is empty unless provision cordoned the Node.
 func (Kind) Diff(_ string, want Spec, have drain.State) []resource.Change {
-	if !have.Exists || !have.Ours || have.Isolated && !want.Isolated {
+	if !have.Exists || !have.Ours || have.Isolated && !want.Isolated || want.Rollout && !have.Rollout {
 		return nil
 	}
 	return []resource.Change{{Field: "schedulable", Old: "no", New: "yes"}}
