@@ -63,7 +63,8 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	}
 	// Read by containerd at each pod and watched by it: nothing restarts.
 	list := conflist(cluster.Inventory, podCIDR, podMTU(s.Facts, host, settings))
-	s.Add(file.New(host.Name, cniConflist, list, 0o644).
+	// It takes the first one of the folder, whosever it is.
+	s.Add(file.First(host.Name, cniConflist, list, 0o644, ".conf", ".conflist", ".json").
 		After(component.DirAt(host.Name, component.CNIDir)))
 	needed := s.Client(Name, component.BalancerURL, cert.Spec{CommonName: user}, Unit)
 	needed = append(needed, component.NodeAt(host.Name))

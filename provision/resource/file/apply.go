@@ -50,6 +50,9 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	sys.Point("file:written")
+	if err := setAside(sys, name, want); err != nil {
+		return err
+	}
 	if want.DaemonReload {
 		return reload(ctx, sys, name)
 	}
@@ -106,6 +109,9 @@ func (kind) Restore(ctx context.Context, sys *system.System, name string, before
 		return err
 	}
 	sys.Point("file:restored")
+	if err := bringBack(sys, name, before); err != nil {
+		return err
+	}
 	if before.DaemonReload {
 		return reload(ctx, sys, name)
 	}

@@ -1,6 +1,7 @@
 package file_test
 
 import (
+	"errors"
 	"testing"
 
 	"provision/provision/internal/system"
@@ -15,6 +16,7 @@ func TestConformance(t *testing.T) {
 	secret := file.Spec{Secret: secret.OnWire(secret.New("key\n")), Attr: system.Attr{UID: 7, GID: 8, Mode: 0o640}}
 	checked := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}, Validate: []string{"true", "{}"}}
 	unit := file.Spec{Content: "[Service]\n", Attr: system.Attr{Mode: 0o644}, DaemonReload: true}
+	first := file.Spec{Content: "new\n", Attr: system.Attr{Mode: 0o644}, First: []string{".conf"}}
 	put := func(content string) func(*systemfake.Host) error {
 		return func(host *systemfake.Host) error { return host.Put("/etc/x/app.conf", content, 0o600) }
 	}
@@ -31,6 +33,9 @@ func TestConformance(t *testing.T) {
 			return host.Files.Symlink("other", "/etc/app.conf")
 		}},
 		resourcetest.Case{Title: "validated", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: checked, Setup: put("old\n")},
+		resourcetest.Case{Title: "another comes first", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: first, Setup: func(host *systemfake.Host) error {
+			return errors.Join(put("old\n")(host), host.Put("/etc/x/00-mine.conf", "x", 0o644), host.Put("/etc/x/README", "x", 0o644), host.Put("/etc/x/zz.conf", "x", 0o644))
+		}},
 		resourcetest.Case{Title: "unit file", Kind: file.Of(), Name: "/etc/systemd/system/a.service", Spec: unit},
 		resourcetest.Case{Title: "drop-in of a loaded unit", Kind: file.Of(), Name: "/etc/systemd/system/a.service.d/x.conf", Spec: unit, Setup: func(host *systemfake.Host) error {
 			if err := host.Put("/lib/systemd/system/a.service", "old", 0o644); err != nil {

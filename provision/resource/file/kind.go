@@ -36,6 +36,9 @@ type State struct {
 	DaemonReload bool `json:"daemon_reload,omitempty"`
 	// Settled is set when the spec's Until stands there.
 	Settled bool `json:"settled,omitempty"`
+	// Ahead are the names of files that come before this one where it must be
+	// the first.
+	Ahead []string `json:"ahead,omitempty"`
 }
 
 type kind struct{}
@@ -74,6 +77,9 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, want S
 	state := State{Snapshot: taken, DaemonReload: want.DaemonReload, Settled: settled(sys.Files, want)}
 	if taken.Type == "file" && taken.SHA256 != digest(want.text()) && !want.isSecret() && taken.Attr.Mode&0o004 != 0 {
 		state.Text = shownText(sys.Files, name)
+	}
+	if state.Ahead, err = ahead(sys.Files, name, want); err != nil {
+		return State{}, err
 	}
 	if len(want.Validate) > 0 {
 		_, err := sys.Files.Lstat(candidate(name))
@@ -134,6 +140,9 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 	changes = append(changes, contentChanges(want, have)...)
 	if have.Type == "file" {
 		changes = append(changes, have.AttrChanges(want.Attr)...)
+	}
+	for _, each := range have.Ahead {
+		changes = append(changes, resource.Change{Field: "in front of it", Old: each, New: "set aside as " + each + aside})
 	}
 	if have.NeedReload {
 		changes = append(changes, resource.Change{Field: "systemd", Old: "old version loaded", New: "reload"})

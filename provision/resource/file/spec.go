@@ -25,11 +25,20 @@ type Spec struct {
 	// and never differs (first-boot settings: etcd reads initial-cluster only
 	// while it has no data).
 	Until string `json:"until,omitempty"`
+	// First are endings of names, such as ".conf": the file must be the first of
+	// its folder among those that have one of them.
+	First []string `json:"first,omitempty"`
 }
 
 // New wants a file of root's.
 func New(host, path, content string, mode uint32) resource.Resource {
 	return resource.New(host, Kind, path, Spec{Content: content, Attr: system.Attr{Mode: mode}})
+}
+
+// First wants a file of root's that no other comes before, of those in its folder
+// that have one of the endings.
+func First(host, path, content string, mode uint32, endings ...string) resource.Resource {
+	return resource.New(host, Kind, path, Spec{Content: content, Attr: system.Attr{Mode: mode}, First: endings})
 }
 
 // Secret wants a file of root's that only root reads and no plan shows.

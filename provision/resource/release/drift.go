@@ -23,8 +23,9 @@ func drift(ctx context.Context, env *cluster.Env, name string, want Spec) ([]res
 		live, err := env.Objects.Get(ctx, ref)
 		if err == nil && live == nil && ref.Namespace == "" {
 			// The chart leaves the namespace to Helm, or there is none.
-			ref.Namespace = want.Namespace
-			live, err = env.Objects.Get(ctx, ref)
+			inside := ref
+			inside.Namespace = want.Namespace
+			live, err = env.Objects.Get(ctx, inside)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", ref, err)
