@@ -34,6 +34,8 @@ type Agent interface {
 	// unit's log; they change nothing.
 	Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error)
 	Collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error)
+	// History reads and writes the records of runs.
+	History(ctx context.Context, params api.HistoryParams) (api.HistoryResult, error)
 	Journal(ctx context.Context, unit string, lines int) ([]string, error)
 	Follow(ctx context.Context, header api.JournalHeader, out io.Writer) error
 	// Probe waits until a URL of the host answers 200.

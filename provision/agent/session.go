@@ -88,6 +88,8 @@ func (s *session) handle(ctx context.Context, method string, params json.RawMess
 		return with(ctx, params, s.health)
 	case api.MethodCollect:
 		return with(ctx, params, s.collect)
+	case api.MethodHistory:
+		return with(ctx, params, s.history)
 	}
 	return s.preflight(ctx, method, params)
 }

@@ -68,6 +68,7 @@ func (l *loader) attribute(spec attrSpec, expr hcl.Expression, ctx *hcl.EvalCont
 		return cty.NilVal, false
 	case spec.Secret:
 		v, _ = v.UnmarkDeep()
+		l.reveal(v)
 	case marked:
 		d := diag.Errorf(at, "Sensitive value not allowed here",
 			"The value of %s is shown in plans or ends up in files and command lines that others can read, so it cannot come from a sensitive variable.", spec.Name)

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"provision/provision/diag"
+	"provision/provision/secret"
 )
 
 // Options say what to read and how. The zero value reads the *.hcl of the
@@ -34,16 +35,18 @@ type Options struct {
 
 // loader carries one load.
 type loader struct {
-	unset   bool // a variable has no value, which was told
-	ctx     context.Context
-	opts    Options
-	meter   *meter
-	diags   diag.List
-	sources map[string][]byte
-	digest  digest
-	guarded bool // a variable is sensitive: lines of var-files are not shown
-	files   []parsed
-	partial bool // a host block could not be read whole, so none may be missed
+	unset    bool // a variable has no value, which was told
+	ctx      context.Context
+	opts     Options
+	meter    *meter
+	diags    diag.List
+	sources  map[string][]byte
+	digest   digest
+	guarded  bool // a variable is sensitive: lines of var-files are not shown
+	files    []parsed
+	written  Written
+	revealed []string // secrets, to see whether files hold them
+	partial  bool     // a host block could not be read whole, so none may be missed
 }
 
 type parsed struct {
@@ -91,6 +94,7 @@ func Parse(ctx context.Context, files map[string][]byte, opts Options) (*Invento
 
 func newLoader(ctx context.Context, opts Options) *loader {
 	l := &loader{ctx: ctx, opts: opts.withDefaults(), meter: newMeter(), sources: map[string][]byte{}}
+	l.written = Written{Files: map[string][]byte{}, VarFiles: map[string]secret.Value{}}
 	l.digest.init()
 	return l
 }
@@ -144,6 +148,7 @@ func (l *loader) readPaths() {
 // parse adds one file.
 func (l *loader) parse(name string, src []byte) {
 	l.sources[name] = src
+	l.written.Files[name] = src
 	l.digest.add("file", name, src)
 	if list := scan(src, name); len(list) > 0 {
 		l.report(list...)
@@ -176,6 +181,7 @@ func (l *loader) finish() (*Inventory, diag.List) {
 	}
 	inv.Digest, inv.PublicDigest = l.digest.sums()
 	inv.Sources = l.sources
+	inv.Written = l.wrote()
 	return inv, list
 }
 

@@ -47,6 +47,8 @@ type Inventory struct {
 	// Sources holds what was read, by file name, for diagnostics of the bodies
 	// that other packages decode. Decrypted files are not in it.
 	Sources map[string][]byte
+	// Written is the inventory as it was written, to be kept.
+	Written Written
 }
 
 // Cluster is the cluster block.
@@ -70,6 +72,18 @@ func (c Cluster) Production() bool {
 // Versions of what is installed, without a leading v.
 type Versions struct {
 	Kubernetes, Etcd, Containerd, Runc, CNIPlugins, Flannel, CoreDNS, Pause string
+	// Kubelet is that of kubelet and kube-proxy; "": as Kubernetes.
+	Kubelet string
+	// Via are releases to go by, between the installed ones and these.
+	Via []string
+}
+
+// Nodes is the version of kubelet and kube-proxy.
+func (v Versions) Nodes() string {
+	if v.Kubelet != "" {
+		return v.Kubelet
+	}
+	return v.Kubernetes
 }
 
 // SSH is how the operator reaches hosts; hosts may override parts of it.

@@ -15,6 +15,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"provision/provision/diag"
+	"provision/provision/secret"
 )
 
 // varFile reads one var-file. What comes out of an encrypted one is sensitive.
@@ -24,6 +25,7 @@ func (l *loader) varFile(path string) map[string]given {
 		l.report(diag.Errorf(hcl.Range{}, "Cannot read the var-file", "%s: %s.", quote(path), err))
 		return nil
 	}
+	l.written.VarFiles[path] = secret.New(digestOf(src))
 	plain, how, err := l.decrypt(path, src)
 	if err != nil {
 		l.report(diag.Errorf(hcl.Range{}, "Cannot decrypt the var-file", "%s: %s.", quote(path), err))

@@ -49,6 +49,7 @@ func (l *loader) variables(root *node, base *hcl.EvalContext) {
 	for _, name := range sortedKeys(declared) {
 		vars[name] = l.settle(declared[name], values)
 	}
+	l.written.Vars = sortedKeys(values)
 	base.Variables = map[string]cty.Value{"var": cty.ObjectVal(vars)}
 	root.blocks["variable"] = nil
 }
@@ -78,6 +79,7 @@ func (l *loader) declare(n *node) *variable {
 	if a, ok := attrs["default"]; ok {
 		if val, ok := l.value(a.Expr, bare); ok {
 			v.fallback = l.typed(v, val, a.Expr.Range(), "the default")
+			l.inClear(v.sensitive, val, a.Expr.Range())
 		} else {
 			v.fallback = cty.DynamicVal
 		}

@@ -20,8 +20,8 @@ var layers = []layer{
 	{packages: []string{"provision/internal/names", "provision/internal/proc"}}, // below all
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
-		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
-		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell",
+		"provision/facts", "provision/history", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
+		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell", "provision/upgrade",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
 	{packages: []string{ // what speaks in those terms
@@ -97,8 +97,12 @@ var forbidden = []struct{ folder, pkg, why string }{
 	{"provision/plan", "os", "it is pure"},
 	{"provision/identity", "net", "it is pure"},
 	{"provision/identity", "os", "it is pure"},
+	{"provision/history", "net", "it is pure"},
+	{"provision/history", "os", "it is pure"},
 	{"provision/removal", "net", "it is pure"},
 	{"provision/removal", "os", "it is pure"},
+	{"provision/upgrade", "net", "it is pure"},
+	{"provision/upgrade", "os", "it is pure"},
 	{"provision/engine", "net", "it knows nothing of hosts"},
 	{"provision/engine", "os", "it knows nothing of hosts"},
 	{"provision/report", "net", "it only writes"},

@@ -99,6 +99,15 @@ func (s *Session) Commit(ctx context.Context) error {
 	return err
 }
 
+// History reads and writes the records of runs that the host keeps.
+func (s *Session) History(ctx context.Context, params api.HistoryParams) (api.HistoryResult, error) {
+	result, err := call[api.HistoryResult](ctx, s, api.MethodHistory, params)
+	if err == nil {
+		err = s.sensible(checkHistory(result, params))
+	}
+	return result, err
+}
+
 // Journal asks for the last lines of a unit's log.
 func (s *Session) Journal(ctx context.Context, unit string, lines int) ([]string, error) {
 	result, err := call[api.JournalResult](ctx, s, api.MethodJournal, api.JournalParams{Unit: unit, Lines: lines})

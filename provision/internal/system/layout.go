@@ -11,6 +11,7 @@ const (
 	LedgerDir     = StateDir + "/ledger"       // what is owned, fsynced before each change
 	LeaseDir      = "/run/provision/leases"    // who works on the host, and since when unheard
 	SavedDir      = StateDir + "/saved"        // <sha256>: originals that Restore needs
+	HistoryDir    = StateDir + "/history"      // who changed what, and the inventories; see package history
 	IdentityDir   = StateDir + "/identity"     // CAs and shared keys, by item name
 	DigestCache   = StateDir + "/digests.json" // sha256 by file, see Files.Digest
 	LabMarker     = "/etc/provision-lab"       // only on lab hosts
