@@ -15,7 +15,9 @@ import (
 // Version is the version of an artifact by its name.
 func Version(versions inventory.Versions, artifact string) (string, error) {
 	switch artifact {
-	case "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl":
+	case "kubelet", "kube-proxy":
+		return versions.Nodes(), nil
+	case "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl":
 		return versions.Kubernetes, nil
 	case "etcd", "etcdctl", "etcdutl":
 		return versions.Etcd, nil

@@ -38,6 +38,8 @@ type Graph struct {
 	// OneAtATime are the components whose running units are restarted on one
 	// host after the other.
 	OneAtATime map[string]bool
+	// Tiers are those of the components that have one.
+	Tiers map[string]component.Tier
 	// Guards are, by host, what stands around changes that need its Node empty.
 	Guards map[string]Guard
 
@@ -77,11 +79,15 @@ func Build(in Input) (*Graph, error) {
 	g := &Graph{
 		Gates:      in.Gates,
 		OneAtATime: map[string]bool{},
+		Tiers:      map[string]component.Tier{},
 		Guards:     in.Guards,
 		byAddress:  map[resource.Address]resource.Resource{},
 	}
 	for _, c := range in.Components {
 		g.OneAtATime[c.Name()] = c.Rollout() == component.OneAtATime
+		if tiered, ok := c.(component.Tiered); ok {
+			g.Tiers[c.Name()] = tiered.Tier()
+		}
 		for _, host := range in.Hosts {
 			if !c.Runs(in.Cluster, host) {
 				continue

@@ -46,6 +46,7 @@ func (l *loader) bindCluster(root *node) Cluster {
 		Versions: Versions{
 			Kubernetes: n.str("version"), Etcd: v.str("etcd"), Containerd: v.str("containerd"), Runc: v.str("runc"),
 			CNIPlugins: v.str("cni_plugins"), Flannel: v.str("flannel"), CoreDNS: v.str("coredns"), Pause: v.str("pause"),
+			Kubelet: v.str("kubelet"), Via: v.list("via"),
 		},
 	}
 }

@@ -20,6 +20,7 @@ func anyKind() kind     { return kind{Name: "any", Type: cty.DynamicPseudoType} 
 func typeKind() kind { return kind{Name: "type", Type: cty.DynamicPseudoType} }
 
 func versionKind() kind      { return of("version", checkVersion) }
+func versionsKind() kind     { return each("list of versions", checkVersion) }
 func userKind() kind         { return of("user name", checkUser) }
 func envNameKind() kind      { return of("variable name", checkEnvName) }
 func labelValueKind() kind   { return of("label value", checkLabelValue) }

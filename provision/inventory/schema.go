@@ -75,6 +75,8 @@ func clusterSpec() *blockSpec {
 				{Name: "flannel", Kind: versionKind(), Default: `"0.28.10"`, Doc: "flanneld."},
 				{Name: "coredns", Kind: versionKind(), Default: `"1.14.0"`, Doc: "CoreDNS image."},
 				{Name: "pause", Kind: versionKind(), Default: `"3.10.2"`, Doc: "Sandbox image."},
+				{Name: "kubelet", Kind: versionKind(), Shown: "`cluster.version`", Doc: "kubelet and kube-proxy, where Nodes are to stay behind the API servers, or to go back to an older minor release: at most three behind."},
+				{Name: "via", Kind: versionsKind(), Doc: "Releases of Kubernetes and etcd to go by when an upgrade is of several minor releases, one for each between; for others, the newest in the store is taken."},
 			},
 		}},
 	}

@@ -84,6 +84,7 @@ func Build(in Input) *Plan {
 	b.objects()
 	b.gates()
 	b.oneAtATime()
+	b.upgrades()
 	b.removals()
 	b.leaves()
 	b.reboots()
@@ -380,5 +381,6 @@ func (b *builder) finish() *Plan {
 		limit(p, b.in.Targets, hard)
 	}
 	guard(p, b.in, through)
+	late(p)
 	return p
 }

@@ -46,6 +46,8 @@ func (c controlPlane) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (controlPlane) Rollout() component.Rollout { return component.OneAtATime }
 
+func (controlPlane) Tier() component.Tier { return component.TierServers }
+
 func (controlPlane) Gate() component.Gate {
 	return component.Gate{URL: component.LocalAPIURL + "/readyz", CA: component.ClusterCA, Live: []component.Live{
 		{Unit: APIServer, URL: component.LocalAPIURL + "/livez", CA: component.ClusterCA},

@@ -71,6 +71,8 @@ func (e etcd) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (etcd) Rollout() component.Rollout { return component.OneAtATime }
 
+func (etcd) Tier() component.Tier { return component.TierStore }
+
 func (etcd) Gate() component.Gate {
 	return component.Gate{URL: "http://127.0.0.1:2381/readyz", Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:2381/livez"}}}
 }

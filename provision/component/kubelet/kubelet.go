@@ -11,6 +11,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
+	"provision/provision/resource/directory"
 	"provision/provision/resource/kmod"
 	"provision/provision/resource/residue"
 	"provision/provision/resource/swap"
@@ -40,7 +41,7 @@ func (kubelet) Runs(_ *component.Cluster, host inventory.Host) bool { return hos
 
 func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, k.Name())
-	s.Dir(stateDir, 0o750)
+	s.Add(directory.New(host.Name, stateDir, 0o750).After(containerd.Traces(host.Name)))
 	// kubelet writes there how long a shutdown may take.
 	logind := s.Dir("/etc/systemd/logind.conf.d", 0o755)
 	s.Add(residue.New(host.Name, k.Name(), residue.Spec{
@@ -78,6 +79,8 @@ func (k kubelet) Artifacts(cluster *component.Cluster) []bundle.Ref {
 }
 
 func (kubelet) Rollout() component.Rollout { return component.Parallel }
+
+func (kubelet) Tier() component.Tier { return component.TierNodes }
 
 func (kubelet) Gate() component.Gate {
 	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10248/healthz"}}}

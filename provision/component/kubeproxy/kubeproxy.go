@@ -36,7 +36,8 @@ func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	s := component.NewSet(cluster, host, p.Name())
 	s.Binary("kube-proxy", Unit)
 	s.File(configFile, config(cluster.Inventory, host), 0o644, Unit)
-	s.Add(residue.New(host.Name, p.Name(), residue.Spec{Tables: []string{"ip kube-proxy", "ip6 kube-proxy"}}))
+	s.Add(residue.New(host.Name, p.Name(), residue.Spec{Tables: []string{"ip kube-proxy", "ip6 kube-proxy"}}).
+		After(ossettings.Needed(s, pkg.Kind)...)) // the program that drops tables goes later
 	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: "system:kube-proxy"}, Unit)
 	// It asks for its own Node at start and would wait in growing steps.
 	needed = append(needed, component.NodeAt(host.Name))
@@ -50,6 +51,8 @@ func (p proxy) Artifacts(cluster *component.Cluster) []bundle.Ref {
 }
 
 func (proxy) Rollout() component.Rollout { return component.Parallel }
+
+func (proxy) Tier() component.Tier { return component.TierNodes }
 
 func (proxy) Gate() component.Gate {
 	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10256/healthz"}}}

@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"slices"
+
+	"provision/provision/component"
+	"provision/provision/desired"
+	"provision/provision/resource"
+	"provision/provision/resource/binary"
+	"provision/provision/resource/drain"
+)
+
+// ControlPlaneGate is passed when all API servers that an apply replaces serve
+// again; kubelets and kube-proxies are never newer than any of them.
+func ControlPlaneGate() resource.Address { return desired.GateAddress("control-plane") }
+
+// replacement is a unit that is restarted into another program.
+type replacement struct {
+	unit     resource.Address
+	programs []resource.Address // steps that put programs into place
+}
+
+// upgrades orders the steps by which running programs are replaced: tier after
+// tier, and within one-at-a-time components host after host and unit after
+// unit. A program is put into place only when its unit's turn has come: one
+// that crashes before starts again as what it was.
+func (b *builder) upgrades() {
+	found, fresh := b.replacements()
+	for _, tier := range []component.Tier{component.TierStore, component.TierServers} {
+		b.inTurn(found[tier])
+	}
+	var members, servers []resource.Address
+	for _, r := range found[component.TierStore] {
+		members = append(members, r.unit)
+	}
+	for _, r := range found[component.TierServers] {
+		b.wait(r, members)
+		servers = append(servers, r.unit)
+	}
+	b.wait(replacement{programs: fresh[component.TierServers]}, members)
+	nodes := append(found[component.TierNodes], replacement{programs: fresh[component.TierNodes]})
+	if len(servers) == 0 || len(nodes) == 1 && len(nodes[0].programs) == 0 {
+		return
+	}
+	gate := ControlPlaneGate()
+	b.put(Step{Address: gate, Action: Wait, Of: servers, Need: len(servers)})
+	for _, r := range nodes {
+		b.wait(r, []resource.Address{gate})
+	}
+}
+
+// replacements are the units that restart because of a program, by tier and in
+// the order of the graph, and the programs that come to hosts where the unit
+// does not run.
+func (b *builder) replacements() (map[component.Tier][]replacement, map[component.Tier][]resource.Address) {
+	found, fresh := map[component.Tier][]replacement{}, map[component.Tier][]resource.Address{}
+	for _, r := range b.in.Graph.Resources {
+		tier, s := b.in.Graph.Tiers[r.Component], b.steps[r.Address]
+		if tier == 0 || s == nil {
+			continue
+		}
+		if r.Address.Kind == binary.Kind && len(r.Triggers) > 0 && !slices.ContainsFunc(r.Triggers, func(t resource.Trigger) bool { return b.restarts(r.Address.Host, t.Unit) }) {
+			fresh[tier] = append(fresh[tier], r.Address)
+		}
+		if s.Act != Restart {
+			continue
+		}
+		one := replacement{unit: r.Address}
+		caused := false
+		for _, cause := range s.Causes {
+			caused = caused || cause.Kind == binary.Kind
+			if cause.Kind == binary.Kind && b.steps[cause] != nil {
+				one.programs = append(one.programs, cause)
+			}
+		}
+		if caused {
+			found[tier] = append(found[tier], one)
+		}
+	}
+	return found, fresh
+}
+
+func (b *builder) restarts(host, unit string) bool {
+	s := b.steps[component.UnitAt(host, unit)]
+	return s != nil && s.Act == Restart
+}
+
+// inTurn lets a host's programs wait for the turn of the host, and for the unit
+// before theirs.
+func (b *builder) inTurn(list []replacement) {
+	for i, r := range list {
+		before := b.turns[r.unit]
+		if i > 0 && list[i-1].unit.Host == r.unit.Host {
+			before = append(slices.Clone(before), list[i-1].unit)
+		}
+		b.wait(r, before)
+	}
+}
+
+func (b *builder) wait(r replacement, before []resource.Address) {
+	for _, program := range r.programs {
+		b.turns[program] = dedupe(append(slices.Clone(b.turns[program]), before...))
+	}
+	if r.unit != (resource.Address{}) {
+		b.turns[r.unit] = dedupe(append(slices.Clone(b.turns[r.unit]), before...))
+	}
+}
+
+// late lets no Node be emptied before the control plane is done, when what its
+// drain is for waits for that.
+func late(p *Plan) {
+	gate := ControlPlaneGate()
+	waits := map[resource.Address]bool{}
+	for _, s := range p.Steps {
+		if slices.Contains(s.Requires, gate) {
+			for _, need := range s.Requires {
+				waits[need] = true
+			}
+		}
+	}
+	for i, s := range p.Steps {
+		if waits[s.Address] && s.Address.IsCluster() && s.Address.Kind == drain.Name {
+			p.Steps[i].Requires = append(slices.Clip(s.Requires), gate)
+		}
+	}
+}
