@@ -54,7 +54,11 @@ func TestConformance(t *testing.T) {
 		return err
 	}
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "new", Kind: archive.Of(), Name: "/opt/x/tools", Spec: spec, Setup: blob},
+		resourcetest.Case{Title: "new", Kind: archive.Of(), Name: "/opt/x/tools", Spec: spec, Setup: blob, Drifts: map[string]func(*systemfake.Host) error{
+			"link swapped":   func(host *systemfake.Host) error { return host.Files.Symlink("other", "/opt/x/tools") },
+			"link deleted":   func(host *systemfake.Host) error { return host.Files.Remove("/opt/x/tools") },
+			"folder deleted": func(host *systemfake.Host) error { return host.Files.RemoveAll("/opt/x/tools." + spec.SHA256[:12]) },
+		}},
 		resourcetest.Case{Title: "over another link", Kind: archive.Of(), Name: "/opt/tools", Spec: spec, Setup: func(host *systemfake.Host) error {
 			if err := host.Put("/opt/tools-1/readme", "1", 0o644); err != nil {
 				return err

@@ -38,9 +38,16 @@ func TestConformance(t *testing.T) {
 	combined := server()
 	combined.Key = certPath
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "new", Kind: cert.Of(), Name: certPath, Spec: server(), Setup: authority},
+		resourcetest.Case{Title: "new", Kind: cert.Of(), Name: certPath, Spec: server(), Setup: authority, Drifts: map[string]func(*systemfake.Host) error{
+			"certificate deleted": func(host *systemfake.Host) error { return host.Files.Remove(certPath) },
+			"key deleted":         func(host *systemfake.Host) error { return host.Files.Remove(keyPath) },
+			"key replaced":        func(host *systemfake.Host) error { return host.Put(keyPath, "junk", 0o600) },
+			"key for everybody":   func(host *systemfake.Host) error { return host.Files.SetAttr(keyPath, system.Attr{Mode: 0o644}) },
+		}},
 		resourcetest.Case{Title: "combined", Kind: cert.Of(), Name: certPath, Spec: combined, Setup: authority},
-		resourcetest.Case{Title: "rotated by others", Kind: cert.Of(), Name: rotatedPath, Spec: rotated(), Setup: func(host *systemfake.Host) error {
+		resourcetest.Case{Title: "rotated by others", Kind: cert.Of(), Name: rotatedPath, Spec: rotated(), Drifts: map[string]func(*systemfake.Host) error{
+			"link swapped": func(host *systemfake.Host) error { return host.Files.Symlink("/etc/hostname", rotatedPath) },
+		}, Setup: func(host *systemfake.Host) error {
 			return errors.Join(authority(host), host.Put("/var/lib/kubelet/pki/kubelet-client-2020-01-01-00-00-00.pem", "old", 0o600))
 		}},
 		resourcetest.Case{Title: "damaged", Kind: cert.Of(), Name: certPath, Spec: server(), Setup: func(host *systemfake.Host) error {

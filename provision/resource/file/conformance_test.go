@@ -21,11 +21,23 @@ func TestConformance(t *testing.T) {
 		return func(host *systemfake.Host) error { return host.Put("/etc/x/app.conf", content, 0o600) }
 	}
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "new", Kind: file.Of(), Name: "/etc/app.conf", Spec: plain},
+		resourcetest.Case{Title: "new", Kind: file.Of(), Name: "/etc/app.conf", Spec: plain, Drifts: map[string]func(*systemfake.Host) error{
+			"edited": func(host *systemfake.Host) error { return host.Put("/etc/app.conf", "by hand", 0o644) },
+			"mode": func(host *systemfake.Host) error {
+				return host.Files.SetAttr("/etc/app.conf", system.Attr{Mode: 0o666})
+			},
+			"owner": func(host *systemfake.Host) error {
+				return host.Files.SetAttr("/etc/app.conf", system.Attr{UID: 9, Mode: 0o644})
+			},
+			"deleted":         func(host *systemfake.Host) error { return host.Files.Remove("/etc/app.conf") },
+			"swapped by link": func(host *systemfake.Host) error { return host.Files.Symlink("/etc/hostname", "/etc/app.conf") },
+		}},
 		resourcetest.Case{Title: "new folders", Kind: file.Of(), Name: "/etc/x/y/app.conf", Spec: plain},
 		resourcetest.Case{Title: "changed", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: plain, Setup: put("old\n")},
 		resourcetest.Case{Title: "mode only", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: plain, Setup: put("new\n")},
-		resourcetest.Case{Title: "secret", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: secret, Setup: put("old\n")},
+		resourcetest.Case{Title: "secret", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: secret, Drifts: map[string]func(*systemfake.Host) error{
+			"edited": func(host *systemfake.Host) error { return host.Put("/etc/x/app.conf", "another", 0o640) },
+		}, Setup: put("old\n")},
 		resourcetest.Case{Title: "link", Kind: file.Of(), Name: "/etc/app.conf", Spec: plain, Setup: func(host *systemfake.Host) error {
 			if err := host.Put("/etc/other", "other\n", 0o644); err != nil {
 				return err
@@ -33,7 +45,9 @@ func TestConformance(t *testing.T) {
 			return host.Files.Symlink("other", "/etc/app.conf")
 		}},
 		resourcetest.Case{Title: "validated", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: checked, Setup: put("old\n")},
-		resourcetest.Case{Title: "another comes first", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: first, Setup: func(host *systemfake.Host) error {
+		resourcetest.Case{Title: "another comes first", Kind: file.Of(), Name: "/etc/x/app.conf", Spec: first, Drifts: map[string]func(*systemfake.Host) error{
+			"another put first": func(host *systemfake.Host) error { return host.Put("/etc/x/01-mine.conf", "x", 0o644) },
+		}, Setup: func(host *systemfake.Host) error {
 			return errors.Join(put("old\n")(host), host.Put("/etc/x/00-mine.conf", "x", 0o644), host.Put("/etc/x/README", "x", 0o644), host.Put("/etc/x/zz.conf", "x", 0o644))
 		}},
 		resourcetest.Case{Title: "unit file", Kind: file.Of(), Name: "/etc/systemd/system/a.service", Spec: unit},

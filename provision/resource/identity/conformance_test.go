@@ -13,7 +13,10 @@ func TestConformance(t *testing.T) {
 	item := func(host *systemfake.Host) error { return host.CA.Create("cluster") }
 	resourcetest.Run(t,
 		resourcetest.Case{
-			Title: "certificate", Kind: identity.Of(), Name: "/etc/kubernetes/pki/ca.crt", Setup: item,
+			Title: "certificate", Kind: identity.Of(), Name: "/etc/kubernetes/pki/ca.crt", Setup: item, Drifts: map[string]func(*systemfake.Host) error{
+				"replaced": func(host *systemfake.Host) error { return host.Put("/etc/kubernetes/pki/ca.crt", "another", 0o644) },
+				"deleted":  func(host *systemfake.Host) error { return host.Files.Remove("/etc/kubernetes/pki/ca.crt") },
+			},
 			Spec: identity.Spec{Item: system.ClusterCA, Attr: system.Attr{Mode: 0o644}},
 		},
 		resourcetest.Case{

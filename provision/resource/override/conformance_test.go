@@ -25,10 +25,18 @@ func edited(paths ...string) func(*systemfake.Host) error {
 func TestConformance(t *testing.T) {
 	const folder = "/etc/systemd/system/a.service.d/"
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "drop-in", Kind: override.Of(), Name: "a.service", Spec: override.Spec{}, Setup: edited(folder + "10-mine.conf")},
+		resourcetest.Case{Title: "drop-in", Kind: override.Of(), Name: "a.service", Spec: override.Spec{}, Setup: edited(folder + "10-mine.conf"),
+			Drifts: map[string]func(*systemfake.Host) error{
+				"another drop-in": func(host *systemfake.Host) error { return host.Put(folder+"20.conf", "[Service]\n", 0o644) },
+			}},
 		resourcetest.Case{Title: "one is ours", Kind: override.Of(), Name: "a.service", Spec: override.Spec{Ours: []string{folder + "10-ours.conf"}},
 			Setup: edited(folder+"10-ours.conf", folder+"20-mine.conf", "/run/systemd/system/a.service.d/x.conf")},
 		resourcetest.Case{Title: "over a package's file", Kind: override.Of(), Name: "a.service", Spec: override.Spec{Packaged: true},
-			Setup: edited("/etc/systemd/system/a.service")},
+			Setup: edited("/etc/systemd/system/a.service"),
+			Drifts: map[string]func(*systemfake.Host) error{
+				"once more": func(host *systemfake.Host) error {
+					return host.Put("/etc/systemd/system/a.service", "[Service]\nNice=5\n", 0o644)
+				},
+			}},
 	)
 }

@@ -34,6 +34,11 @@ func host(setup func(*systemfake.Host) error, contents ...[]byte) func(*systemfa
 	}
 }
 
+// status is what somebody did with dpkg.
+func status(host *systemfake.Host, name, version, status string, depends ...string) error {
+	return host.Commands.SetPackage(name, systemfake.Package{Version: version, Status: status, Depends: depends})
+}
+
 func TestConformance(t *testing.T) {
 	haproxy, haproxyFile := deb("haproxy", "2.6.12-1", "liblua", "libc6")
 	lua, luaFile := deb("liblua", "5.3.6-2", "libc6")
@@ -44,7 +49,11 @@ func TestConformance(t *testing.T) {
 		return host.Put("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n", 0o750)
 	}
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "closure", Kind: pkg.Of(), Name: "haproxy", Spec: spec, Setup: host(nil, haproxyFile, luaFile, libcFile)},
+		resourcetest.Case{Title: "closure", Kind: pkg.Of(), Name: "haproxy", Spec: spec, Setup: host(nil, haproxyFile, luaFile, libcFile), Drifts: map[string]func(*systemfake.Host) error{
+			"removed":         func(host *systemfake.Host) error { return status(host, "haproxy", "2.6.12-1", "rc") },
+			"older":           func(host *systemfake.Host) error { return status(host, "liblua", "5.3.6-1", "ii") },
+			"half configured": func(host *systemfake.Host) error { return status(host, "haproxy", "2.6.12-1", "iF", "liblua", "libc6") },
+		}},
 		resourcetest.Case{Title: "no start", Kind: pkg.Of(), Name: "haproxy", Spec: quiet, Setup: host(nil, haproxyFile, luaFile, libcFile)},
 		resourcetest.Case{Title: "no start with a policy", Kind: pkg.Of(), Name: "haproxy", Spec: quiet, Setup: host(ownPolicy, haproxyFile, luaFile, libcFile)},
 		resourcetest.Case{Title: "from the repository", Kind: pkg.Of(), Name: "chrony", Spec: pkg.Spec{}, Setup: host(nil)},

@@ -20,7 +20,9 @@ func spec() residue.Spec {
 
 func TestConformance(t *testing.T) {
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "new", Kind: residue.Of(), Name: "pods", Spec: spec(), Setup: processes},
+		resourcetest.Case{Title: "new", Kind: residue.Of(), Name: "pods", Spec: spec(), Setup: processes, Drifts: map[string]func(*systemfake.Host) error{
+			"note deleted": func(host *systemfake.Host) error { return host.Files.RemoveAll("/var/lib/provision/residue") },
+		}},
 		resourcetest.Case{Title: "in use before", Kind: residue.Of(), Name: "pods", Spec: spec(), Setup: func(host *systemfake.Host) error {
 			if err := processes(host); err != nil {
 				return err

@@ -24,6 +24,9 @@ type Case struct {
 	// NoRestore is for what a kind says cannot be undone; KeepsOnRestore for
 	// what it leaves in place on purpose.
 	NoRestore bool
+	// Drifts are what somebody may do by hand to what was applied, by what it is:
+	// each must show, and an apply must put it back. A kind needs at least one.
+	Drifts map[string]func(host *systemfake.Host) error
 	// Check looks at the host after an apply.
 	Check func(t *testing.T, host *systemfake.Host)
 }
@@ -33,11 +36,19 @@ func Run(t *testing.T, cases ...Case) {
 	if child(t, cases) {
 		return
 	}
+	drifts := 0
+	for _, c := range cases {
+		drifts += len(c.Drifts)
+	}
+	assert.Positive(t, drifts, "what of it can somebody change by hand?")
 	for _, c := range cases {
 		t.Run(c.Title, func(t *testing.T) {
 			t.Run("observe changes nothing", c.observePure)
 			t.Run("apply converges", c.applyConverges)
 			t.Run("restore", c.restores)
+			for what, drift := range c.Drifts {
+				t.Run("drift: "+what, func(t *testing.T) { c.drifts(t, drift) })
+			}
 			t.Run("killed in apply", c.killedApply)
 			t.Run("killed in restore", c.killedRestore)
 			t.Run("killed for real", c.killedProcess)
@@ -159,4 +170,26 @@ func (c Case) restores(t *testing.T) {
 	assert.Equal(t, units, s.host.Systemd.All(), "units after restore")
 	s.restore(before)
 	assert.Equal(t, files, s.tree(false), "files after a second restore")
+}
+
+// drifts changes by hand what was applied.
+func (c Case) drifts(t *testing.T, drift func(*systemfake.Host) error) {
+	s := c.fresh(t, nil)
+	before := s.keep()
+	s.apply()
+	files, units := s.tree(false), s.host.Systemd.All()
+	require.NoError(t, drift(s.host))
+	require.NotEmpty(t, s.diff(), "it must show")
+	s.apply()
+	s.settled()
+	after := s.tree(false)
+	for path, want := range files {
+		if assert.Contains(t, after, path) && s.Kind.Name() != "cert" { // those are issued anew
+			assert.Equal(t, want, after[path], "%s is put back", path)
+		}
+	}
+	assert.Equal(t, units, s.host.Systemd.All(), "units are put back")
+	if !c.NoRestore {
+		s.restore(before)
+	}
 }

@@ -118,7 +118,7 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 	}
 	// A value that is greater without us needs no file of ours, which would
 	// lower it at the next boot.
-	if !have.Right && (have.File.Exists() || normal(have.Value) == normal(want.Value) && !want.AtLeast || len(changes) > 0) {
+	if !have.Right && (have.File.Exists() || normal(have.Value) == normal(want.Value) || len(changes) > 0) {
 		changes = append(changes, resource.Change{Field: "at boot", New: want.Value, Create: !have.File.Exists() && len(changes) == 0})
 	}
 	return changes

@@ -19,7 +19,11 @@ func accounts(passwd, group string) func(*systemfake.Host) error {
 
 func TestConformance(t *testing.T) {
 	resourcetest.Run(t,
-		resourcetest.Case{Title: "new", Kind: user.Of(), Name: "etcd", Spec: user.Spec{}, Setup: accounts("", "")},
+		resourcetest.Case{Title: "new", Kind: user.Of(), Name: "etcd", Spec: user.Spec{}, Setup: accounts("", ""), Drifts: map[string]func(*systemfake.Host) error{
+			"deleted":       accounts("", ""),
+			"another shell": accounts("etcd:x:990:990::/nonexistent:/bin/bash\n", "etcd:x:990:\n"),
+			"group deleted": accounts("etcd:x:990:990::/nonexistent:/usr/sbin/nologin\n", ""),
+		}},
 		resourcetest.Case{Title: "group only", Kind: user.Of(), Name: "etcd", Spec: user.Spec{GroupOnly: true}, Setup: accounts("", "")},
 		resourcetest.Case{Title: "in a group that is there", Kind: user.Of(), Name: "etcd", Spec: user.Spec{Groups: []string{"adm"}, Home: "/var/lib/etcd"}, Setup: accounts("", "etcd:x:55:\n")},
 		resourcetest.Case{Title: "another shell", Kind: user.Of(), Name: "etcd", Spec: user.Spec{}, Setup: accounts("etcd:x:55:55::/home/etcd:/bin/sh\n", "etcd:x:55:\n")},
