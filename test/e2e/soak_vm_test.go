@@ -50,9 +50,7 @@ echo '/swapfile none swap sw 0 0' >>/etc/fstab; modprobe br_netfilter
 printf %s "$1" >/etc/sysctl.d/50-test.conf; /lib/systemd/systemd-sysctl /etc/sysctl.d/50-test.conf`, "sh", stockSysctls)
 		require.Contains(t, c.on(t, "worker", "cat", "/proc/swaps"), "/swapfile")
 		c.hourOff(t)
-		joined := c.apply(t).took
-		s.seconds(t, "apply with a virtual machine", joined)
-		c.stock(t, joined)
+		c.stock(t, c.joins(t))
 		c.hourBehind(t)
 	})
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
@@ -72,6 +70,25 @@ func (c *cluster) hourOff(t *testing.T) {
 	require.NoError(t, c.lab.ResetClock(t.Context(), "worker"))
 	faults.Record(t, "clock-new-host", "A new host whose clock is wrong is named by preflight and left out by apply, which makes the cluster of the others",
 		"the clock of a virtual machine that is to join is set an hour ahead", "named by preflight in %.1f s; 1 Node of 2, then 2 when the clock was set right", looked.took.Seconds())
+}
+
+// joins applies until the worker is in. On a busy machine a virtual one without
+// help of the processor may stand still for longer than a session waits: then
+// the run says so, and the next goes on from there.
+func (c *cluster) joins(t *testing.T) time.Duration {
+	t.Helper()
+	var took time.Duration
+	for runs := 1; ; runs++ {
+		r := c.verb(t, "apply", "--yes")
+		took += r.took
+		if r.code == 0 {
+			c.seconds(t, fmt.Sprintf("apply with a virtual machine, runs: %d", runs), took)
+			return took
+		}
+		require.Contains(t, r.all(), "session ended: no answer for", "%s", r.all())
+		require.Less(t, runs, 8, "%s", r.all())
+		t.Logf("run %d: the machine stood still", runs)
+	}
 }
 
 // stock checks a worker with a kernel of its own.
