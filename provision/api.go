@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -22,6 +23,9 @@ type API interface {
 	Open(ctx context.Context) error
 	// NodesReady waits until the Nodes are Ready.
 	NodesReady(ctx context.Context, names []string, progress func(waiting map[string]string)) error
+	// NodeReports waits until the Node's kubelet says, at that time by its own
+	// clock or later, that the Node is Ready.
+	NodeReports(ctx context.Context, name string, since time.Time, progress func(reason string)) error
 	// Env is what cluster-scoped kinds act on.
 	Env(ctx context.Context) (*cluster.Env, error)
 	// EtcdID is the id of the etcd cluster, once it has formed.
@@ -88,6 +92,15 @@ func (a *access) NodesReady(ctx context.Context, names []string, progress func(w
 		return err
 	}
 	return client.NodesReady(ctx, names, progress)
+}
+
+// NodeReports waits for a report of the Node's kubelet.
+func (a *access) NodeReports(ctx context.Context, name string, since time.Time, progress func(reason string)) error {
+	client, err := a.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	return client.NodeReports(ctx, name, since, progress)
 }
 
 // EtcdID asks etcd for the id of its cluster.

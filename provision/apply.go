@@ -34,7 +34,11 @@ func (o *Operator) Plan(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.plan(s)
+	p, err := o.plan(s)
+	if err == nil {
+		o.foresee(ctx, s, p)
+	}
+	return p, err
 }
 
 func (o *Operator) plan(s *survey) (*plan.Plan, error) {
@@ -135,10 +139,11 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if ctx.Err() == nil {
 		o.commit(ctx, locked)
 	}
+	cordoned := o.stillCordoned(ctx, s, p, outcome.Result)
 	if ctx.Err() != nil {
-		return outcome, context.Cause(ctx)
+		return outcome, errors.Join(context.Cause(ctx), cordoned)
 	}
-	return outcome, errors.Join(outcome.Result.Err(), incomplete(p))
+	return outcome, errors.Join(outcome.Result.Err(), cordoned, incomplete(p))
 }
 
 // concerned are the hosts that a plan writes to: those with steps, and those
@@ -167,6 +172,7 @@ func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey, lock
 	if err != nil {
 		return nil, nil, err
 	}
+	o.foresee(ctx, s, p)
 	if p.Hash() != before.Hash() {
 		o.emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; the plan was made anew"})
 	}
@@ -184,6 +190,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 	transfers := o.startUploads(ctx, s, p)
 	defer transfers.close()
 	work := newSteps(o, s, epoch, transfers, o.awaited(s, p))
+	work.drainedFor = drainedFor(s, p)
 	return engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
 }
 

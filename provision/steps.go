@@ -10,6 +10,8 @@ import (
 	"provision/provision/desired"
 	"provision/provision/plan"
 	"provision/provision/resource"
+	"provision/provision/resource/drain"
+	"provision/provision/resource/uncordon"
 )
 
 // Deadlines of gates. They bound a wait; nothing sleeps for them.
@@ -35,6 +37,8 @@ type steps struct {
 	roster    sync.Mutex
 	forgotten []string
 	slots     map[string]chan struct{}
+	// drainedFor are, by host, the blobs that must be there before its drain.
+	drainedFor map[string][]string
 }
 
 func newSteps(o *Operator, survey *survey, epoch uint64, uploads *uploads, nodes []string) *steps {
@@ -138,6 +142,16 @@ func (s *steps) object(ctx context.Context, r resource.Resource) error {
 	kind, ok := s.o.ClusterKinds[r.Address.Kind]
 	if !ok {
 		return fmt.Errorf("kind %q of %s is not in the catalogue", r.Address.Kind, r.Address)
+	}
+	switch r.Address.Kind {
+	case drain.Name:
+		if err := s.uploads.wait(ctx, r.Address.Name, s.drainedFor[r.Address.Name]); err != nil {
+			return err
+		}
+	case uncordon.Name:
+		if err := s.settled(ctx, r); err != nil {
+			return err
+		}
 	}
 	env, err := s.o.api.Env(ctx)
 	if err != nil {

@@ -27,6 +27,9 @@ type API struct {
 	writes   int
 	pods     map[string][]cluster.Pod // by Node
 	drained  []string
+	alone    map[string][]cluster.Pod // of pods, those without a controller
+	held     map[string]error         // Nodes whose pods do not go
+	sick     map[string]error         // Nodes whose kubelets do not report
 	// etcdIDs are what etcd's members say, by host; nil for the first cluster's.
 	etcdIDs map[string]uint64
 	// Members are etcd's.
@@ -83,6 +86,30 @@ func (a *API) NodesReady(_ context.Context, names []string, _ func(map[string]st
 		if a.objects[cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name}] == nil {
 			return fmt.Errorf("waiting for Nodes: there is no %s", name)
 		}
+	}
+	return a.down
+}
+
+// Sicken keeps the kubelet of a Node from reporting, or lets it again.
+func (a *API) Sicken(node string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sick == nil {
+		a.sick = map[string]error{}
+	}
+	a.sick[node] = err
+}
+
+// NodeReports implements provision.API.
+func (a *API) NodeReports(_ context.Context, name string, _ time.Time, progress func(string)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.sick[name]; err != nil {
+		progress(err.Error())
+		return err
+	}
+	if a.objects[cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name}] == nil {
+		return fmt.Errorf("there is no Node %s", name)
 	}
 	return a.down
 }
@@ -180,6 +207,9 @@ func (o objects) Create(_ context.Context, object cluster.Object) error {
 	defer o.mu.Unlock()
 	if o.objects[ref] != nil {
 		return cluster.ErrExists
+	}
+	if ref.Kind == "Node" {
+		made["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "True"}}}
 	}
 	o.write(ref, made)
 	return errors.Join(err, o.down)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,6 +63,43 @@ func (c *Client) NodesReady(ctx context.Context, names []string, progress func(w
 		lines = append(lines, name+" ("+waiting[name]+")")
 	}
 	return fmt.Errorf("waiting for Nodes to be Ready: %w; missing: %s; look at \"journalctl -u kubelet\" on them", err, strings.Join(lines, ", "))
+}
+
+// NodeReports waits until the Node's kubelet reports, at that time by its own
+// clock or later, that the Node is Ready. Reports have whole seconds. Progress,
+// if not nil, is told what is missing.
+func (c *Client) NodeReports(ctx context.Context, name string, since time.Time, progress func(reason string)) error {
+	since = since.Truncate(time.Second)
+	missing := "the API told nothing of it"
+	scope := Scope{Resource: nodes(), FieldSelector: "metadata.name=" + name}
+	err := c.Watch(ctx, scope, func(node *unstructured.Unstructured, gone bool) (bool, error) {
+		ready, reason := readiness(node)
+		switch at := reported(node); {
+		case gone:
+			missing = "it was deleted"
+		case at.Before(since):
+			missing = "its kubelet has not reported since it was started"
+		case !ready:
+			missing = reason
+		default:
+			return true, nil
+		}
+		if progress != nil {
+			progress(missing)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for Node %s to be Ready: %w; %s", name, err, missing)
+	}
+	return nil
+}
+
+// reported is when the kubelet last confirmed the condition Ready.
+func reported(node *unstructured.Unstructured) time.Time {
+	text, _ := conditionOf(node, "Ready")["lastHeartbeatTime"].(string)
+	at, _ := time.Parse(time.RFC3339, text)
+	return at
 }
 
 // readiness reads the condition Ready.

@@ -19,12 +19,12 @@ type Style struct {
 }
 
 var signs = map[plan.Action]string{
-	plan.Create: "+", plan.Update: "~", plan.Remove: "-", plan.Restart: "↻",
+	plan.Create: "+", plan.Update: "~", plan.Remove: "-", plan.Restart: "↻", plan.Reboot: "⏻",
 	plan.Reload: "↻", plan.Wait: "…", plan.Unknown: "?",
 }
 
 var colors = map[plan.Action]string{
-	plan.Create: "32", plan.Update: "33", plan.Remove: "31", plan.Restart: "36", plan.Reload: "36", plan.Unknown: "35",
+	plan.Create: "32", plan.Update: "33", plan.Remove: "31", plan.Restart: "36", plan.Reload: "36", plan.Reboot: "36", plan.Unknown: "35",
 }
 
 func (s Style) paint(code, text string) string {
@@ -66,6 +66,7 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 			fmt.Fprintf(w, "\n%s takes no part: %s\n", style.paint("31", Line(h.Name)), indent(Clean(h.Error), "  "))
 		}
 	}
+	waves(w, p, style)
 	removals(w, p, style)
 	for _, text := range p.Warnings {
 		fmt.Fprintf(w, "\n%s %s\n", style.paint("33", "Warning:"), indent(Clean(text), "  "))
@@ -169,6 +170,9 @@ func Summary(p *plan.Plan) string {
 	n := p.Count()
 	text := fmt.Sprintf("Plan: %d to create, %d to change, %d to restart or reload, %d to remove",
 		n[plan.Create], n[plan.Update], n[plan.Restart]+n[plan.Reload], n[plan.Remove])
+	if n[plan.Reboot] > 0 {
+		text += fmt.Sprintf(", %d to reboot", n[plan.Reboot])
+	}
 	if n[plan.Unknown] > 0 {
 		text += fmt.Sprintf(", %d known later", n[plan.Unknown])
 	}

@@ -117,6 +117,8 @@ func past(action string) string {
 		return "restarted"
 	case "reload":
 		return "reloaded"
+	case "reboot":
+		return "rebooted"
 	}
 	return "done"
 }

@@ -84,6 +84,9 @@ func (Kind) Diff(_ string, _ Spec, have State) []resource.Change {
 // shownPods bounds how many pods a change names.
 const shownPods = 5
 
+// Names lists pods for people, a few by name and the others by number.
+func Names(pods []cluster.Pod) string { return count(pods) }
+
 func count(pods []cluster.Pod) string {
 	names := make([]string, 0, shownPods)
 	for _, pod := range pods[:min(len(pods), shownPods)] {

@@ -1,0 +1,47 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"provision/provision/event"
+	"provision/provision/plan"
+)
+
+// shownHosts bounds how many hosts of a wave are named.
+const shownHosts = 8
+
+// shownWaves bounds how many waves have a line.
+const shownWaves = 12
+
+// waves tells in which order Nodes are emptied and changed.
+func waves(w io.Writer, p *plan.Plan, style Style) {
+	if len(p.Waves) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", style.paint("1", "Hosts that are changed without pods, one wave after the other; when one fails, none follows:"))
+	for i, wave := range p.Waves {
+		if more := len(p.Waves) - i; i == shownWaves && more > 1 {
+			last := p.Waves[len(p.Waves)-1]
+			fmt.Fprintf(w, "   …  %d more, up to %s\n", more, hosts(last.Hosts))
+			return
+		}
+		note := ""
+		switch {
+		case wave.Rest:
+			note = "  (left cordoned by an earlier run)"
+		case wave.Canary:
+			note = "  (canary)"
+		}
+		fmt.Fprintf(w, "  %2d  %s%s\n", i+1, hosts(wave.Hosts), note)
+	}
+}
+
+func hosts(list []string) string {
+	text := Line(strings.Join(list[:min(len(list), shownHosts)], ", "))
+	if more := len(list) - shownHosts; more > 0 {
+		text += " and " + event.Count(more, "more host")
+	}
+	return text
+}

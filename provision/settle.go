@@ -1,0 +1,182 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/component/kubelet"
+	"provision/provision/engine"
+	"provision/provision/event"
+	"provision/provision/plan"
+	"provision/provision/resource"
+	"provision/provision/resource/drain"
+	"provision/provision/resource/uncordon"
+)
+
+// settleDeadline bounds how long a kubelet may take, from its restart on, to
+// report that its Node is Ready.
+const settleDeadline = 3 * time.Minute
+
+// settled waits until the Node of a host is Ready by its kubelet's own words,
+// said after the kubelet's last start: until then the API only repeats what it
+// heard before. It is nothing when the Node is not to be uncordoned.
+func (s *steps) settled(ctx context.Context, r resource.Resource) error {
+	host := r.Address.Name
+	m := s.o.fleet.members[host]
+	if m == nil {
+		return fmt.Errorf("host %s takes no part", host)
+	}
+	if changes, err := s.o.observe(ctx, r); err != nil || len(changes) == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleDeadline)
+	defer cancel()
+	since, err := s.kubeletSince(ctx, m)
+	if err == nil {
+		said := ""
+		err = s.o.api.NodeReports(ctx, host, since, func(reason string) {
+			if reason != said {
+				said = reason
+				s.o.emit(event.Event{Type: event.Note, Host: host, Text: "Waiting for Node " + host + ": " + reason})
+			}
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the Node is not well after the change, so it stays cordoned: %w%s", err, s.kubeletLog(m))
+}
+
+// kubeletSince is when the kubelet was started last, by its host's clock, as
+// what it reports is.
+func (s *steps) kubeletSince(ctx context.Context, m *member) (time.Time, error) {
+	health, err := m.agent.Health(ctx, api.HealthParams{Units: []string{kubelet.Unit}})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("asking %s for its kubelet: %w", m.host.Name, err)
+	}
+	if len(health.Units) == 1 && health.Units[0].Running() && !health.Units[0].Since.IsZero() {
+		return health.Units[0].Since, nil
+	}
+	return health.Clock, nil
+}
+
+// lastLines of the kubelet's log come with the error.
+const lastLines = 5
+
+func (s *steps) kubeletLog(m *member) string {
+	ctx, cancel := context.WithTimeout(context.Background(), reachBudget)
+	defer cancel()
+	lines, err := m.agent.Journal(ctx, kubelet.Unit, lastLines)
+	if err != nil || len(lines) == 0 {
+		return fmt.Sprintf("; look at: provision logs %s %s", m.host.Name, kubelet.Unit)
+	}
+	return fmt.Sprintf("; the end of the log of %s on %s:\n%s", kubelet.Unit, m.host.Name, strings.Join(lines, "\n"))
+}
+
+// drainedFor are, by host, the blobs that its drain makes way for. They are
+// sent before, so that the Node is away for as short as possible.
+func drainedFor(s *survey, p *plan.Plan) map[string][]string {
+	blobs := map[string][]string{}
+	for _, step := range p.Steps {
+		r, _ := s.graph.Get(step.Address)
+		own := resource.Address{Host: resource.ClusterHost, Kind: drain.Name, Name: step.Address.Host}
+		if slices.Contains(step.Requires, own) {
+			blobs[step.Address.Host] = append(blobs[step.Address.Host], r.Blobs...)
+		}
+	}
+	return blobs
+}
+
+// stillCordoned names the Nodes that this run, or an earlier one, cordoned for a
+// change that did not end.
+func (o *Operator) stillCordoned(ctx context.Context, s *survey, p *plan.Plan, result engine.Result) error {
+	open, skipped := map[string]bool{}, map[resource.Address]bool{}
+	for _, f := range result.Failed {
+		open[f.Address.Name] = f.Address.Kind == uncordon.Name || open[f.Address.Name]
+	}
+	for _, skip := range result.Skipped {
+		skipped[skip.Address] = true
+		open[skip.Address.Name] = skip.Address.Kind == uncordon.Name || open[skip.Address.Name]
+	}
+	var names []string
+	for _, step := range p.Steps {
+		a := step.Address
+		if a.Kind != uncordon.Name || !open[a.Name] || skipped[drainAt(a.Name)] {
+			continue
+		}
+		names = append(names, a.Name)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachBudget)
+	defer cancel()
+	stay, unknown := o.cordonedOf(ctx, s, names)
+	var errs []error
+	if len(stay) > 0 {
+		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; pods run elsewhere. Mend what failed and apply again; or put the inventory back as it was, and apply", strings.Join(stay, ", ")))
+	}
+	if len(unknown) > 0 {
+		errs = append(errs, fmt.Errorf("perhaps cordoned, the API does not say: %s; apply again", strings.Join(unknown, ", ")))
+	}
+	return errors.Join(errs...)
+}
+
+// cordonedOf asks which of the Nodes wait for the end of a change.
+func (o *Operator) cordonedOf(ctx context.Context, s *survey, names []string) (stay, unknown []string) {
+	for _, name := range names {
+		r, _ := s.graph.Get(s.graph.Guards[name].Uncordon)
+		switch changes, err := o.observe(ctx, r); {
+		case err != nil:
+			unknown = append(unknown, name)
+		case len(changes) > 0:
+			stay = append(stay, name)
+		}
+	}
+	return stay, unknown
+}
+
+// foresee warns of pods that will stop a drain. Whether they do is decided when
+// the drain's turn comes: pods come and go.
+func (o *Operator) foresee(ctx context.Context, s *survey, p *plan.Plan) {
+	if s.unreached != nil || o.Inventory.Rollout.EvictUnmanaged {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	defer cancel()
+	env, err := o.api.Env(ctx)
+	if err != nil {
+		return // the drain will say so
+	}
+	found := map[string]string{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	slots := make(chan struct{}, observers)
+	for _, step := range p.Steps {
+		guard := s.graph.Guards[step.Address.Name]
+		if step.Address != guard.Drain.Address {
+			continue
+		}
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			_, unmanaged, err := env.Pods.Evictable(ctx, step.Address.Name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil && len(unmanaged) > 0 {
+				found[step.Address.Name] = drain.Names(unmanaged)
+			}
+		})
+	}
+	all.Wait()
+	for _, host := range sortedKeys(found) {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("Node %s cannot be drained, and the rollout will stop there: nobody would make these pods again: %s; move or delete them, or set rollout { evict_unmanaged = true }", host, found[host]))
+	}
+}
