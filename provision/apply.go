@@ -62,6 +62,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
 	}
 	in.Leaving, in.Rollout = o.leaves(), o.rollout()
+	in.Warnings = append(in.Warnings, o.destroyed(sortedKeys(o.resetting))...)
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err
@@ -71,6 +72,9 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 
 // removals are what the inventory takes away from the cluster.
 func (o *Operator) removals() removal.Set {
+	if o.resetting != nil {
+		return removal.Set{} // they were named, and nothing else is done
+	}
 	known, _ := o.lastRoster()
 	return removal.Of(slices.Collect(maps.Values(known)), o.Inventory)
 }

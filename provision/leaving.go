@@ -41,9 +41,10 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 			continue
 		}
 		if h, err := rosterMember(entry); err == nil {
-			list = append(list, h)
+			list = append(list, o.asListed(h))
 		}
 	}
+	list = append(list, o.unlisted(known)...)
 	o.leaving, o.silent = map[string]departure{}, map[string]error{}
 	spread(list, func(h inventory.Host) {
 		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
@@ -64,6 +65,10 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 func (o *Operator) leave(name string, d departure, m *member, err error) {
 	o.leavers.Lock()
 	defer o.leavers.Unlock()
+	if reset, err := o.unfitForReset(name, m, err); reset {
+		o.silent[name] = err
+		return
+	}
 	if err != nil {
 		o.silent[name] = fmt.Errorf("it left the inventory and does not answer, so it is not removed: %w; if it never will again: provision node remove --force %s", err, name)
 		return

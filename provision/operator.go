@@ -55,6 +55,9 @@ type Options struct {
 	// Forget are hosts that left the inventory and do not answer, and never
 	// will: the cluster forgets them.
 	Forget []string
+	// Reset are hosts of the inventory that leave the cluster for now, all that
+	// provision did on them undone. Apply does that and nothing else.
+	Reset []string
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil
@@ -74,6 +77,7 @@ type Operator struct {
 	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
 	leaving     map[string]departure
 	silent      map[string]error // hosts that left the inventory and do not answer
+	resetting   map[string]inventory.Host
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
 	api   API
@@ -88,6 +92,7 @@ func New(options Options) *Operator {
 		options.Point = func(string) {}
 	}
 	o := &Operator{Options: options}
+	o.takeOut()
 	o.access = newAccess(o)
 	if o.api = options.API; o.api == nil {
 		o.api = o.access

@@ -42,6 +42,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	o.dialLeavers(ctx)
+	if err := o.aim(); err != nil {
+		return nil, err
+	}
 	o.loseRoles()
 	if err := o.safe(); err != nil {
 		return nil, err

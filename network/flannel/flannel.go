@@ -56,7 +56,7 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	s.Add(residue.New(host.Name, Name, residue.Spec{
 		Links: []string{"flannel.1", "cni0"}, Tables: []string{"ip flannel-ipv4", "ip6 flannel-ipv6", "inet cni_hostport"},
 		Paths: []string{"/run/flannel", "/run/cni-ipam", "/var/lib/cni"},
-	}))
+	}).After(ossettings.Needed(s, pkg.Kind)...)) // the program that drops tables goes later
 	podCIDR, ok := cluster.PodCIDRs[host.Name]
 	if !ok {
 		s.Fail(fmt.Errorf("host %s has no pod CIDR", host.Name))

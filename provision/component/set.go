@@ -11,6 +11,7 @@ import (
 	"provision/provision/resource/directory"
 	"provision/provision/resource/file"
 	"provision/provision/resource/override"
+	"provision/provision/resource/residue"
 	"provision/provision/resource/unit"
 )
 
@@ -135,7 +136,24 @@ func (s *Set) Done() ([]resource.Resource, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
+	s.tracesFirst()
 	return s.list, nil
+}
+
+// tracesFirst has what programs may leave behind noted before anything of the
+// set is made: what is there then was there before, and stays. Removals go the
+// other way round, so the traces go last.
+func (s *Set) tracesFirst() {
+	for _, traces := range s.list {
+		if traces.Address.Kind != residue.Kind {
+			continue
+		}
+		for i, r := range s.list {
+			if r.Address.Kind != residue.Kind && !slices.Contains(traces.Requires, r.Address) {
+				s.list[i] = r.After(traces.Address)
+			}
+		}
+	}
 }
 
 // folder finds the resource that makes the folder which an address stands in.

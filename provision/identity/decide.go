@@ -76,6 +76,23 @@ func Decide(inv *inventory.Inventory, owned map[string]facts.Owned) (Decision, e
 	return d, nil
 }
 
+// Of is the identity that the hosts have or were about to get; nil when none
+// has any. It refuses, as Decide does, hosts of other clusters.
+func Of(inv *inventory.Inventory, owned map[string]facts.Owned) (*facts.Identity, error) {
+	if err := oneCluster(inv, owned); err != nil {
+		return nil, err
+	}
+	if known := told(inv, owned); known != nil {
+		return known, nil
+	}
+	for _, host := range inv.Hosts {
+		if pending := owned[host.Name].Pending; pending != nil {
+			return pending, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // no cluster was ever born
+}
+
 // keeper reports whether the host keeps the identity: it is believed before
 // any other.
 func keeper(host inventory.Host) bool {

@@ -20,6 +20,8 @@ type Leave struct {
 	Whole bool
 	// Gone: the host does not answer and never will. Nothing is done on it.
 	Gone bool
+	// Alone: nobody is left who would have to forget the host, or nobody is asked.
+	Alone bool
 }
 
 // RosterKind is the kind in the addresses of steps by which a cluster forgets a
@@ -54,7 +56,7 @@ func (b *builder) leaves() {
 				s.Requires = append(append([]resource.Address(nil), s.Requires...), ends...)
 			}
 		}
-		if leave.Whole {
+		if leave.Whole && !leave.Alone {
 			b.put(Step{Address: ForgetAddress(host), Action: Remove, Requires: append(ends, leave.Last...),
 				Changes: []resource.Change{{Field: "host", Old: "member", New: "forgotten"}}})
 		}

@@ -57,12 +57,17 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	// in groups that runc and kubelet do not find any more.
 	s.Draining(s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit))
 	addMirrors(s)
-	s.Add(residue.New(host.Name, "pods", traces()))
+	s.Add(residue.New(host.Name, Traces(host.Name).Name, traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
 	for _, ref := range images(cluster) {
 		s.Image(ref, running)
 	}
 	return s.Done()
+}
+
+// Traces is the resource that knows what pods leave behind.
+func Traces(host string) resource.Address {
+	return resource.Address{Host: host, Kind: residue.Kind, Name: "pods"}
 }
 
 // traces are what pods and their runtime leave when both are gone.

@@ -115,7 +115,8 @@ func added(before, have State) []string {
 	for _, each := range have.Closure {
 		_, was := before.Installed[each]
 		_, is := have.Installed[each]
-		if !was && !slices.Contains(before.Broken, each) && (is || slices.Contains(have.Broken, each)) {
+		left := is || slices.Contains(have.Broken, each) || slices.Contains(have.Purging, each)
+		if left && !was && !slices.Contains(before.Broken, each) && !slices.Contains(before.Purging, each) {
 			ours = append(ours, each)
 		}
 	}

@@ -19,6 +19,8 @@ type State struct {
 	Installed map[string]string `json:"installed,omitempty"`
 	// Broken are those that a killed run left half installed.
 	Broken []string `json:"broken,omitempty"`
+	// Purging are those whose removal was cut off: only their configuration is left.
+	Purging []string `json:"purging,omitempty"`
 	// Blocked is set when a killed run left our policy-rc.d, which keeps
 	// services of all packages from starting.
 	Blocked bool `json:"blocked,omitempty"`
@@ -78,6 +80,8 @@ func observe(ctx context.Context, sys *system.System, names []string) (State, er
 		switch {
 		case entry.installed():
 			state.Installed[entry.Package] = entry.Version
+		case entry.purging():
+			state.Purging = append(state.Purging, entry.Package)
 		case entry.broken():
 			state.Broken = append(state.Broken, entry.Package)
 		}
@@ -115,6 +119,9 @@ func parseQuery(output string) []status {
 func (s status) installed() bool {
 	return strings.IndexByte("itW", s.Is) >= 0 && s.Error != 'R' && s.Version != ""
 }
+
+// purging: to be purged, and not quite gone.
+func (s status) purging() bool { return s.Want == 'p' && s.Is == 'c' }
 
 func (s status) broken() bool { return s.Error == 'R' || strings.IndexByte("HUF", s.Is) >= 0 }
 

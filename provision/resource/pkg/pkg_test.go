@@ -62,3 +62,15 @@ func TestRestoreLeavesWhatOthersNeed(t *testing.T) {
 	assert.NotContains(t, have.Installed, "haproxy")
 	assert.Contains(t, have.Installed, "liblua")
 }
+
+// A purge that was killed leaves the configuration of packages that dpkg calls
+// neither installed nor broken.
+func TestAPurgeThatWasCutOffIsFinished(t *testing.T) {
+	entries := parseQuery("nftables\t1.0.6\tpc \nhaproxy\t2.6\trc \n")
+	require.Len(t, entries, 2)
+	assert.True(t, entries[0].purging())
+	assert.False(t, entries[1].purging(), "somebody wants to keep its configuration")
+	have := State{Closure: []string{"haproxy", "nftables"}, Purging: []string{"nftables"}}
+	assert.Equal(t, []string{"nftables"}, added(State{}, have))
+	assert.Empty(t, added(State{Purging: []string{"nftables"}}, have), "it was so before")
+}

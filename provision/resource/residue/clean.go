@@ -23,11 +23,8 @@ func clean(ctx context.Context, sys *system.System, spec Spec) error {
 		return err
 	}
 	for _, link := range spec.Links {
-		if _, err := sys.Files.Lstat("/sys/class/net/" + link); err != nil {
-			continue
-		}
-		if _, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"ip", "link", "delete", link}}); err != nil {
-			return fmt.Errorf("removing network interface %s: %w", link, err)
+		if err := unlink(ctx, sys, link); err != nil {
+			return err
 		}
 	}
 	if err := dropTables(ctx, sys, spec.Tables); err != nil {
@@ -36,6 +33,26 @@ func clean(ctx context.Context, sys *system.System, spec Spec) error {
 	for _, path := range spec.Paths {
 		if err := system.Empty(sys.Files, path, false); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// unlink removes an interface, and before a bridge the ports in it: the kernel
+// takes its time with those of pods that have ended.
+func unlink(ctx context.Context, sys *system.System, link string) error {
+	ports, _ := sys.Files.ReadDir("/sys/class/net/" + link + "/brif") // no bridge: none
+	var names []string
+	for _, port := range ports {
+		names = append(names, port.Name())
+	}
+	for _, name := range append(names, link) {
+		there := func() bool { _, err := sys.Files.Lstat("/sys/class/net/" + name); return err == nil }
+		if !there() {
+			continue
+		}
+		if _, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"ip", "link", "delete", name}}); err != nil && there() {
+			return fmt.Errorf("removing network interface %s: %w", name, err)
 		}
 	}
 	return nil

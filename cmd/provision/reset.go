@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+	"provision/provision/report"
+)
+
+// resetting is what one reset was asked to do.
+type resetting struct {
+	application
+	hosts []string // none: the whole cluster
+	alone bool     // the cluster is not asked
+}
+
+func resetVerb(g *global) *cobra.Command {
+	r := resetting{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use:   "reset [HOST…]",
+		Short: "Undo on hosts all that provision did there, or the whole cluster",
+		Long: `Puts hosts back as their ledgers say that they were before: units, files, mounts,
+network interfaces, packet filter rules, packages. It names what will be lost,
+and asks. What provision did not bring is not touched, and a host without a
+ledger, or with another cluster's, is refused.
+
+With HOSTs: each is drained, its etcd member and its Node are removed, and then
+the host is undone. What would lose etcd's quorum or the last master is refused.
+The hosts stay in the inventory: the next apply takes them back.
+
+Without HOSTs: the whole cluster, hosts included that left the inventory and were
+not removed yet. Nothing is drained. The cluster's name must be typed; who cannot
+be asked gives --yes=NAME. Objects, certificate authorities and keys are gone for
+good then. Hosts that do not answer are told at the end: run it again.
+
+--force with HOSTs is for a cluster that is dead: it is not asked, so nothing is
+drained, and no etcd member and no Node is removed.
+
+It can be interrupted at any moment and run again. -v lists every step.
+
+Exit codes: 0 the hosts are reset, or nothing was left to undo; 1 not, or not all.`,
+		Example: `  provision reset node-07
+  provision reset --yes=dc1 -i inventories/dc1.hcl
+  provision --lab reset -i inventories/lab.hcl n2 --yes`,
+		ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.hosts = args
+			err := r.run(cmd.Context())
+			if err != nil && g.json && !r.concluded {
+				g.line(ended{Type: "result", Error: err.Error()})
+			}
+			return err
+		},
+	}
+	r.yes.flag(cmd)
+	cmd.Flags().BoolVar(&r.alone, "force", false, "the cluster is dead: do not ask it, only undo the hosts")
+	cmd.Flags().BoolVar(&r.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	return cmd
+}
+
+func (r *resetting) run(ctx context.Context) (err error) {
+	if err := noInventories(r.hosts); err != nil {
+		return err
+	}
+	if r.json && !r.yes.given() {
+		return errors.New("cannot ask for consent with --json: add --yes=CLUSTER")
+	}
+	if r.inv, err = r.load(ctx, nil); err != nil {
+		return err
+	}
+	if err := knownHosts(r.inv, r.hosts); err != nil {
+		return err
+	}
+	if everyHost(r.inv, r.hosts) {
+		r.hosts = nil
+	}
+	if err := r.yes.fits(r.inv.Cluster); err != nil {
+		return err
+	}
+	if r.whole() && r.yes == anyCluster {
+		return fmt.Errorf("cannot go on: the whole cluster is to be reset, and a bare --yes does not say which one is meant; give --yes=%s, or name hosts. Nothing was changed", r.inv.Cluster.Name)
+	}
+	if r.whole() && r.alone {
+		return errors.New("--force goes with HOSTs: without, nothing is asked of the cluster in any case")
+	}
+	return r.reset(ctx)
+}
+
+func (r *resetting) whole() bool { return len(r.hosts) == 0 }
+
+func everyHost(inv *inventory.Inventory, named []string) bool {
+	return !slices.ContainsFunc(inv.Hosts, func(h inventory.Host) bool { return !slices.Contains(named, h.Name) })
+}
+
+func (r *resetting) reset(ctx context.Context) error {
+	r.progress = r.global.progress(r.out)
+	defer r.progress.Close()
+	o, err := r.operate(r.inv, r.progress.Event, func(o *provision.Options) {
+		o.Reset, o.AllowMinority = r.hosts, r.minority
+	})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	do := o.Apply
+	if r.whole() || r.alone {
+		do = o.ResetAlone
+	}
+	outcome, err := do(ctx, r.approve)
+	r.progress.Close()
+	if errors.Is(err, provision.ErrNothingToReset) {
+		return r.nothing()
+	}
+	if outcome != nil {
+		r.conclude(outcome, err)
+		r.concluded = true
+	}
+	if err == nil && !r.whole() && !r.json {
+		fmt.Fprintln(r.out, "The inventory still has them, so the next apply takes them back.")
+	}
+	return err
+}
+
+// nothing says that there is nothing to do.
+func (r *resetting) nothing() error {
+	r.concluded = true
+	if r.json {
+		r.line(ended{Type: "result", Empty: true})
+		return nil
+	}
+	fmt.Fprintln(r.out, "Nothing to reset: "+provision.ErrNothingToReset.Error()+".")
+	return nil
+}
+
+// approve names what will be lost, and asks.
+func (r *resetting) approve(p *plan.Plan) (bool, error) {
+	if live, ok := r.progress.(interface{ Pause() }); ok {
+		live.Pause()
+	}
+	switch {
+	case r.json:
+		r.line(struct {
+			Type string `json:"type"`
+			Plan any    `json:"plan"`
+		}{"plan", document(p)})
+	case r.verbose:
+		if err := r.showPlan(p); err != nil {
+			return false, err
+		}
+	default:
+		r.show(p)
+	}
+	if r.yes.given() {
+		return true, nil
+	}
+	if !r.whole() {
+		return r.consent(r.inv.Cluster, p.Target, "Undo this")
+	}
+	if !r.ask {
+		return false, fmt.Errorf("cannot ask for consent: standard input is no terminal; use --yes=%s", r.inv.Cluster.Name)
+	}
+	line, err := r.answer(fmt.Sprintf("Destroy cluster %q on %s? Type the cluster's name: ", r.inv.Cluster.Name, p.Target))
+	return line == r.inv.Cluster.Name, err
+}
+
+func (r *resetting) show(p *plan.Plan) {
+	fmt.Fprintln(r.out, report.Header(p))
+	if r.whole() {
+		fmt.Fprintln(r.out, "The cluster ends: its objects, certificate authorities and keys are gone for good.")
+	}
+	for _, text := range p.Warnings {
+		fmt.Fprintln(r.out, "  "+report.Line(text))
+	}
+	for _, h := range p.Hosts {
+		if h.Error != "" && p.Concerns(h.Name) {
+			fmt.Fprintf(r.out, "  %s takes no part: %s\n", report.Line(h.Name), report.Line(h.Error))
+		}
+	}
+	fmt.Fprintln(r.out, report.Summary(p)+" (-v lists all)")
+}

@@ -1,0 +1,189 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"provision/provision/component"
+	"provision/provision/desired"
+	"provision/provision/engine"
+	"provision/provision/event"
+	"provision/provision/facts"
+	"provision/provision/identity"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+)
+
+// ResetAlone undoes on hosts all that provision did there, without asking the
+// cluster for anything: nothing is drained, no etcd member and no Node is
+// removed. That is for a whole cluster that ends, and for hosts whose cluster is
+// dead. Without Options.Reset it is all hosts, those included that have left
+// the inventory.
+func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
+	if o.resetting != nil {
+		some := *o.Inventory
+		some.Hosts = nil
+		for _, name := range sortedKeys(o.resetting) {
+			some.Hosts = append(some.Hosts, o.resetting[name])
+		}
+		o.Inventory = &some
+	}
+	for {
+		outcome, err := o.resetAlone(ctx, approve)
+		var unfit *unfitError
+		if !errors.As(err, &unfit) {
+			return outcome, err
+		}
+		o.startOver(unfit.hosts)
+	}
+}
+
+func (o *Operator) resetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
+	s, err := o.inventoryOfOwned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := o.undoing(s)
+	if p.Empty() {
+		return &Outcome{Plan: p}, incomplete(p)
+	}
+	locked := o.stepping(p)
+	epoch, err := o.lock(ctx, locked, "reset, plan "+p.Hash()[:8])
+	if err != nil {
+		return nil, err
+	}
+	ctx, release := o.hold(ctx, locked)
+	defer release()
+	o.Point("locked")
+	o.compareOwned(ctx, s)
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	p = o.undoing(s)
+	switch ok, err := approve(p); {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, ErrDeclined
+	}
+	o.emit(event.Event{Type: event.PhaseStarted, Text: "Undoing " + event.Count(len(p.Steps), "step")})
+	work := newSteps(o, s, epoch, nil, nil)
+	outcome := &Outcome{Plan: p}
+	outcome.Result = engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
+	if ctx.Err() != nil {
+		return outcome, context.Cause(ctx)
+	}
+	o.commit(ctx, locked)
+	return outcome, errors.Join(outcome.Result.Err(), incomplete(p))
+}
+
+// inventoryOfOwned connects, refuses what is another cluster's, and has every
+// host tell what is there to be undone.
+func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
+	o.emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.Inventory.Hosts), "host")})
+	f := o.dial(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(f.members) == 0 {
+		return nil, o.nobody()
+	}
+	known, err := identity.Of(o.Inventory, o.owned())
+	if err != nil {
+		return nil, err
+	}
+	o.decision = identity.Decision{Identity: known}
+	if o.resetting == nil {
+		o.dialLeavers(ctx)
+	}
+	if err := o.namedOnes(); err != nil {
+		return nil, err
+	}
+	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory}, graph: &desired.Graph{}}
+	o.compareOwned(ctx, s)
+	return s, ctx.Err()
+}
+
+// namedOnes refuses when one that was named does not answer, or never was
+// touched by provision.
+func (o *Operator) namedOnes() error {
+	bad := map[string]error{}
+	for name := range o.resetting {
+		m := o.fleet.members[name]
+		switch {
+		case m == nil:
+			bad[name] = o.fleet.failed[name]
+		case m.facts.Owned.Epoch == 0 && !owns(m.facts.Owned):
+			bad[name] = strangeHost(name)
+		}
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("cannot reset, nothing was changed:\n%w", inOrder(bad))
+	}
+	o.dropBare()
+	if len(o.fleet.members)+len(o.fleet.failed)+len(o.silent) == 0 {
+		return ErrNothingToReset
+	}
+	return nil
+}
+
+// dropBare leaves out the hosts on which there is nothing to undo: they are not
+// locked, and what they were in the cluster counts no more.
+func (o *Operator) dropBare() {
+	rest := *o.Inventory
+	rest.Hosts = slices.Clone(rest.Hosts)
+	for _, name := range o.fleet.names() {
+		m := o.fleet.members[name]
+		if owns(m.facts.Owned) {
+			continue
+		}
+		_ = m.agent.Close() // nothing is done there
+		delete(o.fleet.members, name)
+		rest.Hosts = slices.DeleteFunc(rest.Hosts, func(h inventory.Host) bool { return h.Name == name })
+	}
+	o.Inventory = &rest
+}
+
+// owns reports whether a ledger lists anything that can be undone.
+func owns(known facts.Owned) bool {
+	return known.Identity != nil || known.Pending != nil || len(known.Resources) > 0
+}
+
+func (o *Operator) compareOwned(ctx context.Context, s *survey) {
+	s.hosts = map[string]plan.Observed{}
+	o.compare(ctx, s, o.fleet.names())
+	for name, seen := range s.hosts {
+		if m := o.fleet.members[name]; m != nil {
+			seen.New = m.facts.Owned.Identity == nil && m.facts.Owned.Pending == nil
+			s.hosts[name] = seen
+		}
+	}
+}
+
+// undoing is the plan.
+func (o *Operator) undoing(s *survey) *plan.Plan {
+	in := plan.Input{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(), Now: o.Now(),
+		Graph: s.graph, Hosts: s.hosts, Environment: o.Inventory.Cluster.Environment, UUID: nobodys,
+		Leaving: map[string]plan.Leave{}, Warnings: o.destroyed(o.fleet.names())}
+	if o.decision.Identity != nil {
+		in.UUID = o.decision.Identity.UUID
+	}
+	for _, name := range o.fleet.names() {
+		in.Leaving[name] = plan.Leave{Whole: true, Alone: true}
+	}
+	return plan.Build(in)
+}
+
+// nobodys stands for the UUID where a cluster was never born.
+const nobodys = "none"
+
+// stepping are the hosts on which something is undone.
+func (o *Operator) stepping(p *plan.Plan) []string {
+	changed := map[string]bool{}
+	for _, step := range p.Steps {
+		changed[step.Address.Host] = true
+	}
+	return slices.DeleteFunc(o.fleet.names(), func(name string) bool { return !changed[name] })
+}

@@ -1,0 +1,139 @@
+package provision_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision"
+	"provision/provision/cluster"
+	"provision/provision/fleettest"
+	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+)
+
+func resetAlone(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, hosts ...string) (*provision.Outcome, error) {
+	t.Helper()
+	o := f.Operator(inv, func(o *provision.Options) { o.Reset = hosts })
+	outcome, err := o.ResetAlone(t.Context(), yes)
+	require.NoError(t, o.Close())
+	return outcome, err
+}
+
+func resetting(hosts ...string) func(*provision.Options) {
+	return func(o *provision.Options) { o.Reset = hosts }
+}
+
+func TestAHostIsResetAndComesBack(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	before := files(t, f.Host("n2"))
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.Run("n2", cluster.Pod{Namespace: "default", Name: "web"})
+	others := map[string]map[string]string{"n1": files(t, f.Host("n1")), "m1": files(t, f.Host("m1"))}
+
+	outcome, err := apply(t, f, inv, resetting("n2"))
+	require.NoError(t, err)
+	assert.Contains(t, outcome.Plan.Warnings[0], "host n2 (10.200.1.2) loses")
+	assert.Nil(t, outcome.Plan.Removals)
+	assert.Equal(t, []string{"n2"}, f.API.Drained())
+	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))
+	assert.Empty(t, changedFiles(before, files(t, f.Host("n2"))), "the host is as it was")
+	assert.NoDirExists(t, filepath.Join(f.Host("n2").Root, system.IdentityDir))
+	for name, was := range others {
+		assert.Empty(t, changedFiles(was, files(t, f.Host(name))), "%s is not touched", name)
+	}
+	_, err = apply(t, f, inv, resetting("n2"))
+	require.ErrorIs(t, err, provision.ErrNothingToReset)
+
+	_, err = apply(t, f, inv)
+	require.NoError(t, err, "the inventory still has it")
+	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
+}
+
+func TestTheLastMasterIsNotResetAlone(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	_, err = apply(t, f, inv, resetting("m1"))
+	require.Error(t, err)
+	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))
+}
+
+func TestHostsThatAreNotOursAreNotReset(t *testing.T) {
+	inv, other := load(t, "dc1", 1), load(t, "dc2", 1)
+	f := boot(t, inv, fleettest.Options{})
+	before := files(t, f.Host("n1"))
+	for _, reset := range []func(hosts ...string) error{
+		func(hosts ...string) error { _, err := apply(t, f, inv, resetting(hosts...)); return err },
+		func(hosts ...string) error { _, err := resetAlone(t, f, inv, hosts...); return err },
+	} {
+		require.ErrorContains(t, reset("n1"), "no ledger", "nobody was ever there")
+	}
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	whole := files(t, f.Host("n1"))
+	for _, hosts := range [][]string{nil, {"n1"}} {
+		_, err = resetAlone(t, f, other, hosts...)
+		require.ErrorContains(t, err, `cluster "dc1"`)
+	}
+	assert.Empty(t, changedFiles(whole, files(t, f.Host("n1"))))
+	assert.NotEmpty(t, changedFiles(before, whole))
+}
+
+func TestAWholeClusterIsReset(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	before := map[string]map[string]string{}
+	for _, h := range inv.Hosts {
+		before[h.Name] = files(t, f.Host(h.Name))
+	}
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.Break(errors.New("dead")) // nobody asks it
+	f.Host("n2").Fail(sshtest.Refuse)
+
+	outcome, err := resetAlone(t, f, without(inv, "n1")) // n1 left the inventory, and goes too
+	require.ErrorContains(t, err, "n2 took no part")
+	assert.Empty(t, outcome.Result.Failed)
+	f.Host("n2").Fail(sshtest.None)
+	_, err = resetAlone(t, f, inv)
+	require.NoError(t, err, "the rest")
+	for name, was := range before {
+		assert.Empty(t, changedFiles(was, files(t, f.Host(name))), name)
+	}
+	assert.Empty(t, f.API.Drained())
+	_, err = resetAlone(t, f, inv)
+	require.ErrorIs(t, err, provision.ErrNothingToReset)
+
+	f.API.Break(nil)
+	outcome, err = apply(t, f, inv)
+	require.NoError(t, err, "a new cluster can be made of them")
+	assert.NotNil(t, at(outcome.Plan, plan.BirthAddress("dc1")))
+}
+
+func TestAHostOfADeadClusterIsResetWithoutAskingIt(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	before := files(t, f.Host("n2"))
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.Break(errors.New("dead"))
+	f.Host("m1").Fail(sshtest.Refuse)
+
+	_, err = resetAlone(t, f, inv, "n2")
+	require.NoError(t, err)
+	assert.Empty(t, changedFiles(before, files(t, f.Host("n2"))))
+	f.Host("m1").Fail(sshtest.None)
+	f.API.Break(nil)
+	_, err = apply(t, f, inv)
+	require.NoError(t, err, "the inventory still has it")
+	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
+}

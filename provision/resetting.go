@@ -1,0 +1,149 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+)
+
+// ErrNothingToReset: nothing of provision's is left on any of the hosts.
+var ErrNothingToReset = errors.New("nothing that provision made is left there")
+
+// takeOut has a run see the inventory without the hosts that are to be reset:
+// they leave the cluster as hosts do that are taken out of the inventory.
+func (o *Operator) takeOut() {
+	if len(o.Reset) == 0 {
+		return
+	}
+	o.resetting = map[string]inventory.Host{}
+	rest := *o.Inventory
+	rest.Hosts = slices.DeleteFunc(slices.Clone(rest.Hosts), func(h inventory.Host) bool {
+		if slices.Contains(o.Reset, h.Name) {
+			o.resetting[h.Name] = h
+			return true
+		}
+		return false
+	})
+	o.Inventory = &rest
+}
+
+// asListed is a host of the roster, reached as the inventory says if it is only
+// reset.
+func (o *Operator) asListed(h inventory.Host) inventory.Host {
+	listed, ok := o.resetting[h.Name]
+	if !ok {
+		return h
+	}
+	listed.Roles = h.Roles
+	return listed
+}
+
+// unlisted are hosts to be reset that the roster does not know: forgotten, or
+// never part of the cluster.
+func (o *Operator) unlisted(known map[string]facts.RosterHost) []inventory.Host {
+	var list []inventory.Host
+	for _, name := range sortedKeys(o.resetting) {
+		if _, ok := known[name]; !ok {
+			list = append(list, o.resetting[name])
+		}
+	}
+	return list
+}
+
+// unfitForReset reports whether a host that is to be reset is left as it is: an
+// error says why, none that nothing is left to do there.
+func (o *Operator) unfitForReset(name string, m *member, err error) (bool, error) {
+	if _, ok := o.resetting[name]; !ok {
+		return false, nil
+	}
+	if err != nil {
+		return true, fmt.Errorf("host %s does not answer: %w", name, err)
+	}
+	known, _ := o.lastRoster()
+	_, listed := known[name]
+	owned := m.facts.Owned
+	switch id := owned.Identity; {
+	case id != nil && (o.decision.Identity == nil || id.UUID != o.decision.Identity.UUID):
+		err = foreignHost(name, id)
+	case id == nil && listed || id != nil:
+		return false, nil
+	case owned.Epoch == 0:
+		err = strangeHost(name)
+	}
+	_ = m.agent.Close() // nothing is done on it
+	return true, err
+}
+
+func foreignHost(name string, id *facts.Identity) error {
+	return fmt.Errorf("refusing host %s: it belongs to cluster %q (%s); use that cluster's inventory", name, id.Cluster, id.UUID)
+}
+
+func strangeHost(name string) error {
+	return fmt.Errorf("refusing host %s: it has no ledger, so nothing on it is provision's", name)
+}
+
+// aim limits a run that resets hosts to these. It refuses when one of them
+// cannot be: they were named one by one.
+func (o *Operator) aim() error {
+	if o.resetting == nil {
+		return nil
+	}
+	o.Targets = nil
+	bad := map[string]error{}
+	for _, name := range sortedKeys(o.resetting) {
+		if _, leaves := o.leaving[name]; leaves {
+			o.Targets = append(o.Targets, plan.ForgetAddress(name).String())
+		}
+		if err := o.silent[name]; err != nil {
+			bad[name] = err
+		}
+	}
+	switch {
+	case len(bad) > 0:
+		return fmt.Errorf("cannot reset, nothing was changed:\n%w", inOrder(bad))
+	case len(o.Targets) == 0:
+		return ErrNothingToReset
+	}
+	return nil
+}
+
+// destroyed says what a reset takes away for good, host by host.
+func (o *Operator) destroyed(names []string) []string {
+	var list []string
+	for _, name := range names {
+		m := o.fleet.members[name]
+		if m == nil {
+			continue
+		}
+		count := map[string]int{}
+		for _, r := range m.facts.Owned.Resources {
+			kind, _, _ := strings.Cut(r.ID, "[")
+			count[kind]++
+		}
+		var parts []string
+		if o.hasData(name) {
+			parts = append(parts, "its copy of etcd's data")
+		}
+		if id := m.facts.Owned.Identity; id != nil && len(id.Holds) > 0 {
+			parts = append(parts, "its copies of the cluster's keys ("+strings.Join(id.Holds, ", ")+")")
+		}
+		if count["unit"] > 0 {
+			parts = append(parts, fmt.Sprintf("%d services with all containers, images and pod data", count["unit"]))
+		}
+		if n := count["file"] + count["binary"] + count["cert"] + count["directory"] + count["archive"]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d files", n))
+		}
+		if count["package"] > 0 {
+			parts = append(parts, fmt.Sprintf("%d packages that were not there before", count["package"]))
+		}
+		if len(parts) > 0 {
+			list = append(list, fmt.Sprintf("host %s (%s) loses %s", name, m.host.Address, strings.Join(parts, ", ")))
+		}
+	}
+	return list
+}
