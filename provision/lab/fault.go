@@ -202,6 +202,9 @@ func (l *Lab) Faults() ([]Fault, error) {
 		if err == nil {
 			err = json.Unmarshal(data, &f)
 		}
+		if err == nil && l.faultPath(f) != path {
+			err = errors.New("it is of another fault")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading fault %s: %w", path, err)
 		}

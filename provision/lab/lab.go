@@ -115,6 +115,13 @@ func OpenIn(stateDir, name string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	whole, err := filepath.Abs(stateDir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the state folder: %w", err)
+	}
+	if err := s.check(labID(whole, name)); err != nil {
+		return nil, fmt.Errorf("cannot use lab %q: its state in %s is damaged: %w; remove it with provision lab down %[1]s", name, statePath(dir), err)
+	}
 	return &Lab{dir: dir, state: s}, nil
 }
 
@@ -184,7 +191,7 @@ func (l *Lab) update(change func(*state)) error {
 // refresh reads what other processes did to the lab. A lab that is gone keeps
 // what we know.
 func (l *Lab) refresh() {
-	if s, err := loadState(l.dir); err == nil {
+	if s, err := loadState(l.dir); err == nil && s.check(l.state.ID) == nil {
 		l.state.Hosts, l.state.Ready = s.Hosts, s.Ready
 	}
 }

@@ -8,10 +8,16 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
-const stateVersion = 1
+const (
+	stateVersion = 1
+	// maxIndex keeps the names of interfaces short.
+	maxIndex = 99_999
+)
 
 // state is what the lab's folder remembers. It is saved before each act that
 // it describes; a process that started but was not recorded yet is found by
@@ -84,6 +90,31 @@ func decodeState(data []byte) (*state, error) {
 		return nil, fmt.Errorf("cannot use lab %q: a newer provision made it (state version %d, ours is %d); use that one", s.Name, s.Version, stateVersion)
 	}
 	return &s, nil
+}
+
+// check refuses what no lab has written: names of the state become paths and
+// arguments of commands that root runs.
+func (s *state) check(id string) error {
+	if s.Version < 1 || s.ID != id || checkName(s.Name) != nil {
+		return errors.New("it is of another lab, or of none")
+	}
+	names, machines, addresses := map[string]bool{}, map[string]bool{}, map[netip.Addr]bool{}
+	for _, h := range s.Hosts {
+		switch index, err := strconv.Atoi(strings.TrimPrefix(h.Machine, "h")); {
+		case h.Name == "" || h.Name != filepath.Base(h.Name) || !filepath.IsLocal(h.Name):
+			return fmt.Errorf("%q is no host's name", h.Name)
+		case err != nil || h.Machine != machineName(index) || index < 0 || index > maxIndex:
+			return fmt.Errorf("host %s has no number", h.Name)
+		case names[h.Name] || machines[h.Machine] || addresses[h.Address]:
+			return fmt.Errorf("host %s is there twice", h.Name)
+		case !h.Address.IsValid() || h.Address.Zone() != "" || h.Port < 1 || h.Port > 65535:
+			return fmt.Errorf("host %s has no address", h.Name)
+		case h.Kind != Container && h.Kind != VM || (h.Kind == VM) != (h.VM != nil):
+			return fmt.Errorf("host %s is of no kind", h.Name)
+		}
+		names[h.Name], machines[h.Machine], addresses[h.Address] = true, true, true
+	}
+	return nil
 }
 
 func (s *state) save(dir string) error {

@@ -24,8 +24,6 @@ var undamaged = map[string]string{
 	"provision/kube":                       "answers of an API server whose certificate was verified, into single fields",
 	"provision/kube/kubetest":              "a test's own data",
 	"provision/bundle/gobuild":             "output of the Go command on this machine",
-	"provision/bundle/pull":                "archives whose sha256 was checked; indexes go through bundle/store",
-	"provision/lab":                        "this machine's own state of labs; its parsers have fuzz tests",
 	"provision/internal/system/systemfake": "a test's own data",
 	"cmd/provision":                        "a person's answers, line by line",
 	"test/faults":                          "a test's own data",
