@@ -1,7 +1,9 @@
 package inventory_test
 
 import (
+	"context"
 	"os"
+	"regexp"
 	"testing"
 
 	"filippo.io/age"
@@ -82,6 +84,47 @@ func TestDamagedVarFiles(t *testing.T) {
 	}, []byte(plain), []byte(`{"site": "east", "n": [1, {"a": null}]}`))
 	faults.Record(t, "corrupt-var-file", "a damaged encrypted var-file is refused", "files of age, binary and armored, and plain JSON, damaged",
 		"%d encrypted inputs: %d refused, %d with nothing changed that counts; %d plain ones without a panic", encrypted.Inputs, encrypted.Rejected, encrypted.Accepted, clear.Inputs)
+}
+
+// What sops answers is damaged: it never passes for something that is no secret,
+// and no problem shows any of it.
+func TestDamagedOutputOfSops(t *testing.T) {
+	const canary = "K7qZx9vVw2Tr8pLm4"
+	names := regexp.MustCompile(`sets "[^"]*"`)
+	total := corrupt.Tally{}
+	for name, sample := range map[string]string{
+		"s.yaml": `{"token": "` + canary + `", "more": {"a": ["` + canary + `", 7]}}`,
+		"s.vars": "token = \"" + canary + "\"\nmore = { a = [\"" + canary + "\", 7] }\n",
+	} {
+		opts := sealed()
+		opts.ReadFile = files(map[string]string{"s.yaml": "site: ENC[x]\nsops:\n  mac: ENC[y]\n", "s.vars": `{"data": "ENC[x]", "sops": {}}`})
+		opts.VarFiles = []string{name}
+		load := func(in []byte, site string) (*inventory.Inventory, string) {
+			opts.Run = func(context.Context, []string) ([]byte, error) { return in, nil }
+			src := "variable \"token\" {}\nvariable \"more\" {}\ncluster \"c\" { site = " + site + " }\n" + host
+			inv, problems := inventory.Parse(t.Context(), map[string][]byte{"i.hcl": []byte(src)}, opts)
+			return inv, printed(t, problems)
+		}
+		whole, said := load([]byte(sample), `"east"`)
+		require.NotNil(t, whole, "%s", said)
+		tally := corrupt.FeedN(t, 5, corrupt.Many/4, func(in []byte) bool {
+			inv, said := load(in, `"east"`)
+			if inv != nil {
+				shown, more := load(in, `"x${jsonencode([var.token, var.more])}"`)
+				assert.Nil(t, shown, "a secret became a site")
+				said += more
+			}
+			said = names.ReplaceAllString(said, "") // those of variables are no secret
+			for i := range len(canary) - 6 {
+				assert.NotContains(t, said, canary[i:i+6])
+			}
+			return inv != nil
+		}, []byte(sample))
+		assert.Positive(t, tally.Rejected)
+		total = total.Add(tally)
+	}
+	faults.Record(t, "corrupt-sops", "what sops answers, damaged, is refused or stays secret; no problem shows any of it", "the JSON and the text that sops decrypts to, damaged",
+		"%d inputs: %d refused, %d taken as secrets; 0 shown", total.Inputs, total.Rejected, total.Accepted)
 }
 
 const varInventory = `
