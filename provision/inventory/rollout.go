@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -15,7 +16,7 @@ func rolloutSpec() *blockSpec {
 		Attrs: []attrSpec{
 			{Name: "max_unavailable", Kind: shareKind(), Default: `"1"`, Doc: "Workers changed at once: a number, or a share of all workers such as `\"10%\"`, rounded down; at least one."},
 			{Name: "canary", Kind: whole("number", 0, 1000), Default: "1", Doc: "Workers that are changed together before all others."},
-			{Name: "drain_timeout", Kind: durationKind(), Default: `"5m"`, Doc: "How long pods may take to leave a Node, PodDisruptionBudgets respected. Afterwards the rollout stops."},
+			{Name: "drain_timeout", Kind: timeoutKind(), Default: `"5m"`, Doc: "How long pods may take to leave a Node, PodDisruptionBudgets respected. Afterwards the rollout stops."},
 			{Name: "evict_unmanaged", Kind: boolKind(), Default: "false", Doc: "Evict pods without a controller, too. Nobody makes them again, so otherwise they stop the rollout."},
 		},
 	}
@@ -32,6 +33,11 @@ func shareKind() kind {
 		_, _, err := parseShare(v.AsString())
 		return err
 	}}
+}
+
+// timeoutKind is a duration that is not nothing.
+func timeoutKind() kind {
+	return of("duration", func(s string) error { _, err := parseDuration(s, time.Second, 24*time.Hour); return err })
 }
 
 func parseShare(text string) (count int, percent bool, err error) {

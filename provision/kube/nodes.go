@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -73,15 +74,10 @@ func (c *Client) NodeReports(ctx context.Context, name string, since time.Time, 
 	missing := "the API told nothing of it"
 	scope := Scope{Resource: nodes(), FieldSelector: "metadata.name=" + name}
 	err := c.Watch(ctx, scope, func(node *unstructured.Unstructured, gone bool) (bool, error) {
-		ready, reason := readiness(node)
-		switch at := reported(node); {
-		case gone:
+		if missing = unreported(node, since); gone {
 			missing = "it was deleted"
-		case at.Before(since):
-			missing = "its kubelet has not reported since it was started"
-		case !ready:
-			missing = reason
-		default:
+		}
+		if missing == "" {
 			return true, nil
 		}
 		if progress != nil {
@@ -93,6 +89,19 @@ func (c *Client) NodeReports(ctx context.Context, name string, since time.Time, 
 		return fmt.Errorf("waiting for Node %s to be Ready: %w; %s", name, err, missing)
 	}
 	return nil
+}
+
+// unreported is what is missing until the Node's kubelet has said, at that time
+// or later, that the Node is Ready; "" when nothing is.
+func unreported(node *unstructured.Unstructured, since time.Time) string {
+	ready, reason := readiness(node)
+	switch {
+	case reported(node).Before(since):
+		return "its kubelet has not reported since it was started"
+	case !ready:
+		return cmp.Or(reason, "it is not Ready")
+	}
+	return ""
 }
 
 // reported is when the kubelet last confirmed the condition Ready.

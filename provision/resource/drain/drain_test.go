@@ -3,6 +3,7 @@ package drain
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -118,4 +119,35 @@ func TestOneThatStaysIsOnlyCordoned(t *testing.T) {
 	assert.Equal(t, []resource.Change{{Field: "schedulable", Old: "yes", New: "no"}}, Kind{}.Diff("n1", Spec{Stay: true}, have))
 	require.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{Stay: true}))
 	assert.Equal(t, []string{"merge"}, a.log)
+}
+
+// Who wants a Node cordoned is on it: what a change needed ends with the change.
+func TestTheCordonSaysWhatItIsFor(t *testing.T) {
+	for _, rollout := range []bool{true, false} {
+		a := &api{node: node()}
+		require.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{Rollout: rollout}))
+		have, err := Kind{}.Observe(t.Context(), env(a), "n1", Spec{})
+		require.NoError(t, err)
+		assert.True(t, have.Ours)
+		assert.Equal(t, rollout, have.Rollout)
+	}
+}
+
+// The change that a drain makes way for may be what mends the Node.
+func TestPodsOfANodeThatIsNotReadyStay(t *testing.T) {
+	bare := []cluster.Pod{{Namespace: "default", Name: "bare"}}
+	for status, drained := range map[string]bool{"True": true, "False": false, "Unknown": false} {
+		n := node()
+		n["status"] = cluster.Object{"conditions": []any{cluster.Object{"type": "Ready", "status": status}}}
+		a := &api{node: n, pods: bare}
+		var said string
+		e := env(a)
+		e.Progress = func(text string) { said = text }
+		require.NoError(t, Kind{}.Apply(t.Context(), e, "n1", Spec{ReadyOnly: true}))
+		assert.Equal(t, drained, len(a.pods) == 0, status)
+		assert.Equal(t, "merge", a.log[0], "it is cordoned all the same")
+		assert.Equal(t, !drained, strings.Contains(said, "is not Ready"), status)
+	}
+	a := &api{node: node(), pods: bare, unmanaged: bare}
+	assert.NoError(t, Kind{}.Apply(t.Context(), env(a), "n1", Spec{ReadyOnly: true}), "none of them is evicted")
 }

@@ -47,6 +47,10 @@ func TestOnlyWhatProvisionCordonedIsUncordoned(t *testing.T) {
 	isolated := drain.State{Exists: true, Cordoned: true, Ours: true, Isolated: true}
 	assert.Empty(t, Kind{}.Diff("n1", Spec{}, isolated), "who is isolated stays so")
 	assert.Len(t, Kind{}.Diff("n1", Spec{Isolated: true}, isolated), 1)
+	asked := drain.State{Exists: true, Cordoned: true, Ours: true}
+	assert.Empty(t, Kind{}.Diff("n1", Spec{Rollout: true}, asked), "what an operator asked for stays when a rollout ends")
+	asked.Rollout = true
+	assert.Len(t, Kind{}.Diff("n1", Spec{Rollout: true}, asked), 1)
 	assert.Error(t, Kind{}.Check("a/b", Spec{}))
 	assert.NoError(t, Kind{}.Restore(t.Context(), nil, "n1", drain.State{}))
 }
