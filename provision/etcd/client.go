@@ -118,6 +118,9 @@ func (c *Client) AddLearner(ctx context.Context, peerURLs []string) (cluster.Mem
 	if err != nil {
 		return cluster.Member{}, err
 	}
+	if response.Member == nil {
+		return cluster.Member{}, errors.New("etcd says that it added a member, and not which")
+	}
 	return convert(response.Member), nil
 }
 

@@ -15,12 +15,12 @@ func (c *Client) ClusterIDs(ctx context.Context) map[string]uint64 {
 	for _, endpoint := range c.options.Endpoints {
 		all.Go(func() {
 			answer, err := c.client.Status(ctx, endpoint)
-			if err != nil {
+			if err != nil || answer.Header.GetClusterId() == 0 {
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			ids[endpoint] = answer.Header.ClusterId
+			ids[endpoint] = answer.Header.GetClusterId()
 		})
 	}
 	all.Wait()

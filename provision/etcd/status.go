@@ -68,7 +68,7 @@ func (c *Client) ask(ctx context.Context, member cluster.Member) MemberStatus {
 		status.Reason = err.Error()
 		return status
 	}
-	status.Leader = answer.Leader == answer.Header.MemberId
+	status.Leader = answer.Leader != 0 && answer.Leader == answer.Header.GetMemberId()
 	status.Version, status.Index = answer.Version, answer.RaftAppliedIndex
 	status.DBSize, status.DBInUse = answer.DbSize, answer.DbSizeInUse
 	status.Alarms = alarms(answer.Errors)
@@ -153,5 +153,5 @@ func (c *Client) ClusterID(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return response.Header.ClusterId, nil
+	return response.Header.GetClusterId(), nil
 }
