@@ -63,6 +63,9 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	}
 	in.Leaving, in.Rollout = o.leaves(), o.rollout()
 	in.Warnings = append(in.Warnings, o.destroyed(sortedKeys(o.resetting))...)
+	if o.Renew != nil {
+		return o.renewPlan(in, s), nil
+	}
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type expectation struct {
 	units     []doctor.Want
 	binaries  map[string]binary.Spec
 	certs     map[string]time.Duration // by path: how long before its end it is renewed
+	specs     map[string]cert.Spec     // by path
 	disks     []string
 	probes    []doctor.Probe
 	gates     []component.Gate // of the probes
@@ -53,7 +54,7 @@ func (o *Operator) expect() map[string]*expectation {
 	assigned := o.assign(s)
 	all := map[string]*expectation{}
 	for _, h := range o.fleet.answered(o.Inventory) {
-		e := &expectation{binaries: map[string]binary.Spec{}, certs: map[string]time.Duration{}, failed: assigned,
+		e := &expectation{binaries: map[string]binary.Spec{}, certs: map[string]time.Duration{}, specs: map[string]cert.Spec{}, failed: assigned,
 			disks: []string{"/", "/var/log", "/var/lib"}}
 		for _, c := range o.Components {
 			if !c.Runs(s.cluster, h) {
@@ -96,7 +97,7 @@ func (e *expectation) add(c component.Component, wanted []resource.Resource) {
 		case cert.Kind:
 			var spec cert.Spec
 			if json.Unmarshal(r.Spec, &spec) == nil {
-				e.certs[name] = spec.RenewBefore
+				e.cert(name, spec)
 			}
 		case directory.Kind:
 			if strings.HasPrefix(name, "/var/") {

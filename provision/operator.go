@@ -58,6 +58,8 @@ type Options struct {
 	// Reset are hosts of the inventory that leave the cluster for now, all that
 	// provision did on them undone. Apply does that and nothing else.
 	Reset []string
+	// Renew limits plan and apply to certificates.
+	Renew *Renewal
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil

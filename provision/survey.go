@@ -30,6 +30,8 @@ type survey struct {
 	warn    []string
 	// reformed is set when etcd is not the one that the ledgers know.
 	reformed *reformed
+	// dark is set by darkness.
+	dark bool
 	// unreached says why the API of an existing cluster does not answer.
 	unreached error
 }
@@ -70,6 +72,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if o.Renew != nil {
+		o.darkness(ctx, s)
+	}
 	return s, o.loseSilent(s)
 }
 
@@ -109,6 +114,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 			return err
 		}
 	}
+	s.cluster.Anew = o.Renew.anew(o.fleet.names())
 	if err := o.assign(s); err != nil {
 		return err
 	}

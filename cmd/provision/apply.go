@@ -30,6 +30,7 @@ type application struct {
 	ignore   []string // checks of preflight
 	targets  []string
 	forget   []string // hosts that do not answer and never will
+	renew    *provision.Renewal
 	progress report.Progress
 	// concluded is set when it was said how the run ended.
 	concluded bool
@@ -140,7 +141,7 @@ func (a *application) apply(ctx context.Context) error {
 		o.AllowRemovals = a.removals
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
-		o.AllowMinority, o.Forget = a.minority, a.forget
+		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew
 	})
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func version() string {
 func verbs(g *global) []*cobra.Command {
 	return []*cobra.Command{
 		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), nodeVerb(g), resetVerb(g), kubeconfigVerb(g),
-		hostkeysVerb(g), bundleVerb(g), labVerb(g), versionVerb(g),
+		certsVerb(g), hostkeysVerb(g), bundleVerb(g), labVerb(g), versionVerb(g),
 	}
 }
 

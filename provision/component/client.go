@@ -2,9 +2,9 @@ package component
 
 import (
 	"fmt"
-	"time"
 
 	"provision/provision/internal/system"
+	"provision/provision/pki"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 )
@@ -27,14 +27,14 @@ func (s *Set) Cert(path string, spec cert.Spec, restarts ...string) resource.Add
 func (s *Set) CertAt(path string, spec cert.Spec, restarts ...string) resource.Address {
 	life := s.Cluster.Inventory.PKI.LeafLife
 	if life <= 0 {
-		life = 365 * 24 * time.Hour
+		life = pki.LeafLife
 	}
 	spec.Life, spec.RenewBefore = life, life/3
 	if spec.Adopt {
 		// Who rotates it does so before; this is for when that failed.
 		spec.RenewBefore = life / 20
 	}
-	spec.Owner = system.Attr{Mode: 0o600}
+	spec.Owner, spec.Anew = system.Attr{Mode: 0o600}, s.Cluster.Anew[s.Host.Name]
 	return s.Add(cert.New(s.Host.Name, path, spec).Restarting(restarts...))
 }
 

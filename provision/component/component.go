@@ -70,6 +70,8 @@ type Cluster struct {
 	// Isolated are the hosts that an operator took out of service: no pods, and
 	// no requests by way of balancers. They are configured like all others.
 	Isolated map[string]bool
+	// Anew are the hosts whose certificates are all issued anew, due or not.
+	Anew map[string]bool
 	// ExtraImages are images that add-ons need on every Node before a registry
 	// can be reached.
 	ExtraImages []bundle.Ref

@@ -23,6 +23,9 @@ const Skew = 5 * time.Minute
 // CALife is the default life of an authority.
 const CALife = 10 * 365 * 24 * time.Hour
 
+// LeafLife is the default life of what they sign.
+const LeafLife = 365 * 24 * time.Hour
+
 // Env is the world: zero values are the real ones.
 type Env struct {
 	Now    time.Time // default: time.Now()
@@ -114,6 +117,20 @@ func ParseCert(text []byte) (*x509.Certificate, error) {
 		return cert, nil
 	}
 	return nil, errors.New("reading certificate: no PEM block CERTIFICATE")
+}
+
+// ParseCerts reads all certificates of a PEM text, and skips what is none.
+func ParseCerts(text []byte) []*x509.Certificate {
+	var list []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			list = append(list, cert)
+		}
+	}
+	return list
 }
 
 // Fingerprint is the sha256 of a certificate, in hex.

@@ -45,6 +45,7 @@ func apiServer(s *component.Set) {
 	s.Service(APIServer, unit, append(quorum(s), component.CAAt(host))...)
 }
 
+// The server reads all of them again when they change.
 func addCerts(s *component.Set) {
 	names, addresses := Names(s.Cluster, s.Host)
 	s.Cert(component.PKIDir+"/apiserver", cert.Spec{
@@ -52,7 +53,7 @@ func addCerts(s *component.Set) {
 	})
 	s.Cert(component.PKIDir+"/apiserver-kubelet-client", cert.Spec{
 		CA: component.CACluster, CommonName: kubeletClient, Client: true,
-	}, APIServer)
+	})
 	s.Cert(component.PKIDir+"/apiserver-etcd-client", cert.Spec{
 		CA: component.CAEtcd, CommonName: "kube-apiserver-etcd-client", Client: true,
 	})

@@ -22,9 +22,19 @@ func (t trust) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	s := component.NewSet(cluster, host, t.Name())
 	s.Dir(component.ConfigDir, 0o755)
 	s.Dir(component.PKIDir, 0o755)
-	// Programs read the CA when they need it, except HAProxy.
-	s.Add(identity.New(host.Name, component.ClusterCA, system.ClusterCA, 0o644).Reloading("haproxy.service"))
+	// Clients of the API read the CA when they start. Another certificate is
+	// rare: one for the same key, or that of the next CA.
+	s.Add(identity.New(host.Name, component.ClusterCA, system.ClusterCA, 0o644).Reloading("haproxy.service").Restarting(clients(host)...))
 	return s.Done()
+}
+
+// clients are the host's units that have the CA in memory.
+func clients(host inventory.Host) []string {
+	units := []string{"kubelet.service", "kube-proxy.service", "flanneld.service"}
+	if host.Has(inventory.RoleMaster) {
+		units = append(units, "kube-apiserver.service", "kube-controller-manager.service", "kube-scheduler.service")
+	}
+	return units
 }
 
 func (trust) Artifacts(*component.Cluster) []bundle.Ref { return nil }

@@ -93,8 +93,11 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	if err == nil {
 		err = fits(pair.cert, want, roots, sys.Now())
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		state.Issue = err.Error()
+	case want.Anew:
+		state.Issue = "it is asked for"
 	}
 	return state, nil
 }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/event"
+	"provision/provision/report"
+)
+
+func certsVerb(g *global) *cobra.Command {
+	return group("certs", "See and renew certificates", certsStatusVerb(g), certsRenewVerb(g))
+}
+
+func certsStatusVerb(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status [HOST…]",
+		Short: "Show all certificates and authorities, the one that ends first first",
+		Long: `Asks hosts, or all of them, for the certificates that the inventory gives them
+and for the authorities that they know. Works while the API, etcd or other hosts
+are down. Nothing is changed.
+
+The column RENEWS says what renews each: the timer on the host, kubelet, or
+nothing by itself ("apply", "certs renew").
+
+Exit codes: 0 all is well, or renews by itself in time; 1 a certificate has
+ended, is missing or overdue, or a host could not be asked.`,
+		Example: "  provision certs status\n  provision certs status node-07 --json\n  provision --lab certs status -i inventories/lab.hcl",
+		Args:    cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inv, err := g.load(cmd.Context(), nil)
+			if err != nil {
+				return err
+			}
+			if err := knownHosts(inv, args); err != nil {
+				return err
+			}
+			o, err := g.operate(inv, event.Discard)
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			found, err := o.Certificates(cmd.Context(), args...)
+			if err != nil {
+				return err
+			}
+			if g.json {
+				err = report.JSON(g.out, found)
+			} else {
+				err = g.showCertificates(found)
+			}
+			if err == nil && !found.Sound() {
+				return exit(exitError)
+			}
+			return err
+		},
+	}
+}
+
+func (g *global) showCertificates(c *provision.Certificates) error {
+	fmt.Fprintf(g.out, "Cluster %q on %s\n\n", c.Cluster, c.Target)
+	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "HOST\tCERTIFICATE\tSUBJECT\tISSUER\tNOT AFTER\tDAYS\tSTATE\tRENEWS")
+	for _, one := range c.Certificates {
+		what, end, days := one.Path, "-", "-"
+		if one.Authority != "" {
+			what = "authority " + one.Authority
+		}
+		if one.Error == "" {
+			end, days = one.NotAfter.UTC().Format(time.DateTime), strconv.Itoa(one.DaysLeft)
+		}
+		state := one.State
+		if one.Error != "" {
+			state += ": " + one.Error
+		}
+		fmt.Fprintln(w, strings.Join([]string{report.Line(one.Host), report.Line(what), report.Line(one.Subject), report.Line(one.Issuer),
+			end, days, report.Line(state), one.Renews}, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Silent)) {
+		fmt.Fprintf(g.out, "\n%s could not be asked: %s\n", report.Line(name), report.Clean(c.Silent[name]))
+	}
+	return nil
+}

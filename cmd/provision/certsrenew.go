@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+)
+
+func certsRenewVerb(g *global) *cobra.Command {
+	a := application{global: g}
+	renewal := &provision.Renewal{}
+	cmd := &cobra.Command{
+		Use:   "renew [HOST…]",
+		Short: "Renew certificates that are due or have ended, authorities included",
+		Long: `Plans, asks, and renews the certificates of hosts, or of all of them: those that
+have ended, are missing or in the last third of their life; with --all, each one.
+Nothing else is changed. Services read a renewed certificate by themselves, but
+for those that the plan shows as restarted: one host at a time where it matters.
+
+An authority that has ended, or will within the life of what it signs, first gets
+a new certificate for the same key, so that all that it has signed stays good;
+what holds the old one in memory is restarted.
+
+It works when everything has ended: without the API and without etcd, over SSH
+alone. Then what is down anyway is restarted on all hosts at once.`,
+		Example: `  provision certs renew
+  provision certs renew --all
+  provision certs renew node-07
+  provision --lab certs renew --yes -i inventories/lab.hcl`,
+		Args: cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			renewal.Hosts = args
+			a.renew = renewal
+			err := a.renewCerts(cmd.Context(), args)
+			if err != nil && g.json && !a.concluded {
+				g.line(ended{Type: "result", Error: err.Error()})
+			}
+			return err
+		},
+	}
+	a.yes.flag(cmd)
+	cmd.Flags().BoolVar(&renewal.All, "all", false, "renew each certificate, due or not")
+	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	return cmd
+}
+
+func (a *application) renewCerts(ctx context.Context, hosts []string) (err error) {
+	if a.json && !a.yes.given() {
+		return errors.New("cannot ask for consent with --json: add --yes")
+	}
+	if a.inv, err = a.load(ctx, nil); err != nil {
+		return err
+	}
+	if err := knownHosts(a.inv, hosts); err != nil {
+		return err
+	}
+	if err := a.yes.fits(a.inv.Cluster); err != nil {
+		return err
+	}
+	return a.apply(ctx)
+}

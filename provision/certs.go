@@ -1,0 +1,200 @@
+package provision
+
+import (
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/facts"
+	"provision/provision/pki"
+	"provision/provision/resource/cert"
+)
+
+// States of certificates.
+const (
+	CertValid   = "valid"
+	CertDue     = "due"     // in the part of its life in which it is renewed
+	CertOverdue = "overdue" // whatever renews it has not, and time runs out
+	CertEnded   = "ended"
+	CertBad     = "bad" // missing, or no certificate
+)
+
+// Who renews a certificate.
+const (
+	ByKubelet = "kubelet"
+	ByTimer   = "timer"
+	ByApply   = "apply" // nobody does by itself
+	ByRenew   = "certs renew"
+)
+
+// allHosts is the host of authorities that every host knows alike.
+const allHosts = "all hosts"
+
+// Certificate is one of a host, or an authority's.
+type Certificate struct {
+	Host string `json:"host"` // "all hosts" for an authority that all know alike
+	Path string `json:"path,omitempty"`
+	// Authority is its name when it is one: cluster, etcd, front-proxy.
+	Authority string    `json:"authority,omitempty"`
+	Subject   string    `json:"subject,omitempty"`
+	Issuer    string    `json:"issuer,omitempty"`
+	NotAfter  time.Time `json:"not_after,omitzero"`
+	DaysLeft  int       `json:"days_left"`
+	Renews    string    `json:"renews"` // by what: timer, kubelet, apply, certs renew
+	State     string    `json:"state"`
+	Error     string    `json:"error,omitempty"`
+}
+
+// Sound reports whether nobody needs to do anything about it.
+func (c Certificate) Sound() bool { return c.State == CertValid || c.State == CertDue }
+
+// Certificates are all of a cluster, or of some of its hosts.
+type Certificates struct {
+	Cluster      string        `json:"cluster"`
+	UUID         string        `json:"uuid,omitempty"`
+	Target       string        `json:"target"`
+	Certificates []Certificate `json:"certificates"` // the one that ends first is first
+	// Silent are the hosts that could not be asked, and why.
+	Silent map[string]string `json:"silent,omitempty"`
+}
+
+// Sound reports whether nobody needs to do anything.
+func (c *Certificates) Sound() bool {
+	return len(c.Silent) == 0 && !slices.ContainsFunc(c.Certificates, func(c Certificate) bool { return !c.Sound() })
+}
+
+// Certificates asks hosts, or all, for their certificates. It needs neither API
+// nor etcd, and changes nothing.
+func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certificates, error) {
+	if err := o.identify(ctx); err != nil {
+		return nil, err
+	}
+	out := &Certificates{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Certificates: []Certificate{}, Silent: map[string]string{}}
+	if o.decision.Identity != nil {
+		out.UUID = o.decision.Identity.UUID
+	}
+	asked := func(name string) bool { return len(hosts) == 0 || slices.Contains(hosts, name) }
+	expected := o.expect()
+	maps.DeleteFunc(expected, func(name string, _ *expectation) bool { return !asked(name) })
+	checked := o.checkups(ctx, expected, false)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var ahead []time.Duration
+	for _, h := range o.Inventory.Hosts {
+		c := checked[h.Name]
+		switch {
+		case !asked(h.Name):
+		case o.fleet.failed[h.Name] != nil:
+			out.Silent[h.Name] = o.fleet.failed[h.Name].Error()
+		case c == nil:
+			out.Silent[h.Name] = "it was not asked"
+		case c.err != nil:
+			out.Silent[h.Name] = c.err.Error()
+		default:
+			ahead = append(ahead, c.skew)
+			out.Certificates = append(out.Certificates, leaves(h.Name, expected[h.Name], c)...)
+		}
+	}
+	out.Certificates = append(out.Certificates, o.authorities(asked, o.Now().Add(facts.Middle(ahead)))...)
+	slices.SortStableFunc(out.Certificates, func(a, b Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	return out, nil
+}
+
+// leaves are a host's own, by its own clock.
+func leaves(host string, e *expectation, c *checkup) []Certificate {
+	var list []Certificate
+	for _, found := range c.health.Certs {
+		spec := e.specs[found.Path]
+		one := Certificate{Host: host, Path: found.Path, Subject: found.Subject, Issuer: found.Issuer,
+			NotAfter: found.NotAfter, Error: found.Error, Renews: e.renews(found.Path)}
+		if found.Error != "" {
+			one.State = CertBad
+		} else {
+			one.judge(c.health.Clock, spec.RenewBefore)
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// judge says how a certificate stands that is renewed some time before its end.
+func (c *Certificate) judge(now time.Time, before time.Duration) {
+	left := c.NotAfter.Sub(now)
+	c.DaysLeft = int(math.Floor(left.Hours() / 24))
+	switch {
+	case left <= 0:
+		c.State = CertEnded
+	case left < before/4:
+		c.State = CertOverdue
+	case left < before:
+		c.State = CertDue
+	default:
+		c.State = CertValid
+	}
+}
+
+// renews is who renews the certificate at a path.
+func (e *expectation) renews(path string) string {
+	if e.specs[path].Adopt {
+		return ByKubelet
+	}
+	return ByApply
+}
+
+// authorities are those that the ledgers of hosts know: one row each when all
+// agree, which they do but for a renewal that was interrupted.
+func (o *Operator) authorities(asked func(string) bool, now time.Time) []Certificate {
+	type known struct{ name, text string }
+	hosts := map[known][]string{}
+	for _, name := range o.fleet.names() {
+		identity := o.fleet.members[name].facts.Owned.Identity
+		if identity == nil || !asked(name) {
+			continue
+		}
+		for ca, text := range identity.CAs {
+			hosts[known{ca, text}] = append(hosts[known{ca, text}], name)
+		}
+	}
+	versions := map[string]int{}
+	for k := range hosts {
+		versions[k.name]++
+	}
+	var list []Certificate
+	for k, names := range hosts {
+		one := Certificate{Host: allHosts, Authority: k.name, Renews: ByRenew}
+		if versions[k.name] > 1 {
+			one.Host = strings.Join(names, ",")
+		}
+		for _, parsed := range pki.ParseCerts([]byte(k.text)) {
+			each := one
+			each.Subject, each.Issuer, each.NotAfter = parsed.Subject.String(), parsed.Issuer.String(), parsed.NotAfter.UTC()
+			each.judge(now, o.authorityBefore())
+			list = append(list, each)
+		}
+	}
+	slices.SortFunc(list, func(a, b Certificate) int { return strings.Compare(a.Authority+a.Host, b.Authority+b.Host) })
+	return list
+}
+
+// authorityBefore is how long before its end an authority gets a new
+// certificate: what it signs ends with it, so it must not come near the life of
+// a leaf.
+func (o *Operator) authorityBefore() time.Duration {
+	life, leaf := o.Inventory.PKI.CALife, o.Inventory.PKI.LeafLife
+	if life <= 0 {
+		life = pki.CALife
+	}
+	if leaf <= 0 {
+		leaf = pki.LeafLife
+	}
+	return min(max(leaf, life/10), life/2)
+}
+
+// cert keeps what is wanted of a certificate.
+func (e *expectation) cert(path string, spec cert.Spec) {
+	e.certs[path], e.specs[path] = spec.RenewBefore, spec
+}

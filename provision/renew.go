@@ -1,0 +1,128 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+
+	"provision/provision/agent/api"
+	"provision/provision/event"
+	"provision/provision/facts"
+	"provision/provision/plan"
+	"provision/provision/removal"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+	"provision/provision/resource/identity"
+)
+
+// Renewal limits an apply to certificates: those of hosts, copies of their
+// authorities', and the units that must read them again.
+type Renewal struct {
+	Hosts []string // none: all
+	// All renews each certificate, not only those that are due.
+	All bool
+}
+
+// covers reports whether the renewal is about a host.
+func (r *Renewal) covers(host string) bool {
+	return r != nil && (len(r.Hosts) == 0 || slices.Contains(r.Hosts, host))
+}
+
+// anew are the hosts whose certificates are all issued anew.
+func (r *Renewal) anew(hosts []string) map[string]bool {
+	if r == nil || !r.All {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, host := range hosts {
+		out[host] = r.covers(host)
+	}
+	return out
+}
+
+// renewable reports whether a resource is a certificate or a copy of one.
+func renewable(r resource.Resource) bool {
+	switch r.Address.Kind {
+	case cert.Kind:
+		return true
+	case identity.Kind:
+		var spec identity.Spec
+		return json.Unmarshal(r.Spec, &spec) == nil && strings.HasSuffix(spec.Item, ".crt")
+	}
+	return false
+}
+
+// renewPlan is a plan of certificates only: whatever else differs is left out,
+// even where a unit that restarts would have wanted it before.
+func (o *Operator) renewPlan(in plan.Input, s *survey) *plan.Plan {
+	in.Hosts = map[string]plan.Observed{}
+	left := 0
+	for host, seen := range s.hosts {
+		certs := o.certsOf(s, host)
+		kept := seen
+		kept.Result.Removed, kept.Result.Restarts = nil, map[string]facts.Restart{}
+		kept.Result.Items = slices.DeleteFunc(slices.Clone(seen.Result.Items), func(item api.PlanItem) bool { return !certs[item.ID] })
+		left += len(seen.Result.Items) - len(kept.Result.Items)
+		for unit, open := range seen.Result.Restarts {
+			if cause, err := resource.ParseAddress(open.Cause); err == nil && certs[cause.ID()] {
+				kept.Result.Restarts[unit] = open
+			}
+		}
+		kept.JoinIdentity = seen.JoinIdentity && len(certs) > 0
+		in.Hosts[host] = kept
+	}
+	in.Objects, in.Leaving, in.Removals, in.Reboots, in.Forming, in.EtcdIs = nil, nil, removal.Set{}, nil, nil, ""
+	if s.dark {
+		// What is down together comes up together: waiting for the health of the
+		// first would be waiting for the others.
+		graph := *in.Graph
+		graph.OneAtATime, in.Graph = nil, &graph
+	}
+	if left > 0 {
+		in.Warnings = append(slices.Clone(in.Warnings), "only certificates are renewed: "+event.Count(left, "other difference")+" from the inventory stay for apply")
+	}
+	return plan.Build(in)
+}
+
+// certsOf are the IDs of a host's certificates, if it is a member and meant.
+func (o *Operator) certsOf(s *survey, host string) map[string]bool {
+	ids := map[string]bool{}
+	if !o.Renew.covers(host) || s.hosts[host].New {
+		return ids
+	}
+	for _, r := range s.graph.Resources {
+		if r.Address.Host == host && renewable(r) {
+			ids[r.Address.ID()] = true
+		}
+	}
+	return ids
+}
+
+// darkness finds out whether the cluster cannot be healthy whatever single hosts
+// do: its API does not let anyone in, or an authority has ended that its
+// programs hold in memory.
+func (o *Operator) darkness(ctx context.Context, s *survey) {
+	if s.dark = s.unreached != nil; s.dark {
+		return
+	}
+	paths := map[string][]string{}
+	for _, r := range s.graph.Resources {
+		if r.Address.Kind == identity.Kind && renewable(r) {
+			paths[r.Address.Host] = append(paths[r.Address.Host], r.Address.Name)
+		}
+	}
+	var mu sync.Mutex
+	spread(o.fleet.names(), func(name string) {
+		health, err := o.fleet.members[name].agent.Health(ctx, api.HealthParams{Certs: paths[name]})
+		if err != nil {
+			return // it is not for this to say
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range health.Certs {
+			s.dark = s.dark || c.Error == "" && c.NotAfter.Before(health.Clock)
+		}
+	})
+}
