@@ -81,4 +81,6 @@ type Store interface {
 	OpenAt(sha256 string, offset int64) (io.ReadCloser, error)
 	// Size is that of a blob in bytes.
 	Size(sha256 string) (int64, error)
+	// Known are the artifacts that it has.
+	Known() []bundle.Artifact
 }

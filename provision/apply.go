@@ -70,7 +70,8 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err
 	}
-	return plan.Build(in), nil
+	p := plan.Build(in)
+	return p, o.upgrades(s, p)
 }
 
 // removals are what the inventory takes away from the cluster.
@@ -102,10 +103,12 @@ func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error)
 	for {
 		outcome, err := o.apply(ctx, approve)
 		var unfit *unfitError
-		if !errors.As(err, &unfit) {
+		switch {
+		case errors.As(err, &unfit):
+			o.startOver(unfit.hosts)
+		case err != nil || !o.more(outcome):
 			return outcome, err
 		}
-		o.startOver(unfit.hosts)
 	}
 }
 
@@ -117,6 +120,9 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 	p, err := o.plan(s)
 	if err == nil && p.Removals != nil {
 		err = p.Removals.Allowed(o.AllowRemovals)
+	}
+	if err == nil {
+		err = complete(p)
 	}
 	if err != nil {
 		return nil, err

@@ -60,6 +60,8 @@ type Options struct {
 	Reset []string
 	// Renew limits plan and apply to certificates.
 	Renew *Renewal
+	// OneHop ends Apply after one hop of an upgrade over several minor releases.
+	OneHop bool
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil

@@ -168,6 +168,8 @@ func (s *steps) gate(ctx context.Context, name string) error {
 		return s.o.api.Open(ctx)
 	case gatePlace:
 		return nil // a release whose pods have no place would be waited for in vain
+	case gateServers:
+		return s.serversReady(ctx)
 	case gateBalancers:
 		return nil // all have ended, and one is enough: those that failed lose this master by their checks
 	case gateNodes:

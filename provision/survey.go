@@ -19,6 +19,7 @@ import (
 	"provision/provision/plan"
 	"provision/provision/resource"
 	"provision/provision/secret"
+	"provision/provision/upgrade"
 )
 
 // survey is what is known before anything changes.
@@ -32,6 +33,10 @@ type survey struct {
 	reformed *reformed
 	// dark is set by darkness.
 	dark bool
+	// installed are the programs of the hosts, and hops the way from there to
+	// what the inventory wants, this run's first.
+	installed installed
+	hops      []upgrade.Hop
 	// unreached says why the API of an existing cluster does not answer.
 	unreached error
 }
@@ -56,6 +61,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	if err := o.admit(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := o.learnInstalled(ctx, s); err != nil {
 		return nil, err
 	}
 	if err := o.want(ctx, s); err != nil {
@@ -104,7 +112,7 @@ func (o *Operator) supported(s *survey) error {
 
 // want builds the graph.
 func (o *Operator) want(ctx context.Context, s *survey) error {
-	s.cluster = &component.Cluster{Inventory: o.Inventory, Facts: map[string]facts.Host{}, Artifacts: o.Store}
+	s.cluster = &component.Cluster{Inventory: o.at(s.hops[0]), Facts: map[string]facts.Host{}, Artifacts: o.Store}
 	for name, m := range o.fleet.members {
 		s.cluster.Facts[name] = m.facts
 	}

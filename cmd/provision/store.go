@@ -26,6 +26,20 @@ func (v *storeView) OpenAt(sha256 string, offset int64) (io.ReadCloser, error) {
 	return file, nil
 }
 
+// Known are the artifacts of the records; what the store cannot list it does
+// not know.
+func (v *storeView) Known() []bundle.Artifact {
+	records, err := v.store.List()
+	if err != nil {
+		return nil
+	}
+	var list []bundle.Artifact
+	for _, r := range records {
+		list = append(list, r.Artifacts...)
+	}
+	return list
+}
+
 func (v *storeView) Size(sha256 string) (int64, error) {
 	path, err := v.store.Path(sha256)
 	if err != nil {

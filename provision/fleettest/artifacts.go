@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +19,7 @@ import (
 type Artifacts struct {
 	mu       sync.Mutex
 	contents map[string][]byte // by sha256
+	known    []bundle.Artifact
 }
 
 func newArtifacts() *Artifacts { return &Artifacts{contents: map[string][]byte{}} }
@@ -44,8 +46,18 @@ func (s *Artifacts) Resolve(ref bundle.Ref) ([]bundle.Artifact, error) {
 	found.SHA256, found.Size = hex.EncodeToString(sum[:]), int64(len(content))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.contents[found.SHA256] == nil {
+		s.known = append(s.known, found)
+	}
 	s.contents[found.SHA256] = content
 	return []bundle.Artifact{found}, nil
+}
+
+// Known are the artifacts that were resolved so far.
+func (s *Artifacts) Known() []bundle.Artifact {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.known)
 }
 
 func (s *Artifacts) content(sha string) ([]byte, error) {

@@ -83,6 +83,9 @@ type Plan struct {
 	LeftOut int      `json:"left_out,omitempty"`
 	// Removals are the hosts and roles that the inventory takes away.
 	Removals *removal.Set `json:"removals,omitempty"`
+	// Hops are the way of an upgrade over several minor releases; this plan is of
+	// the first.
+	Hops []Hop `json:"hops,omitempty"`
 	// Waves are the hosts whose Nodes are emptied, in the order of their turns.
 	Waves []Wave `json:"waves,omitempty"`
 }

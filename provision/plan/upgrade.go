@@ -8,7 +8,15 @@ import (
 	"provision/provision/resource"
 	"provision/provision/resource/binary"
 	"provision/provision/resource/drain"
+	"provision/provision/upgrade"
 )
+
+// Hop is a leg of an upgrade.
+type Hop struct {
+	upgrade.Hop
+	// Missing are the artifacts that are not in the operator's store.
+	Missing []string `json:"missing,omitempty"`
+}
 
 // ControlPlaneGate is passed when all API servers that an apply replaces serve
 // again; kubelets and kube-proxies are never newer than any of them.

@@ -1,0 +1,165 @@
+package provision_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision"
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/fleettest"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+)
+
+// versions is the inventory with other versions.
+func versions(inv *inventory.Inventory, kubernetes, etcd string, tune ...func(*inventory.Versions)) *inventory.Inventory {
+	return edit(inv, func(i *inventory.Inventory) {
+		i.Cluster.Versions.Kubernetes, i.Cluster.Versions.Etcd = kubernetes, etcd
+		for _, t := range tune {
+			t(&i.Cluster.Versions)
+		}
+	})
+}
+
+// runs is the version of a program that a host has.
+func runs(f *fleettest.Fleet, host, program string) string {
+	_, rest, _ := strings.Cut(f.Host(host).Read("/usr/local/bin/"+program), "@")
+	version, _, _ := strings.Cut(rest, "/")
+	return version
+}
+
+func have(t *testing.T, f *fleettest.Fleet, list ...string) {
+	t.Helper()
+	for _, text := range list {
+		name, version, _ := strings.Cut(text, "@")
+		_, err := f.Artifacts.Resolve(bundle.Ref{Name: name, Version: version, Arch: "amd64"})
+		require.NoError(t, err)
+	}
+}
+
+// ungated is a component of hosts on which nothing answers.
+type ungated struct{ component.Component }
+
+func (ungated) Gate() component.Gate { return component.Gate{} }
+
+func (u ungated) Tier() component.Tier {
+	if tiered, ok := u.Component.(component.Tiered); ok {
+		return tiered.Tier()
+	}
+	return 0
+}
+
+func (u ungated) Objects(c *component.Cluster) ([]component.Object, error) {
+	if objecter, ok := u.Component.(component.Objecter); ok {
+		return objecter.Objects(c)
+	}
+	return nil, nil
+}
+
+func unasked(options *provision.Options) {
+	for i, c := range options.Components {
+		options.Components[i] = ungated{c}
+	}
+}
+
+func TestApplyWalksHopByHop(t *testing.T) {
+	f, inv := formed(t, 1)
+	have(t, f, "kube-apiserver@1.38.0", "kube-apiserver@1.38.2", "kube-apiserver@1.39.1", "etcd@3.8.1")
+	target := versions(inv, "1.40.0", "3.9.0", func(v *inventory.Versions) { v.Via = []string{"1.39.0"} })
+
+	p, err := look(t, f, target)
+	require.NoError(t, err)
+	var way []string
+	for _, hop := range p.Hops {
+		way = append(way, hop.Kubernetes+" "+hop.Etcd)
+		assert.Empty(t, hop.Missing)
+	}
+	assert.Equal(t, []string{"1.38.2 3.8.1", "1.39.0 3.9.0", "1.40.0 3.9.0"}, way)
+
+	var asked []string
+	o := f.Operator(target, unasked)
+	defer o.Close()
+	outcome, err := o.Apply(t.Context(), func(p *plan.Plan) (bool, error) {
+		asked = append(asked, runs(f, "m1", "kube-apiserver"))
+		return true, nil
+	})
+	require.NoError(t, err)
+	assert.Empty(t, outcome.Plan.Hops)
+	assert.Equal(t, []string{"1.37.1", "1.38.2", "1.39.0"}, asked, "each hop begins when the one before is done, and is asked for")
+	for _, host := range []string{"m1", "n1"} {
+		assert.Equal(t, "1.40.0", runs(f, host, "kubelet"), host)
+	}
+	assert.Equal(t, "3.9.0", runs(f, "m1", "etcd"))
+	again, err := apply(t, f, target, unasked)
+	require.NoError(t, err)
+	assert.True(t, again.Plan.Empty(), "%+v", again.Plan.Steps)
+}
+
+func TestAnUpgradeGoesOnWhereItWasDeclined(t *testing.T) {
+	f, inv := formed(t, 1)
+	have(t, f, "kube-apiserver@1.38.2", "kube-apiserver@1.39.1")
+	target := versions(inv, "1.40.0", inv.Cluster.Versions.Etcd)
+	o := f.Operator(target, unasked)
+	defer o.Close()
+	hops := 0
+	_, err := o.Apply(t.Context(), func(*plan.Plan) (bool, error) { hops++; return hops < 2, nil })
+	require.ErrorIs(t, err, provision.ErrDeclined)
+	assert.Equal(t, "1.38.2", runs(f, "n1", "kubelet"))
+	p, err := look(t, f, target)
+	require.NoError(t, err)
+	require.Len(t, p.Hops, 2)
+	assert.Equal(t, "1.39.1", p.Hops[0].Kubernetes)
+}
+
+func TestWhatVersionsMayNotDoIsRefused(t *testing.T) {
+	f, inv := formed(t, 1)
+	etcd := inv.Cluster.Versions.Etcd
+	for name, c := range map[string]struct {
+		target *inventory.Inventory
+		says   string
+	}{
+		"a control plane back":        {versions(inv, "1.36.4", etcd), "does not support taking a control plane back"},
+		"etcd back":                   {versions(inv, inv.Cluster.Versions.Kubernetes, "3.6.5"), "etcd does not start on data of a newer minor release"},
+		"a way that nobody knows":     {versions(inv, "1.39.0", etcd), "no release of 1.38 is in the store"},
+		"kubelets before API servers": {versions(inv, inv.Cluster.Versions.Kubernetes, etcd, func(v *inventory.Versions) { v.Kubelet = "1.38.0" }), "would be newer than an API server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := look(t, f, c.target)
+			require.ErrorContains(t, err, c.says)
+			_, err = apply(t, f, c.target, unasked)
+			require.ErrorContains(t, err, c.says)
+			assert.Equal(t, inv.Cluster.Versions.Kubernetes, runs(f, "m1", "kube-apiserver"))
+		})
+	}
+}
+
+func TestNodesGoBackAloneAndPatchReleasesTogether(t *testing.T) {
+	f, inv := formed(t, 1)
+	up := versions(inv, "1.37.2", "3.7.4")
+	_, err := apply(t, f, up, unasked)
+	require.NoError(t, err)
+	assert.Equal(t, "1.37.2", runs(f, "n1", "kubelet"))
+	p, err := look(t, f, inv)
+	require.NoError(t, err)
+	var texts []string
+	for _, s := range p.Steps {
+		for _, c := range s.Changes {
+			texts = append(texts, s.Address.String()+" "+c.Old)
+		}
+	}
+	assert.Contains(t, strings.Join(texts, "\n"), `m1/binary["/usr/local/bin/kube-apiserver"] 1.37.2 (sha256:`, "the plan names the version that is there")
+	_, err = apply(t, f, inv, unasked)
+	require.NoError(t, err)
+	assert.Equal(t, "1.37.1", runs(f, "m1", "kube-apiserver"))
+	assert.Equal(t, "3.7.3", runs(f, "m1", "etcd"))
+
+	back := versions(inv, "1.37.1", "3.7.3", func(v *inventory.Versions) { v.Kubelet = "1.36.4" })
+	_, err = apply(t, f, back, unasked)
+	require.NoError(t, err)
+	assert.Equal(t, "1.36.4", runs(f, "n1", "kubelet"))
+	assert.Equal(t, "1.37.1", runs(f, "m1", "kube-scheduler"))
+}
