@@ -1,7 +1,7 @@
 package provision_test
 
 import (
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,41 +30,11 @@ func without(inv *inventory.Inventory, names ...string) *inventory.Inventory {
 // files of a host, but for what provision keeps for itself.
 func files(t *testing.T, h *fleettest.Host) map[string]string {
 	t.Helper()
-	found := map[string]string{}
-	require.NoError(t, filepath.WalkDir(h.Root, func(path string, d os.DirEntry, err error) error {
-		name := strings.TrimPrefix(path, h.Root)
-		own := strings.HasPrefix(name, system.StateDir) || strings.HasPrefix(name, "/run") || filepath.Base(name) == "fake.json"
-		if err != nil || own || d.IsDir() {
-			return err
-		}
-		content := ""
-		if d.Type().IsRegular() {
-			raw, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			content = string(raw)
-		}
-		found[name] = d.Type().String() + " " + content
-		return nil
-	}))
+	found := tree(t, h)
+	maps.DeleteFunc(found, func(name, _ string) bool {
+		return strings.HasPrefix(name, system.StateDir) || filepath.Base(name) == "fake.json"
+	})
 	return found
-}
-
-// changedFiles are the paths that are not the same.
-func changedFiles(a, b map[string]string) []string {
-	var paths []string
-	for path, content := range a {
-		if now, there := b[path]; !there || now != content {
-			paths = append(paths, path)
-		}
-	}
-	for path := range b {
-		if _, there := a[path]; !there {
-			paths = append(paths, path)
-		}
-	}
-	return paths
 }
 
 func at(p *plan.Plan, a resource.Address) *plan.Step {
@@ -91,10 +61,10 @@ func TestANodeThatLeavesIsEmptiedAndForgotten(t *testing.T) {
 	assert.Equal(t, []string{"n3"}, f.API.Drained())
 	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
 	after := files(t, f.Host("n3"))
-	assert.Empty(t, changedFiles(before, after), "the host is as it was")
+	assert.Empty(t, differing(before, after), "the host is as it was")
 	assert.NoDirExists(t, filepath.Join(f.Host("n3").Root, system.IdentityDir))
 	for name, was := range others {
-		assert.Empty(t, changedFiles(was, files(t, f.Host(name))), "%s is not touched", name)
+		assert.Empty(t, differing(was, files(t, f.Host(name))), "%s is not touched", name)
 	}
 	again, err := apply(t, f, without(inv, "n3"))
 	require.NoError(t, err)

@@ -44,10 +44,10 @@ func TestAHostIsResetAndComesBack(t *testing.T) {
 	assert.Nil(t, outcome.Plan.Removals)
 	assert.Equal(t, []string{"n2"}, f.API.Drained())
 	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))
-	assert.Empty(t, changedFiles(before, files(t, f.Host("n2"))), "the host is as it was")
+	assert.Empty(t, differing(before, files(t, f.Host("n2"))), "the host is as it was")
 	assert.NoDirExists(t, filepath.Join(f.Host("n2").Root, system.IdentityDir))
 	for name, was := range others {
-		assert.Empty(t, changedFiles(was, files(t, f.Host(name))), "%s is not touched", name)
+		assert.Empty(t, differing(was, files(t, f.Host(name))), "%s is not touched", name)
 	}
 	_, err = apply(t, f, inv, resetting("n2"))
 	require.ErrorIs(t, err, provision.ErrNothingToReset)
@@ -84,8 +84,8 @@ func TestHostsThatAreNotOursAreNotReset(t *testing.T) {
 		_, err = resetAlone(t, f, other, hosts...)
 		require.ErrorContains(t, err, `cluster "dc1"`)
 	}
-	assert.Empty(t, changedFiles(whole, files(t, f.Host("n1"))))
-	assert.NotEmpty(t, changedFiles(before, whole))
+	assert.Empty(t, differing(whole, files(t, f.Host("n1"))))
+	assert.NotEmpty(t, differing(before, whole))
 }
 
 func TestAWholeClusterIsReset(t *testing.T) {
@@ -107,7 +107,7 @@ func TestAWholeClusterIsReset(t *testing.T) {
 	_, err = resetAlone(t, f, inv)
 	require.NoError(t, err, "the rest")
 	for name, was := range before {
-		assert.Empty(t, changedFiles(was, files(t, f.Host(name))), name)
+		assert.Empty(t, differing(was, files(t, f.Host(name))), name)
 	}
 	assert.Empty(t, f.API.Drained())
 	_, err = resetAlone(t, f, inv)
@@ -130,7 +130,7 @@ func TestAHostOfADeadClusterIsResetWithoutAskingIt(t *testing.T) {
 
 	_, err = resetAlone(t, f, inv, "n2")
 	require.NoError(t, err)
-	assert.Empty(t, changedFiles(before, files(t, f.Host("n2"))))
+	assert.Empty(t, differing(before, files(t, f.Host("n2"))))
 	f.Host("m1").Fail(sshtest.None)
 	f.API.Break(nil)
 	_, err = apply(t, f, inv)
