@@ -148,15 +148,17 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 		return nil, ErrDeclined
 	}
 	outcome := &Outcome{Plan: p}
+	record := o.record(ctx, p, epoch)
 	outcome.Result = o.run(ctx, s, p, epoch)
 	if ctx.Err() == nil {
 		o.commit(ctx, locked)
 	}
 	cordoned := o.stillCordoned(ctx, s, p, outcome.Result)
-	if ctx.Err() != nil {
-		return outcome, errors.Join(context.Cause(ctx), cordoned)
+	if err = errors.Join(outcome.Result.Err(), cordoned, incomplete(p)); ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), cordoned)
 	}
-	return outcome, errors.Join(outcome.Result.Err(), cordoned, incomplete(p))
+	record.end(ctx, outcome.Result, err)
+	return outcome, err
 }
 
 // concerned are the hosts that a plan writes to: those with steps, and those

@@ -36,8 +36,10 @@ type Options struct {
 	Lab string
 	// Holder names this operator to others: user@machine.
 	Holder string
-	Sink   event.Sink
-	Now    func() time.Time
+	// Operation is what the history calls this run.
+	Operation Operation
+	Sink      event.Sink
+	Now       func() time.Time
 	// AllowUntestedOS takes hosts whose system is not in the table.
 	AllowUntestedOS bool
 	// IgnorePreflight are checks of hosts that join whose errors only warn; "all"

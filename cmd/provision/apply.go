@@ -32,6 +32,8 @@ type application struct {
 	forget   []string // hosts that do not answer and never will
 	renew    *provision.Renewal
 	progress report.Progress
+	// operation is what the history calls it, if not apply.
+	operation provision.Operation
 	// concluded is set when it was said how the run ended.
 	concluded bool
 }
@@ -142,6 +144,9 @@ func (a *application) apply(ctx context.Context) error {
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
 		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew
+		if a.operation.Verb != "" {
+			o.Operation.Verb, o.Operation.Back = a.operation.Verb, a.operation.Back
+		}
 	})
 	if err != nil {
 		return err

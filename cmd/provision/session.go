@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/user"
 	"slices"
@@ -27,14 +28,18 @@ import (
 	"provision/provision/secret"
 )
 
-// load reads the inventory, tells what is wrong with it, and fails if anything
-// is.
+// load reads the inventory.
 func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory, error) {
 	vars, err := splitVars(g.vars)
 	if err != nil {
 		return nil, err
 	}
 	inv, problems := inventory.Load(ctx, inventory.Options{Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	return g.checked(inv, problems)
+}
+
+// checked tells what is wrong with an inventory, and fails if anything is.
+func (g *global) checked(inv *inventory.Inventory, problems diag.List) (*inventory.Inventory, error) {
 	if !problems.HasErrors() && inv != nil {
 		_, found := addons.Decode(addonlist.All(), inv)
 		problems = append(problems, diag.FromHCL(found)...)
@@ -96,6 +101,7 @@ func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func
 		Inventory: inv, Store: artifacts, Connector: connector,
 		Components: components.All(), Addons: addonlist.All(), ClusterKinds: clusterkinds.All(),
 		Lab: g.labName(inv), Holder: holder(), Sink: sink, Now: time.Now,
+		Operation: provision.Operation{Verb: "apply", From: loggedInFrom(g.env), Version: version()},
 	}
 	for _, t := range tune {
 		t(&options)
@@ -139,6 +145,17 @@ func holder() string {
 		machine = h
 	}
 	return fmt.Sprintf("%s@%s (process %d)", name, machine, os.Getpid())
+}
+
+// loggedInFrom is the address from which the operator is logged in here, "" for
+// whoever sits at this machine.
+func loggedInFrom(env func(string) (string, bool)) string {
+	connection, _ := env("SSH_CONNECTION") // client address, its port, ours, our port
+	address, _, _ := strings.Cut(connection, " ")
+	if _, err := netip.ParseAddr(address); err != nil {
+		return ""
+	}
+	return address
 }
 
 // prompt asks on the terminal without echo; nil when there is none.

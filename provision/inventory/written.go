@@ -99,3 +99,5 @@ func (l *loader) inText(name, text string, line int) {
 		}
 	}
 }
+// Names are the paths of the files, sorted.
+func (w Written) Names() []string { return sortedKeys(w.Files) }

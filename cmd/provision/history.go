@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/event"
+	"provision/provision/history"
+	"provision/provision/inventory"
+	"provision/provision/report"
+)
+
+// shownRuns is how many runs are listed when nobody says.
+const shownRuns = 20
+
+func historyVerb(g *global) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "history [N]",
+		Short: "Show who changed what, when, and how it ended",
+		Long: `Lists the last N runs (20) that changed hosts, the newest first, from what
+masters and etcd hosts keep: who ran what from where, which plan and inventory,
+how many steps and hosts, how it ended and how long it took. A run that was
+killed, or that is at work now, shows as "not finished".
+
+BACK is what "provision rollback" takes to go back to the inventory of a run: 0
+is the present one. Runs without a number changed nothing in the inventory, or
+their inventory was not kept.
+
+Exit codes: 0; 1 nobody who keeps records answered.`,
+		Example: `  provision history
+  provision history 50 -i inventories/dc1.hcl
+  provision history show 37
+  provision --lab history -i inventories/lab.hcl --json`,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := shownRuns
+			if len(args) == 1 {
+				var err error
+				if n, err = strconv.Atoi(args[0]); err != nil || n < 1 {
+					return fmt.Errorf("cannot list %q runs: a number is expected; see one run with: provision history show RUN", args[0])
+				}
+			}
+			return g.withHistory(cmd.Context(), func(_ *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
+				return g.listRuns(h, n)
+			})
+		},
+	}
+	cmd.AddCommand(historyShowVerb(g))
+	return cmd
+}
+
+func historyShowVerb(g *global) *cobra.Command {
+	var write string
+	cmd := &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show one run with its steps",
+		Long: `Shows what is recorded of a run, with the steps of its plan. RUN is what the list
+shows, or its number alone.
+
+With --write the inventory of the run is written to a file or folder that does not
+exist yet.`,
+		Example: `  provision history show 37
+  provision history show 37-k3x9 --json
+  provision history show 37 --write old/`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withHistory(cmd.Context(), func(o *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
+				r, err := h.Find(args[0])
+				if err != nil {
+					return err
+				}
+				if write != "" {
+					if err := g.writeRun(cmd.Context(), o, h, r, write); err != nil {
+						return err
+					}
+				}
+				steps, err := o.Steps(cmd.Context(), h, r)
+				if g.json {
+					return report.JSON(g.out, shownRun{describe(h, r), steps})
+				}
+				g.showRun(h, r)
+				if err != nil {
+					fmt.Fprintln(g.err, "Warning:", report.Clean(err.Error()))
+				}
+				g.showSteps(steps)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&write, "write", "", "write the run's inventory to `FILE|FOLDER`, which must not exist")
+	return cmd
+}
+
+// withHistory reads the history and hands it on.
+func (g *global) withHistory(ctx context.Context, use func(*provision.Operator, *inventory.Inventory, *provision.History) error) error {
+	inv, err := g.load(ctx, nil)
+	if err != nil {
+		return err
+	}
+	o, err := g.operate(inv, event.Discard)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	h, err := o.History(ctx)
+	if err != nil {
+		return err
+	}
+	for _, host := range slices.Sorted(maps.Keys(h.Silent)) {
+		fmt.Fprintf(g.err, "Warning: %s was not asked: %s\n", report.Line(host), report.Clean(h.Silent[host].Error()))
+	}
+	for _, damaged := range h.Damaged {
+		fmt.Fprintln(g.err, "Warning: passed over:", report.Line(damaged))
+	}
+	return use(o, inv, h)
+}
+
+// describedRun is a run in JSON.
+type describedRun struct {
+	history.Run
+	Short   string  `json:"run"`
+	Outcome string  `json:"outcome"`
+	Steps   int     `json:"steps_total"`
+	Back    *int    `json:"rollback,omitempty"` // how far it is back
+	Seconds float64 `json:"seconds,omitempty"`
+}
+
+type shownRun struct {
+	describedRun
+	Plan []history.Step `json:"plan_steps"`
+}
+
+func describe(h *provision.History, r history.Run) describedRun {
+	d := describedRun{Run: r, Short: r.Short(), Outcome: r.Outcome(), Seconds: r.Took().Seconds()}
+	for _, n := range r.Steps {
+		d.Steps += n
+	}
+	d.Steps -= r.Steps["wait"]
+	if at := slices.IndexFunc(h.Back(), func(b history.Run) bool { return b.ID == r.ID }); at >= 0 {
+		d.Back = &at
+	}
+	return d
+}
+
+func (g *global) listRuns(h *provision.History, n int) error {
+	var list []describedRun
+	for _, r := range h.Runs[:min(n, len(h.Runs))] {
+		list = append(list, describe(h, r))
+	}
+	if g.json {
+		return report.JSON(g.out, struct {
+			Runs    []describedRun `json:"runs"`
+			Damaged []string       `json:"damaged,omitempty"`
+		}{list, h.Damaged})
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(g.out, "No run is recorded.")
+		return nil
+	}
+	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "BACK\tRUN\tSTARTED\tWHO\tWHAT\tRESULT\tSTEPS\tHOSTS\tTOOK\tPLAN\tKUBERNETES")
+	for _, d := range list {
+		back := "-"
+		if d.Back != nil {
+			back = strconv.Itoa(*d.Back)
+		}
+		row(w, back, d.Short, local(d.Started), who(d.Run), what(d.Run), d.Outcome, strconv.Itoa(d.Steps), strconv.Itoa(d.HostCount),
+			took(d.Run), d.Run.Plan[:min(8, len(d.Run.Plan))], d.Versions["kubernetes"])
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	if len(h.Runs) > len(list) {
+		fmt.Fprintf(g.out, "%d more: provision history %d\n", len(h.Runs)-len(list), len(h.Runs))
+	}
+	return nil
+}
+
+func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+
+func who(r history.Run) string {
+	if r.From != "" {
+		return r.Who + " from " + r.From
+	}
+	return r.Who
+}
+
+func what(r history.Run) string {
+	if r.Back != "" {
+		return r.Verb + " to " + history.Short(r.Back)
+	}
+	return r.Verb
+}
+
+func took(r history.Run) string {
+	if !r.Finished() {
+		return "-"
+	}
+	return r.Took().Round(time.Second / 10).String()
+}
+
+func (g *global) showRun(h *provision.History, r history.Run) {
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(g.out, "%-12s %s\n", name, report.Line(value))
+		}
+	}
+	line("Run", r.Short())
+	line("What", what(r)+" on "+r.Target)
+	line("Who", who(r)+", provision "+r.Version)
+	line("Started", local(r.Started))
+	line("Result", strings.TrimSuffix(r.Outcome()+" after "+took(r), " after -"))
+	if r.Finished() {
+		line("Steps", fmt.Sprintf("%d done, %d failed, %d not started", r.Counts.Done, r.Counts.Failed, r.Counts.NotStarted))
+	}
+	line("Plan", r.Plan)
+	line("Targets", strings.Join(r.Targets, ", "))
+	line("Inventory", r.Inventory)
+	line("Files", strings.Join(r.Files, ", "))
+	line("Variables", strings.Join(append(slices.Clone(r.Vars), slices.Sorted(maps.Keys(r.VarFiles))...), ", "))
+	if err := r.Returnable(); err != nil {
+		line("Way back", err.Error())
+	} else if len(h.Has[history.SourcesName(r.Sources)]) > 0 {
+		line("Way back", "provision rollback "+r.Short())
+	}
+	if r.Error != "" {
+		fmt.Fprintf(g.out, "\nIt said: %s\n", report.Clean(r.Error))
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(g.out, "  %s: %s\n", report.Line(f.Address), report.Clean(f.Error))
+	}
+}
+
+func (g *global) showSteps(steps []history.Step) {
+	for i, s := range steps {
+		if i == 0 {
+			fmt.Fprintln(g.out, "\nIts plan:")
+		}
+		notes := strings.Join(s.Changes, ", ")
+		if notes != "" {
+			notes = "  (" + notes + ")"
+		}
+		fmt.Fprintf(g.out, "  %-8s %s%s\n", report.Line(s.Action), report.Line(s.Address), report.Line(notes))
+	}
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/history"
+	"provision/provision/inventory"
+	"provision/provision/report"
+)
+
+// rollback is what one rollback was asked to do.
+type rollback struct {
+	application
+	write string
+	goal  history.Run
+	way   provision.Way
+}
+
+func rollbackVerb(g *global) *cobra.Command {
+	r := rollback{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use:   "rollback [N | RUN]",
+		Short: "Go back to the inventory of an earlier run",
+		Long: `Takes the inventory of an earlier run from the hosts' history and applies it: it
+plans, shows what cannot be taken back, asks, and does it, like apply. N counts
+back as "provision history" does (BACK): 1, which is what is done when nothing is
+given, is the inventory before the present one. RUN names a run instead.
+
+A rollback that was interrupted or failed is gone on with by the same command. One
+that ended well is a run like others: going back once more leads where it came
+from.
+
+The values of variables, of env() and of file() are not kept: those of today count.
+What cannot go back is refused before anything changes: minor releases of
+Kubernetes and etcd, the ranges of pods and services. What was deleted stays
+deleted.
+
+The inventory's files on this machine stay as they are, so that the next apply
+would bring the newer state again. --write puts the old files somewhere: it
+creates, and never overwrites.`,
+		Example: `  provision rollback
+  provision rollback 2 -i inventories/dc1.hcl
+  provision rollback 37-k3x9 --write inventories/dc1-before/
+  provision --lab rollback --yes -i inventories/lab.hcl`,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := r.run(cmd.Context(), args)
+			if err != nil && g.json && !r.concluded {
+				g.line(ended{Type: "result", Error: err.Error()})
+			}
+			return err
+		},
+	}
+	r.yes.flag(cmd)
+	cmd.Flags().IntVar(&r.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
+	cmd.Flags().BoolVar(&r.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	cmd.Flags().StringVar(&r.write, "write", "", "write the old inventory to `FILE|FOLDER`, which must not exist")
+	return cmd
+}
+
+func (r *rollback) run(ctx context.Context, args []string) error {
+	if r.json && !r.yes.given() {
+		return errors.New("cannot ask for consent with --json: add --yes")
+	}
+	var newer []string
+	err := r.withHistory(ctx, func(o *provision.Operator, inv *inventory.Inventory, h *provision.History) (err error) {
+		if err := r.yes.fits(inv.Cluster); err != nil {
+			return err
+		}
+		if r.goal, err = goal(h, args); err != nil {
+			return err
+		}
+		newer = inv.Written.Names()
+		return r.prepare(ctx, o, inv, h)
+	})
+	if err != nil {
+		return err
+	}
+	r.tell()
+	if len(r.way.Impossible) > 0 {
+		return fmt.Errorf("cannot go back to run %s: %s. Nothing was changed", r.goal.Short(), strings.Join(r.way.Impossible, "; "))
+	}
+	r.operation = provision.Operation{Verb: "rollback", Back: r.goal.ID}
+	err = r.apply(ctx)
+	if r.concluded && !r.json {
+		r.remind(newer)
+	}
+	if ctx.Err() != nil {
+		return &interrupted{resume: r.again()}
+	}
+	return err
+}
+
+// goal is the run that the argument means.
+func goal(h *provision.History, args []string) (history.Run, error) {
+	steps := 1
+	if len(args) == 1 {
+		n, err := strconv.Atoi(args[0])
+		if err != nil {
+			r, err := h.Find(args[0])
+			if err == nil {
+				err = r.Returnable()
+			}
+			return r, err
+		}
+		steps = n
+	}
+	return h.Goal(steps)
+}
+
+// prepare reads the inventory to go back to, with the values of today.
+func (r *rollback) prepare(ctx context.Context, o *provision.Operator, now *inventory.Inventory, h *provision.History) error {
+	sources, err := o.Sources(ctx, h, r.goal)
+	if err != nil {
+		return err
+	}
+	if r.write != "" {
+		if err := r.writeSources(sources, r.write); err != nil {
+			return err
+		}
+	}
+	folder, err := folderOf(now)
+	if err != nil {
+		return err
+	}
+	vars, err := splitVars(r.vars)
+	if err != nil {
+		return err
+	}
+	then, problems := inventory.Parse(ctx, sources.At(folder), inventory.Options{Vars: vars, VarFiles: r.varFiles, Env: r.env})
+	if r.inv, err = r.checked(then, problems); err != nil {
+		return fmt.Errorf("cannot go back to run %s: its inventory does not fit the values of today: %w", r.goal.Short(), err)
+	}
+	r.way = o.WayBack(ctx, r.inv, r.goal)
+	return nil
+}
+
+// folderOf is the folder that has all files of an inventory.
+func folderOf(inv *inventory.Inventory) (string, error) {
+	files := map[string][]byte{}
+	for name := range inv.Written.Files {
+		full, err := filepath.Abs(name)
+		if err != nil {
+			return "", fmt.Errorf("looking for the inventory: %w", err)
+		}
+		files[full] = nil
+	}
+	_, folder := history.NewSources(files)
+	return folder, nil
+}
+
+// tell says where this goes, before the plan.
+func (r *rollback) tell() {
+	if r.json {
+		r.line(struct {
+			Type string      `json:"type"`
+			Run  history.Run `json:"run"`
+			provision.Way
+		}{"rollback", r.goal, r.way})
+		return
+	}
+	fmt.Fprintf(r.out, "Going back to the inventory of run %s: %s on %s by %s.\n", r.goal.Short(), report.Line(what(r.goal)), local(r.goal.Started), report.Line(who(r.goal)))
+	for _, note := range r.way.Notes {
+		fmt.Fprintf(r.out, "Note: %s.\n", report.Line(note))
+	}
+	fmt.Fprintln(r.out)
+}
+
+// remind says what the next apply would do.
+func (r *rollback) remind(newer []string) {
+	fmt.Fprintf(r.out, "The inventory here (%s) is still the newer one: the next apply would bring it again.\n", report.Line(strings.Join(newer, ", ")))
+	if r.write == "" {
+		fmt.Fprintf(r.out, "Write the one that is in force now: %s\n", commandLine(append([]string{"history", "show", r.goal.Short(), "--write", "FOLDER"}, r.where()...)))
+	}
+}
+
+// where are the flags that name the inventory and the target.
+func (r *rollback) where() []string {
+	var words []string
+	for _, path := range r.inventory {
+		words = append(words, "-i", path)
+	}
+	if r.inv != nil {
+		if name := r.labName(r.inv); name != "" {
+			words = append(words, "--lab="+name)
+		}
+	}
+	return words
+}
+
+// again is the command that goes on: it names the run, because counting back
+// from a rollback leads elsewhere.
+func (r *rollback) again() []string {
+	words := append([]string{"rollback", r.goal.Short()}, r.where()...)
+	if r.removals > 0 {
+		words = append(words, "--allow-removals", strconv.Itoa(r.removals))
+	}
+	return words
+}
+
+// writeRun writes the inventory of a run.
+func (g *global) writeRun(ctx context.Context, o *provision.Operator, h *provision.History, r history.Run, path string) error {
+	if r.Sources == "" {
+		return r.Returnable()
+	}
+	sources, err := o.Sources(ctx, h, r)
+	if err != nil {
+		return err
+	}
+	return g.writeSources(sources, path)
+}
+
+// writeSources puts one file there, or several below a folder. Nothing that
+// exists is touched.
+func (g *global) writeSources(s history.Sources, path string) error {
+	files := s.At(path)
+	if len(files) == 1 && strings.HasSuffix(path, ".hcl") {
+		for name, content := range files {
+			delete(files, name)
+			files[path] = content
+		}
+	} else if err := os.Mkdir(path, 0o700); err != nil {
+		return fmt.Errorf("cannot write the inventory to %s: %w; name a folder that does not exist yet, in one that does", path, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := create(name, files[name]); err != nil {
+			return fmt.Errorf("cannot write the inventory to %s: %w; name what does not exist yet", path, err)
+		}
+	}
+	fmt.Fprintf(g.err, "The inventory of that run is written to %s.\n", path)
+	return nil
+}
+
+func create(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
+}

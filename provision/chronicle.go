@@ -1,0 +1,210 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/engine"
+	"provision/provision/event"
+	"provision/provision/history"
+	"provision/provision/plan"
+	"provision/provision/resource"
+)
+
+// Operation is what a run is called in the history, and who runs it.
+type Operation struct {
+	Verb    string // "apply"
+	Back    string // the run that a rollback goes back to
+	From    string // where the operator is logged in from, if that is known
+	Version string // of provision
+}
+
+// keepWithin bounds how long a keeper may take to note something. A run does not
+// fail for want of a record.
+const keepWithin = 10 * time.Second
+
+// chronicle is the record of one run, on the masters and etcd hosts that it has
+// locked.
+type chronicle struct {
+	o       *Operator
+	run     history.Run
+	keepers []string
+	sources []byte // nil: they cannot be kept
+	absent  error  // of hosts that take no part
+}
+
+// record notes that a run begins. Every verb that changes hosts calls it, when it
+// has the lock and consent and before it changes anything; end notes how it ended.
+// A run that is killed in between shows as not finished.
+func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chronicle {
+	c := &chronicle{o: o, absent: incomplete(p)}
+	for _, name := range o.fleet.names() {
+		if keeper(o.fleet.members[name].host) {
+			c.keepers = append(c.keepers, name)
+		}
+	}
+	salt, err := uuid()
+	if err != nil {
+		salt = "0000" // runs without a number of their own are still in order
+	}
+	c.run = history.Run{
+		ID: history.NewID(epoch, salt), Verb: o.Operation.Verb, Back: o.Operation.Back,
+		Who: whoOf(o.Holder), From: o.Operation.From, Version: o.Operation.Version, Started: o.Now().UTC(),
+		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Plan: p.Hash(), Inventory: p.Inventory, Targets: p.Targets,
+		Steps: map[string]int{},
+	}
+	for action, n := range p.Count() {
+		c.run.Steps[string(action)] = n
+	}
+	c.hosts(p)
+	c.versions()
+	c.inventory()
+	files := map[string][]byte{}
+	if steps, err := history.EncodeSteps(stepsOf(p)); err == nil {
+		files[history.StepsName(c.run.ID)] = steps
+	}
+	c.keep(ctx, files)
+	o.Point("recorded " + c.run.Verb)
+	return c
+}
+
+// whoOf leaves the process out of a lock holder's name.
+func whoOf(holder string) string {
+	who, _, _ := strings.Cut(holder, " (process")
+	return who
+}
+
+func (c *chronicle) hosts(p *plan.Plan) {
+	changed := map[string]bool{}
+	for _, s := range p.Steps {
+		if s.Action != plan.Wait && s.Address.Host != resource.ClusterHost {
+			changed[s.Address.Host] = true
+		}
+	}
+	c.run.Hosts, c.run.HostCount = slices.Sorted(maps.Keys(changed)), len(changed)
+}
+
+func (c *chronicle) versions() {
+	v := c.o.Inventory.Cluster.Versions
+	c.run.Versions = map[string]string{"kubernetes": v.Kubernetes, "etcd": v.Etcd, "containerd": v.Containerd}
+}
+
+// inventory notes what was read. The inventory itself is kept only when no secret
+// stands in it, and when its run has ended well.
+func (c *chronicle) inventory() {
+	written := c.o.Inventory.Written
+	files := map[string][]byte{}
+	for name, content := range written.Files {
+		if full, err := filepath.Abs(name); err == nil {
+			name = full
+		}
+		files[name] = content
+	}
+	c.run.Files, c.run.Vars = slices.Sorted(maps.Keys(files)), written.Vars
+	for name, digest := range written.VarFiles {
+		if c.run.VarFiles == nil {
+			c.run.VarFiles = map[string]string{}
+		}
+		c.run.VarFiles[name] = ""
+		if keyed := c.o.keyed(); keyed != nil {
+			c.run.VarFiles[name] = keyed(digest.Reveal())
+		}
+	}
+	if written.InClear != "" || len(files) == 0 {
+		c.run.NoSources = written.InClear
+		return
+	}
+	sources, _ := history.NewSources(files)
+	var err error
+	if c.run.Sources, c.sources, err = sources.Encode(); err != nil {
+		c.run.Sources, c.sources, c.run.NoSources = "", nil, err.Error()
+	}
+	if len(c.sources) > api.MaxHistoryFile {
+		c.sources, c.run.NoSources = nil, "it is too large"
+	}
+}
+
+func stepsOf(p *plan.Plan) []history.Step {
+	list := make([]history.Step, 0, len(p.Steps))
+	for _, s := range p.Steps {
+		if s.Action == plan.Wait {
+			continue
+		}
+		step := history.Step{Address: s.Address.String(), Action: string(s.Action), Irreversible: s.Irreversible}
+		for _, change := range s.Changes {
+			step.Changes = append(step.Changes, change.Field)
+		}
+		list = append(list, step)
+	}
+	return list
+}
+
+// end notes how the run ended, also when its context has.
+func (c *chronicle) end(ctx context.Context, result engine.Result, err error) {
+	c.run.Ended = c.o.Now().UTC()
+	c.run.Counts = history.Counts{Done: result.Done, Failed: len(result.Failed), NotStarted: len(result.Skipped)}
+	for _, f := range result.Failed {
+		c.run.Failures = append(c.run.Failures, history.Failure{Address: f.Address.String(), Error: f.Err.Error()})
+	}
+	switch {
+	case err == nil:
+		c.run.Result = history.Done
+	case ctx.Err() != nil:
+		c.run.Result = history.Stopped
+	case result.Err() == nil && c.absent != nil && err.Error() == c.absent.Error():
+		c.run.Result = history.Incomplete
+	default:
+		c.run.Result = history.Failed
+	}
+	if err != nil {
+		c.run.Error = err.Error()
+	}
+	files := map[string][]byte{}
+	if c.run.Whole() && c.sources != nil {
+		files[history.SourcesName(c.run.Sources)] = c.sources
+	}
+	c.keep(context.WithoutCancel(ctx), files)
+}
+
+// keep puts the run's record, and the files with it, on all keepers, and drops
+// there what is too old.
+func (c *chronicle) keep(ctx context.Context, files map[string][]byte) {
+	raw, err := c.run.Encode()
+	if err != nil {
+		c.o.emit(event.Event{Type: event.Warning, Text: "The history does not tell of this run: " + err.Error()})
+		return
+	}
+	files[history.RunName(c.run.ID)] = raw
+	ctx, cancel := context.WithTimeout(ctx, keepWithin)
+	defer cancel()
+	for name, err := range each(c.keepers, func(name string) error { return c.keepOn(ctx, name, files) }) {
+		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+			c.o.emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
+		}
+	}
+}
+
+func (c *chronicle) keepOn(ctx context.Context, name string, files map[string][]byte) error {
+	agent := c.o.fleet.members[name].agent
+	have, err := agent.History(ctx, api.HistoryParams{Runs: true})
+	if err != nil {
+		return err
+	}
+	put, size := maps.Clone(files), int64(0)
+	for file, content := range files {
+		if had, ok := have.Sizes[file]; ok && !strings.HasSuffix(file, api.RunSuffix) && had == int64(len(content)) {
+			delete(put, file) // inventories are named by what is in them
+			continue
+		}
+		size += int64(len(content))
+	}
+	drop := slices.DeleteFunc(history.Surplus(history.Kept{Sizes: have.Sizes, Runs: have.Content}, size), func(old string) bool { return files[old] != nil })
+	_, err = agent.History(ctx, api.HistoryParams{Put: put, Drop: drop})
+	return err
+}
