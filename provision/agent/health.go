@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"provision/provision/agent/api"
 	"provision/provision/internal/ledger"
@@ -53,7 +52,7 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 		group.Go(func() error { silent[i] = s.silent(ctx, live); return nil })
 	}
 	for _, path := range params.Disks {
-		result.Disks = append(result.Disks, diskHealth(s.sys.Files, path))
+		result.Disks = append(result.Disks, space(s.sys.Files, path))
 	}
 	if params.Listeners {
 		result.Listeners = s.listeners()
@@ -142,22 +141,6 @@ func certHealth(files system.Files, path string) api.Cert {
 		return out
 	}
 	out.Error = "it is no certificate"
-	return out
-}
-
-func diskHealth(files system.Files, path string) api.Disk {
-	out := api.Disk{Path: path}
-	var stat unix.Statfs_t
-	var node unix.Stat_t
-	real := files.Path(path)
-	if err := errors.Join(unix.Statfs(real, &stat), unix.Stat(real, &node)); err != nil {
-		out.Error = err.Error()
-		return out
-	}
-	block := uint64(stat.Bsize)
-	out.Device, out.Size, out.Free = node.Dev, stat.Blocks*block, stat.Bfree*block
-	out.Inodes, out.Nodes = stat.Files, stat.Ffree
-	out.ReadOnly = stat.Flags&unix.ST_RDONLY != 0
 	return out
 }
 

@@ -190,11 +190,11 @@ func TestHostsThemselves(t *testing.T) {
 	h := master("m1")
 	h.NoSwap = true
 	h.Health.Swaps, h.Health.MemoryKiB = []string{"/dev/sdb"}, 1000
-	h.Health.Disks = []api.Disk{
-		{Path: "/", Device: 1, Size: 100 << 30, Free: 1 << 20}, {Path: "/var/log", Device: 1, Size: 100 << 30, Free: 1 << 20},
-		{Path: "/var/lib/etcd", Device: 2, Size: 100 << 30, Free: 50 << 30, Inodes: 1000, Nodes: 1},
-		{Path: "/srv", Device: 3, Size: 100 << 30, Free: 8 << 30}, {Path: "/ro", Device: 4, Size: 1 << 30, Free: 1 << 30, ReadOnly: true},
-		{Path: "/ok", Device: 5, Size: 1 << 30, Free: 1 << 29}, {Path: "/gone", Error: "no such file"},
+	h.Health.Disks = []api.Space{
+		{Path: "/", Device: "1", Total: 100 << 30, Free: 1 << 20}, {Path: "/var/log", Device: "1", Total: 100 << 30, Free: 1 << 20},
+		{Path: "/var/lib/etcd", Device: "2", Total: 100 << 30, Free: 50 << 30, Inodes: 1000, InodeFree: 1},
+		{Path: "/srv", Device: "3", Total: 100 << 30, Free: 8 << 30}, {Path: "/ro", Device: "4", Total: 1 << 30, Free: 1 << 30, ReadOnly: true},
+		{Path: "/ok", Device: "5", Total: 1 << 30, Free: 1 << 29}, {Path: "/gone", Error: "no such file"},
 	}
 	h.Health.Certs = []api.Cert{{Path: "/a.crt", NotAfter: now.Add(-day)}, {Path: "/b.crt", NotAfter: now.Add(20 * day)},
 		{Path: "/c.crt", NotAfter: now.Add(100 * day)}, {Path: "/d.crt", NotAfter: now.Add(300 * day)}, {Path: "/e.crt", Error: "it is missing"}}

@@ -67,28 +67,28 @@ const (
 	filling = 0.12
 )
 
-func (d *diagnosis) disks(base Finding, disks []api.Disk) {
-	seen := map[uint64]bool{}
+func (d *diagnosis) disks(base Finding, disks []api.Space) {
+	seen := map[string]bool{}
 	for _, disk := range disks {
-		if disk.Error != "" || seen[disk.Device] || disk.Size == 0 {
+		if disk.Error != "" || seen[disk.Device] || disk.Total == 0 {
 			continue
 		}
 		seen[disk.Device] = true
 		f := base
 		f.Mend, f.ID = nil, disk.Path
-		left := float64(disk.Free) / float64(disk.Size)
+		left := float64(disk.Free) / float64(disk.Total)
 		switch {
 		case disk.ReadOnly:
 			f.What, f.Summary, f.First = "read-only", "has a read-only file system at "+disk.Path, "look for disk errors: dmesg"
 		case left < full:
-			f.What, f.Summary = "disk-full", fmt.Sprintf("has no room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Size))
+			f.What, f.Summary = "disk-full", fmt.Sprintf("has no room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Total))
 			f.First = "make room there; what takes it: du -xh " + disk.Path + " | sort -h | tail"
-		case disk.Inodes > 0 && float64(disk.Nodes)/float64(disk.Inodes) < full:
-			f.What, f.Summary = "disk-full", fmt.Sprintf("has no inodes left at %s: %d of %d", disk.Path, disk.Nodes, disk.Inodes)
+		case disk.Inodes > 0 && float64(disk.InodeFree)/float64(disk.Inodes) < full:
+			f.What, f.Summary = "disk-full", fmt.Sprintf("has no inodes left at %s: %d of %d", disk.Path, disk.InodeFree, disk.Inodes)
 			f.First = "remove files there; what takes them: du --inodes -x " + disk.Path + " | sort -n | tail"
 		case left < filling:
 			f.Level, f.What, f.order = Note, "disk-filling", noteOrder
-			f.Summary = fmt.Sprintf("is short of room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Size))
+			f.Summary = fmt.Sprintf("is short of room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Total))
 		default:
 			continue
 		}
@@ -96,7 +96,7 @@ func (d *diagnosis) disks(base Finding, disks []api.Disk) {
 	}
 }
 
-func size(bytes uint64) string {
+func size(bytes int64) string {
 	if bytes < 1<<30 {
 		return fmt.Sprintf("%d MiB", bytes>>20)
 	}

@@ -67,7 +67,7 @@ func TestAHostThatIsCutOffFromTheAPI(t *testing.T) {
 func TestWhatNoApplyHasStartedWasNotStopped(t *testing.T) {
 	h := master("m1", api.Unit{Name: kubelet, Load: "loaded", Active: "inactive", Enabled: "disabled"})
 	h.Unmade = []string{kubelet}
-	h.Health.Disks = []api.Disk{{Path: "/", Device: 1, Size: 100 << 30, Free: 1 << 20}}
+	h.Health.Disks = []api.Space{{Path: "/", Device: "1", Total: 100 << 30, Free: 1 << 20}}
 	f := find(t, doctor.Diagnose(input(h)), "m1/kubelet.service/stopped")
 	assert.Equal(t, "it was never started: the last apply did not get that far", f.Cause)
 	assert.Equal(t, []string{"m1///disk-full"}, f.Because)

@@ -41,7 +41,7 @@ type HealthResult struct {
 	Units     []Unit     `json:"units,omitempty"`
 	Files     []File     `json:"files,omitempty"`
 	Certs     []Cert     `json:"certs,omitempty"`
-	Disks     []Disk     `json:"disks,omitempty"`
+	Disks     []Space    `json:"disks,omitempty"`
 	Listeners []Listener `json:"listeners,omitempty"`
 	// Swaps are active swap devices.
 	Swaps []string `json:"swaps,omitempty"`
@@ -103,18 +103,6 @@ type Cert struct {
 	Issuer   string    `json:"issuer,omitempty"`
 	NotAfter time.Time `json:"not_after,omitzero"`
 	Error    string    `json:"error,omitempty"`
-}
-
-// Disk is the file system that a path lies on.
-type Disk struct {
-	Path     string `json:"path"`
-	Device   uint64 `json:"device"` // number; paths of one file system share it
-	Size     uint64 `json:"size"`
-	Free     uint64 `json:"free"` // for programs of root
-	Inodes   uint64 `json:"inodes,omitempty"`
-	Nodes    uint64 `json:"inodes_free,omitempty"`
-	ReadOnly bool   `json:"read_only,omitempty"`
-	Error    string `json:"error,omitempty"`
 }
 
 // Listener is a process that takes connections.
