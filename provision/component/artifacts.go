@@ -78,7 +78,7 @@ func (s *Set) Package(name string, noStart bool) resource.Address {
 	if s.err != nil {
 		return resource.Address{}
 	}
-	spec := pkg.Spec{NoStart: noStart}
+	spec := pkg.Spec{NoStart: noStart, Hold: s.Cluster.Inventory.OS.HoldPackages}
 	var blobs []string
 	found, err := s.Cluster.Artifacts.Resolve(s.debs(name))
 	if err == nil {

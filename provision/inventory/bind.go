@@ -142,6 +142,7 @@ func bindOS(n *node) OS {
 		Journal: Journal{Volatile: !journal.flag("persistent"), MaxUse: journal.str("max_use"), KeepFree: journal.str("keep_free")},
 		Sysctls: n.dict("sysctls"), Modules: n.list("modules"), Swap: n.str("swap"),
 		ManageModules: n.flag("manage_modules"), ManageSysctls: n.flag("manage_sysctls"),
+		HoldPackages: n.flag("hold_packages"),
 	}
 }
 

@@ -103,6 +103,7 @@ func osSpec() *blockSpec {
 		Attrs: []attrSpec{
 			{Name: "manage_modules", Kind: boolKind(), Default: "true", Doc: "Load kernel modules; false only checks them, for hosts that share a kernel."},
 			{Name: "manage_sysctls", Kind: boolKind(), Default: "true", Doc: "Set sysctls; false only checks them."},
+			{Name: "hold_packages", Kind: boolKind(), Default: "true", Doc: "Hold the packages that provision installs, as `apt-mark hold` does, so that unattended upgrades neither change nor restart them."},
 			{Name: "sysctls", Kind: sysctlsKind(), Doc: "Sysctls, merged over ours."},
 			{Name: "modules", Kind: modulesKind(), Doc: "Modules loaded besides ours."},
 			{Name: "swap", Kind: swapKind(), Default: `"off"`, Doc: "`off` turns swap off, `ignore` leaves it."},

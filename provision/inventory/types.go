@@ -182,6 +182,7 @@ type OS struct {
 	// the host's kernel is shared (Manage false): then they are only checked.
 	ManageModules bool
 	ManageSysctls bool
+	HoldPackages  bool
 	Journal       Journal
 }
 

@@ -110,7 +110,7 @@ func settings(name string) *inventory.Inventory {
 			DataDir: "/var/lib/etcd", HeartbeatInterval: 100 * time.Millisecond, ElectionTimeout: time.Second,
 		},
 		Time: inventory.Time{Manage: true, Servers: []string{"ntp1.example.org", "ntp2.example.org"}},
-		OS:   inventory.OS{Swap: "off", ManageModules: true, ManageSysctls: true},
+		OS:   inventory.OS{Swap: "off", ManageModules: true, ManageSysctls: true, HoldPackages: true},
 		PKI:  inventory.PKI{CALife: 10 * 365 * 24 * time.Hour, LeafLife: 365 * 24 * time.Hour},
 	}
 }

@@ -20,7 +20,7 @@ func run(ctx context.Context, sys *system.System, argv ...string) error {
 
 func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spec) error {
 	defer sys.Lock(dpkgLock)()
-	have, err := observe(ctx, sys, closure(name, want))
+	have, err := observe(ctx, sys, name, closure(name, want))
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,10 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 		return fmt.Errorf("installing package %s: %w", name, err)
 	}
 	sys.Point("package:installed")
-	return unblock(sys)
+	if err := unblock(sys); err != nil {
+		return err
+	}
+	return hold(ctx, sys, name, want)
 }
 
 func install(ctx context.Context, sys *system.System, name string, want Spec, have State) error {
@@ -43,7 +46,7 @@ func install(ctx context.Context, sys *system.System, name string, want Spec, ha
 			return err
 		}
 		sys.Point("package:configured")
-		again, err := observe(ctx, sys, have.Closure)
+		again, err := observe(ctx, sys, name, have.Closure)
 		if err != nil {
 			return err
 		}
@@ -72,7 +75,7 @@ func install(ctx context.Context, sys *system.System, name string, want Spec, ha
 
 // fromRepository reads the package lists anew only when they do not do.
 func fromRepository(ctx context.Context, sys *system.System, name string) error {
-	argv := []string{"apt-get", "install", "--yes", "--no-install-recommends", "--option", "Dpkg::Options::=--force-confold", name}
+	argv := []string{"apt-get", "install", "--yes", "--no-install-recommends", "--allow-change-held-packages", "--option", "Dpkg::Options::=--force-confold", name}
 	err := run(ctx, sys, argv...)
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -90,9 +93,15 @@ func (kind) Restore(ctx context.Context, sys *system.System, name string, before
 	if err := unblock(sys); err != nil {
 		return err
 	}
-	have, err := observe(ctx, sys, before.Closure)
+	have, err := observe(ctx, sys, name, before.Closure)
 	if err != nil {
 		return err
+	}
+	if have.Held && !before.Held {
+		if err := mark(ctx, sys, name, "install"); err != nil {
+			return err
+		}
+		sys.Point("package:let go")
 	}
 	ours := added(before, have)
 	if len(ours) == 0 {
@@ -107,7 +116,7 @@ func (kind) Restore(ctx context.Context, sys *system.System, name string, before
 		}
 		sys.Point("package:purged")
 	}
-	return purgeUnneeded(ctx, sys, before)
+	return purgeUnneeded(ctx, sys, name, before)
 }
 
 func added(before, have State) []string {
@@ -125,10 +134,10 @@ func added(before, have State) []string {
 
 // purgeUnneeded takes one package after the other as long as dpkg lets go of
 // any: it refuses those that something else depends on.
-func purgeUnneeded(ctx context.Context, sys *system.System, before State) error {
+func purgeUnneeded(ctx context.Context, sys *system.System, name string, before State) error {
 	for progress := true; progress; {
 		progress = false
-		have, err := observe(ctx, sys, before.Closure)
+		have, err := observe(ctx, sys, name, before.Closure)
 		if err != nil {
 			return err
 		}

@@ -45,6 +45,7 @@ func TestConformance(t *testing.T) {
 	libc, libcFile := deb("libc6", "2.36-9")
 	spec := pkg.Spec{Debs: []pkg.Deb{libc, lua, haproxy}}
 	quiet := pkg.Spec{Debs: spec.Debs, NoStart: true}
+	holding := pkg.Spec{Debs: spec.Debs, Hold: true}
 	ownPolicy := func(host *systemfake.Host) error {
 		return host.Put("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n", 0o750)
 	}
@@ -56,6 +57,11 @@ func TestConformance(t *testing.T) {
 		}},
 		resourcetest.Case{Title: "no start", Kind: pkg.Of(), Name: "haproxy", Spec: quiet, Setup: host(nil, haproxyFile, luaFile, libcFile)},
 		resourcetest.Case{Title: "no start with a policy", Kind: pkg.Of(), Name: "haproxy", Spec: quiet, Setup: host(ownPolicy, haproxyFile, luaFile, libcFile)},
+		resourcetest.Case{Title: "held", Kind: pkg.Of(), Name: "haproxy", Spec: holding, Setup: host(nil, haproxyFile, luaFile, libcFile), Drifts: map[string]func(*systemfake.Host) error{
+			"let go":         func(host *systemfake.Host) error { return status(host, "haproxy", "2.6.12-1", "ii", "liblua", "libc6") },
+			"older and held": func(host *systemfake.Host) error { return status(host, "haproxy", "2.6.11-1", "hi", "liblua", "libc6") },
+		}},
+		resourcetest.Case{Title: "held, and there before", Kind: pkg.Of(), Name: "libc6", Spec: holding, Setup: host(nil, haproxyFile, luaFile, libcFile)},
 		resourcetest.Case{Title: "from the repository", Kind: pkg.Of(), Name: "chrony", Spec: pkg.Spec{}, Setup: host(nil)},
 	)
 }

@@ -17,6 +17,8 @@ import (
 type State struct {
 	// Installed has the version of each package that is there and configured.
 	Installed map[string]string `json:"installed,omitempty"`
+	// Held is set when nobody upgrades the package itself unasked.
+	Held bool `json:"held,omitempty"`
 	// Broken are those that a killed run left half installed.
 	Broken []string `json:"broken,omitempty"`
 	// Purging are those whose removal was cut off: only their configuration is left.
@@ -66,10 +68,10 @@ func closure(name string, want Spec) []string {
 }
 
 func (kind) Observe(ctx context.Context, sys *system.System, name string, want Spec) (State, error) {
-	return observe(ctx, sys, closure(name, want))
+	return observe(ctx, sys, name, closure(name, want))
 }
 
-func observe(ctx context.Context, sys *system.System, names []string) (State, error) {
+func observe(ctx context.Context, sys *system.System, name string, names []string) (State, error) {
 	state := State{Closure: names, Installed: map[string]string{}}
 	argv := append([]string{"dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${db:Status-Abbrev}\n"}, names...)
 	result, err := sys.Runner.Run(ctx, system.Command{Argv: argv})
@@ -77,6 +79,7 @@ func observe(ctx context.Context, sys *system.System, names []string) (State, er
 		return State{}, fmt.Errorf("asking dpkg: %w", err)
 	}
 	for _, entry := range parseQuery(string(result.Stdout)) {
+		state.Held = state.Held || entry.Package == name && entry.Want == held
 		switch {
 		case entry.installed():
 			state.Installed[entry.Package] = entry.Version
@@ -138,6 +141,13 @@ func (kind) Diff(name string, want Spec, have State) []resource.Change {
 	for _, deb := range missing(want, have) {
 		old := have.Installed[deb.Package]
 		changes = append(changes, resource.Change{Field: deb.Package, Old: old, New: deb.Version, Create: deb.Package == name && old == ""})
+	}
+	if want.Hold && !have.Held {
+		old := ""
+		if have.Installed[name] != "" {
+			old = "upgraded by others"
+		}
+		changes = append(changes, resource.Change{Field: "hold", Old: old, New: "upgraded by apply only"})
 	}
 	if have.Blocked {
 		changes = append(changes, resource.Change{Field: "leftover", Old: "policy-rc.d of an interrupted installation"})

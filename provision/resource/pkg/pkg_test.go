@@ -57,7 +57,7 @@ func TestRestoreLeavesWhatOthersNeed(t *testing.T) {
 	}
 	before := State{Closure: []string{"haproxy", "liblua"}}
 	require.NoError(t, kind{}.Restore(t.Context(), host.System, "haproxy", before))
-	have, err := observe(t.Context(), host.System, []string{"haproxy", "liblua", "other"})
+	have, err := observe(t.Context(), host.System, "haproxy", []string{"haproxy", "liblua", "other"})
 	require.NoError(t, err)
 	assert.NotContains(t, have.Installed, "haproxy")
 	assert.Contains(t, have.Installed, "liblua")

@@ -14,6 +14,10 @@ type Spec struct {
 	// NoStart keeps the package's own services from starting at installation
 	// (policy-rc.d); ours are configured first.
 	NoStart bool `json:"no_start,omitempty"`
+	// Hold keeps others from upgrading or removing the package, as apt-mark hold
+	// does: nothing but an apply changes its version, or restarts its services.
+	// What it depends on is not held.
+	Hold bool `json:"hold,omitempty"`
 }
 
 // Deb is a file of the closure.

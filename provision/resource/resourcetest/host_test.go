@@ -162,9 +162,17 @@ func TestPackages(t *testing.T) {
 		deb.Package, deb.Version = cut(string(fields.Stdout))
 		spec.Debs = append(spec.Debs, deb)
 	}
-	spec.NoStart = true
+	spec.NoStart, spec.Hold = true, true
 	main := spec.Debs[len(spec.Debs)-1].Package
-	cycle(t, sys, resource.New("h", pkg.Kind, main, spec))()
+	undo := cycle(t, sys, resource.New("h", pkg.Kind, main, spec))
+	onHold := func() string {
+		said, err := sys.Runner.Run(context.Background(), system.Command{Argv: []string{"apt-mark", "showhold"}})
+		require.NoError(t, err)
+		return string(said.Stdout)
+	}
+	assert.Equal(t, main+"\n", onHold(), "what it depends on is upgraded as ever")
+	undo()
+	assert.Empty(t, onHold())
 }
 
 // TestImage needs a running containerd and PROVISION_TEST_IMAGE, the path of an

@@ -68,6 +68,8 @@ func (r *Runner) dpkg(argv []string) (string, error) {
 		return "", r.install(plain(argv))
 	case slices.Contains(argv, "--configure"):
 		return "", r.configure()
+	case slices.Contains(argv, "--set-selections"):
+		return "", r.packages(func(all map[string]Package) error { return selections(all, plain(argv)) })
 	case slices.Contains(argv, "--purge"):
 		return "", r.packages(func(all map[string]Package) error { return purge(all, plain(argv)) })
 	}
@@ -87,7 +89,7 @@ func (r *Runner) install(files []string) error {
 			return fmt.Errorf("%s is not a Debian format archive", file)
 		}
 		err = r.packages(func(all map[string]Package) error {
-			all[fields[0]] = Package{Version: fields[1], Status: "iU", Depends: fields[2:]}
+			all[fields[0]] = Package{Version: fields[1], Status: wanted(all[fields[0]]) + "U", Depends: fields[2:]}
 			return nil
 		})
 		if err != nil {
@@ -106,11 +108,32 @@ func (r *Runner) configure() error {
 					return fmt.Errorf("%s depends on %s; however: Package %s is not installed", name, needed, needed)
 				}
 			}
-			entry.Status = "ii"
+			entry.Status = wanted(entry) + "i"
 			all[name] = entry
 		}
 		return nil
 	})
+}
+
+// wanted is the first column of a package that is installed now: a hold stays.
+func wanted(entry Package) string {
+	if strings.HasPrefix(entry.Status, "h") {
+		return "h"
+	}
+	return "i"
+}
+
+// selections reads pairs of a package and what is wanted of it.
+func selections(all map[string]Package, words []string) error {
+	for i := 0; i+1 < len(words); i += 2 {
+		entry, ok := all[words[i]]
+		if !ok {
+			return fmt.Errorf("package not in status nor available database: %s", words[i])
+		}
+		entry.Status = words[i+1][:1] + entry.Status[1:]
+		all[words[i]] = entry
+	}
+	return nil
 }
 
 func purge(all map[string]Package, names []string) error {

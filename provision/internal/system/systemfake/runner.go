@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -97,7 +98,15 @@ func (r *Runner) Run(ctx context.Context, command system.Command) (system.Result
 	if handler == nil {
 		return system.Result{Code: -1}, &system.CommandError{Argv: command.Argv, Code: -1, Err: fmt.Errorf("command not found")}
 	}
-	stdout, err := handler(command.Argv)
+	argv := command.Argv
+	if command.Stdin != nil { // as further words
+		content, err := io.ReadAll(command.Stdin)
+		if err != nil {
+			return system.Result{Code: -1}, &system.CommandError{Argv: command.Argv, Code: -1, Err: err}
+		}
+		argv = append(slices.Clone(argv), strings.Fields(string(content))...)
+	}
+	stdout, err := handler(argv)
 	if err == nil {
 		return system.Result{Stdout: []byte(stdout)}, nil
 	}
