@@ -28,6 +28,7 @@ func (s *suite) single(t *testing.T) {
 	a, _ := c.tunnel(t)
 	a.allReady(t, "k1")
 	c.answersDNS(t, "k1")
+	t.Run("drift", c.drifts)
 	c.pods(t, a, map[string]string{"east": "k1", "west": "k1"})
 	assert.True(t, strings.HasPrefix(c.in(t, a, "east", "get", "http://west/"), "west to "))
 
