@@ -16,6 +16,9 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	if !have.Exists {
 		return append([]resource.Change{{Field: "node", New: "created", Create: true}}, created(want)...)
 	}
+	if want.replaces(have) {
+		return append([]resource.Change{{Field: "node", Old: "of machine " + have.Machine, New: "made anew for machine " + want.Machine}}, created(want)...)
+	}
 	changes := diffMap("labels", want.Labels, have.Labels, have.Owned.Labels)
 	changes = append(changes, diffMap("annotations", want.Annotations, have.Annotations, have.Owned.Annotations)...)
 	changes = append(changes, diffMap("taints", taintMap(want.Taints), taintMap(have.Taints), have.Owned.Taints)...)

@@ -32,6 +32,11 @@ type live struct {
 		PodCIDRs []string `json:"podCIDRs"`
 		Taints   []Taint  `json:"taints"`
 	} `json:"spec"`
+	Status struct {
+		NodeInfo struct {
+			MachineID string `json:"machineID"`
+		} `json:"nodeInfo"`
+	} `json:"status"`
 }
 
 // Observe reads the Node.
@@ -59,6 +64,7 @@ func read(name string, object cluster.Object) (State, error) {
 		Exists: true, ResourceVersion: node.Metadata.ResourceVersion,
 		Labels: node.Metadata.Labels, Annotations: node.Metadata.Annotations,
 		Taints: node.Spec.Taints, PodCIDRs: node.Spec.PodCIDRs,
+		Machine: node.Status.NodeInfo.MachineID,
 	}
 	if text, ok := state.Annotations[OwnedAnnotation]; ok {
 		// A record that cannot be read is as good as none: it is written anew.
@@ -82,6 +88,12 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		if err != nil {
 			return err
 		}
+		if want.replaces(have) {
+			if err := forget(ctx, env, name); err != nil {
+				return err
+			}
+			have = State{}
+		}
 		if err := checkPodCIDRs(name, want, have); err != nil {
 			return err
 		}
@@ -99,6 +111,24 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 			return fmt.Errorf("writing Node %s: %w", name, err)
 		}
 	}
+}
+
+// forget deletes the Node of a machine that is gone, and the lease by which it
+// said that it lives.
+func forget(ctx context.Context, env *cluster.Env, name string) error {
+	lease := cluster.Ref{APIVersion: "coordination.k8s.io/v1", Kind: "Lease", Namespace: "kube-node-lease", Name: name}
+	for _, each := range []cluster.Ref{ref(name), lease} {
+		if err := env.Objects.Delete(ctx, each); err != nil {
+			return fmt.Errorf("deleting %s of a machine that is gone: %w", each, err)
+		}
+	}
+	return nil
+}
+
+// replaces reports whether another machine than the wanted one reported to the
+// Node.
+func (s Spec) replaces(have State) bool {
+	return s.Machine != "" && have.Machine != "" && s.Machine != have.Machine
 }
 
 // Restore deletes a Node that was not there, or gives the keys that were

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -116,4 +117,68 @@ func TestAbsentNode(t *testing.T) {
 	assert.NoError(t, Kind{}.Check("n1", Spec{Absent: true}))
 	assert.Empty(t, Kind{}.Diff("n1", Spec{Absent: true}, State{}))
 	assert.Equal(t, []resource.Change{{Field: "node", Old: "registered", New: "deleted"}}, Kind{}.Diff("n1", Spec{Absent: true}, State{Exists: true}))
+}
+
+// api is a fake that keeps objects by name.
+type api struct {
+	cluster.Objects
+	objects map[string]cluster.Object
+	deleted []string
+}
+
+func (a *api) Get(_ context.Context, ref cluster.Ref) (cluster.Object, error) {
+	return a.objects[ref.String()], nil
+}
+
+func (a *api) Create(_ context.Context, object cluster.Object) error {
+	a.objects["Node n1"] = object
+	return nil
+}
+
+func (a *api) Merge(context.Context, cluster.Ref, cluster.Object) error { return nil }
+
+func (a *api) Delete(_ context.Context, ref cluster.Ref) error {
+	a.deleted = append(a.deleted, ref.String())
+	delete(a.objects, ref.String())
+	return nil
+}
+
+func TestNodeOfAMachineThatIsGone(t *testing.T) {
+	reported := func(machine string) cluster.Object {
+		return cluster.Object{"metadata": map[string]any{"name": "n1", "labels": map[string]any{"theirs": "1"}},
+			"spec": map[string]any{"podCIDRs": []any{"10.32.9.0/24"}}, "status": map[string]any{"nodeInfo": map[string]any{"machineID": machine}}}
+	}
+	want := Spec{PodCIDRs: []string{"10.32.9.0/24"}, Labels: map[string]string{"ours": "1"}}
+	for name, tc := range map[string]struct {
+		machine, reported string
+		anew              bool
+	}{
+		"a new machine":            {"new", "old", true},
+		"the same machine":         {"old", "old", false},
+		"none has reported yet":    {"new", "", false},
+		"a machine that is in use": {"", "old", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world := &api{objects: map[string]cluster.Object{"Node n1": reported(tc.reported)}}
+			env, spec := &cluster.Env{Objects: world}, want
+			spec.Machine = tc.machine
+			have, err := Kind{}.Observe(t.Context(), env, "n1", spec)
+			require.NoError(t, err)
+			changes := Kind{}.Diff("n1", spec, have)
+			assert.Equal(t, tc.anew, changes[0].Field == "node", "%v", changes)
+			for range 2 { // a second apply finds it done
+				require.NoError(t, Kind{}.Apply(t.Context(), env, "n1", spec))
+			}
+			if !tc.anew {
+				assert.Empty(t, world.deleted)
+				return
+			}
+			assert.Equal(t, []string{"Node n1", "Lease kube-node-lease/n1"}, world.deleted)
+			again, err := Kind{}.Observe(t.Context(), env, "n1", spec)
+			require.NoError(t, err)
+			assert.NotContains(t, again.Labels, "theirs")
+			assert.Equal(t, []string{"10.32.9.0/24"}, again.PodCIDRs, "its pod range stays")
+			assert.Empty(t, Kind{}.Diff("n1", spec, again))
+		})
+	}
 }

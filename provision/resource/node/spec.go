@@ -34,6 +34,10 @@ type Spec struct {
 	Taints      []Taint           `json:"taints,omitempty"`
 	// PodCIDRs can be set once only in a Node's life.
 	PodCIDRs []string `json:"pod_cidrs,omitempty"`
+	// Machine is the id of a machine that is new under this name. A Node that
+	// another machine reported to is made anew: what it says of volumes, images
+	// and addresses is of a machine that is gone.
+	Machine string `json:"machine,omitempty"`
 	// Absent wants no Node of this name; nothing else may be given then.
 	Absent bool `json:"absent,omitempty"`
 }
@@ -46,6 +50,7 @@ type State struct {
 	Annotations     map[string]string `json:"annotations,omitempty"`
 	Taints          []Taint           `json:"taints,omitempty"`
 	PodCIDRs        []string          `json:"pod_cidrs,omitempty"`
+	Machine         string            `json:"machine,omitempty"` // that reported to it last
 	Owned           Owned             `json:"owned"`
 }
 
