@@ -2,6 +2,7 @@ package flannel
 
 import (
 	"fmt"
+	"strconv"
 
 	"provision/provision/bundle"
 	"provision/provision/component"
@@ -90,7 +91,7 @@ func (f flannel) Artifacts(cluster *component.Cluster) []bundle.Ref {
 func (flannel) Rollout() component.Rollout { return component.Parallel }
 
 func (flannel) Gate() component.Gate {
-	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10244/healthz"}}}
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://" + component.Loopback(healthPort) + "/healthz"}}}
 }
 
 func unitFile(host inventory.Host) string {
@@ -102,7 +103,7 @@ func unitFile(host inventory.Host) string {
 		"public-ip":       host.Address.String(),
 		"ip-masq":         "true",
 		"healthz-ip":      "127.0.0.1",
-		"healthz-port":    "10244",
+		"healthz-port":    strconv.Itoa(healthPort),
 	}
 	return fmt.Sprintf(`[Unit]
 Description=flannel pod network

@@ -1,6 +1,8 @@
 package component
 
 import (
+	"strconv"
+
 	"provision/provision/resource"
 	"provision/provision/resource/directory"
 	"provision/provision/resource/identity"
@@ -87,3 +89,6 @@ func (o Object) Address() resource.Address {
 type Objecter interface {
 	Objects(cluster *Cluster) ([]Object, error)
 }
+
+// Loopback is where a program of a host listens for that host only.
+func Loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }

@@ -51,8 +51,8 @@ func (controlPlane) Tier() component.Tier { return component.TierServers }
 func (controlPlane) Gate() component.Gate {
 	return component.Gate{URL: component.LocalAPIURL + "/readyz", CA: component.ClusterCA, Live: []component.Live{
 		{Unit: APIServer, URL: component.LocalAPIURL + "/livez", CA: component.ClusterCA},
-		{Unit: ControllerManager, URL: "https://127.0.0.1:10257/healthz"},
-		{Unit: Scheduler, URL: "https://127.0.0.1:10259/healthz"},
+		{Unit: ControllerManager, URL: "https://" + component.Loopback(managerPort) + "/healthz"},
+		{Unit: Scheduler, URL: "https://" + component.Loopback(schedulerPort) + "/healthz"},
 	}}
 }
 

@@ -5,11 +5,16 @@ import (
 	"provision/provision/inventory"
 )
 
+const (
+	managerPort   = 10257
+	schedulerPort = 10259
+)
+
 // Ports implements component.Listener.
 func (controlPlane) Ports(*component.Cluster, inventory.Host) []component.Port {
 	return []component.Port{
 		{Number: component.APIPort, Unit: APIServer, From: inventory.Host.Joins},
-		{Number: 10257, Unit: ControllerManager, Loopback: true},
-		{Number: 10259, Unit: Scheduler, Loopback: true},
+		{Number: managerPort, Unit: ControllerManager, Loopback: true},
+		{Number: schedulerPort, Unit: Scheduler, Loopback: true},
 	}
 }

@@ -61,7 +61,7 @@ func flags(inv *inventory.Inventory, host inventory.Host) component.Flags {
 		"advertise-client-urls":       url(address, component.EtcdClientPort),
 		"listen-peer-urls":            url(address, component.EtcdPeerPort),
 		"initial-advertise-peer-urls": url(address, component.EtcdPeerPort),
-		"listen-metrics-urls":         "http://127.0.0.1:2381",
+		"listen-metrics-urls":         "http://" + component.Loopback(metricsPort),
 		"cert-file":                   PKIDir + "/server.crt",
 		"key-file":                    PKIDir + "/server.key",
 		"client-cert-auth":            "true",

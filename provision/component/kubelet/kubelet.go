@@ -83,7 +83,7 @@ func (kubelet) Rollout() component.Rollout { return component.Parallel }
 func (kubelet) Tier() component.Tier { return component.TierNodes }
 
 func (kubelet) Gate() component.Gate {
-	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10248/healthz"}}}
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://" + component.Loopback(healthPort) + "/healthz"}}}
 }
 
 func unitFile(host inventory.Host) string {

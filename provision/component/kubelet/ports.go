@@ -5,11 +5,16 @@ import (
 	"provision/provision/inventory"
 )
 
+const (
+	serverPort = 10250
+	healthPort = 10248
+)
+
 // Ports implements component.Listener. API servers reach kubelets for logs and
 // commands in pods.
 func (kubelet) Ports(*component.Cluster, inventory.Host) []component.Port {
 	return []component.Port{
-		{Number: 10250, Unit: Unit, From: func(h inventory.Host) bool { return h.Has(inventory.RoleMaster) }},
-		{Number: 10248, Unit: Unit, Loopback: true},
+		{Number: serverPort, Unit: Unit, From: func(h inventory.Host) bool { return h.Has(inventory.RoleMaster) }},
+		{Number: healthPort, Unit: Unit, Loopback: true},
 	}
 }

@@ -55,7 +55,7 @@ func (proxy) Rollout() component.Rollout { return component.Parallel }
 func (proxy) Tier() component.Tier { return component.TierNodes }
 
 func (proxy) Gate() component.Gate {
-	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:10256/healthz"}}}
+	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "http://" + component.Loopback(healthPort) + "/healthz"}}}
 }
 
 func config(inv *inventory.Inventory, host inventory.Host) string {
@@ -70,9 +70,10 @@ clientConnection:
 hostnameOverride: %s
 mode: %s
 clusterCIDR: %s
-healthzBindAddress: 127.0.0.1:10256
-metricsBindAddress: 127.0.0.1:10249
-%s`, component.ConfigDir, host.Name, mode, inv.Network.Pods, conntrack(inv.Network))
+healthzBindAddress: %s
+metricsBindAddress: %s
+%s`, component.ConfigDir, host.Name, mode, inv.Network.Pods,
+		component.Loopback(healthPort), component.Loopback(metricsPort), conntrack(inv.Network))
 }
 
 // conntrack leaves out what the inventory leaves out: then kube-proxy's own

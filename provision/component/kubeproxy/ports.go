@@ -5,10 +5,15 @@ import (
 	"provision/provision/inventory"
 )
 
+const (
+	metricsPort = 10249
+	healthPort  = 10256
+)
+
 // Ports implements component.Listener.
 func (proxy) Ports(*component.Cluster, inventory.Host) []component.Port {
 	return []component.Port{
-		{Number: 10249, Unit: Unit, Loopback: true},
-		{Number: 10256, Unit: Unit, Loopback: true},
+		{Number: metricsPort, Unit: Unit, Loopback: true},
+		{Number: healthPort, Unit: Unit, Loopback: true},
 	}
 }
