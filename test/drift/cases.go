@@ -69,12 +69,14 @@ func Cluster(host string) []Case {
 // Elsewhere are the kinds whose drift is shown by other tests, and which.
 func Elsewhere() map[string]string {
 	return map[string]string{
-		"archive":  "provision/resource/archive: TestConformance; no component has one",
-		"kmod":     "provision/resource/kmod: TestConformance; lab hosts share this machine's kernel",
-		"sysctl":   "provision/resource/sysctl: TestConformance; lab hosts share this machine's kernel",
-		"swap":     "provision/resource/swap: TestConformance; lab hosts share this machine's swap",
-		"user":     "provision/resource/user: TestConformance; no component has one",
-		"drain":    "provision/resource/drain: TestMissingNodeIsDrained; it is part of a change, never wanted for good",
-		"uncordon": "provision/resource/uncordon: TestOnlyWhatProvisionCordonedIsUncordoned; what people cordon stays cordoned",
+		"archive":   "provision/resource/archive: TestConformance; no component has one",
+		"kmod":      "provision/resource/kmod: TestConformance; lab hosts share this machine's kernel",
+		"sysctl":    "provision/resource/sysctl: TestConformance; lab hosts share this machine's kernel",
+		"swap":      "provision/resource/swap: TestConformance; lab hosts share this machine's swap",
+		"hugepages": "provision/resource/hugepages: TestConformance; lab hosts share this machine's memory",
+		"managers":  "provision/resource/managers: TestConformance; its real check is on a lab host whose managers are turned on",
+		"user":      "provision/resource/user: TestConformance; no component has one",
+		"drain":     "provision/resource/drain: TestMissingNodeIsDrained; it is part of a change, never wanted for good",
+		"uncordon":  "provision/resource/uncordon: TestOnlyWhatProvisionCordonedIsUncordoned; what people cordon stays cordoned",
 	}
 }

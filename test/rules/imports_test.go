@@ -36,7 +36,7 @@ var layers = []layer{
 		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",
 		"provision/resource/etcdmember", "provision/resource/file", "provision/resource/hosts", "provision/resource/identity",
 		"provision/resource/image", "provision/resource/kmod", "provision/resource/node", "provision/resource/object",
-		"provision/resource/override", "provision/resource/pkg", "provision/resource/residue", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
+		"provision/resource/hugepages", "provision/resource/managers", "provision/resource/override", "provision/resource/pkg", "provision/resource/residue", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
 		"provision/resource/unit", "provision/resource/user", "provision/resource/uncordon",
 	}},
 	{packages: []string{ // the agent; the component contract

@@ -11,9 +11,11 @@ import (
 	"provision/provision/resource/directory"
 	"provision/provision/resource/file"
 	"provision/provision/resource/hosts"
+	"provision/provision/resource/hugepages"
 	"provision/provision/resource/identity"
 	"provision/provision/resource/image"
 	"provision/provision/resource/kmod"
+	"provision/provision/resource/managers"
 	"provision/provision/resource/override"
 	"provision/provision/resource/pkg"
 	"provision/provision/resource/residue"
@@ -32,9 +34,11 @@ func Host() []resource.Kind[*system.System] {
 		directory.Of(),
 		file.Of(),
 		hosts.Of(),
+		hugepages.Of(),
 		identity.Of(),
 		image.Of(),
 		kmod.Of(),
+		managers.Of(),
 		override.Of(),
 		pkg.Of(),
 		residue.Of(),
