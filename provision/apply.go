@@ -62,6 +62,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
 	}
 	in.Leaving, in.Rollout = o.leaves(), o.rollout()
+	o.isolations(&in)
 	in.Warnings = append(in.Warnings, o.destroyed(sortedKeys(o.resetting))...)
 	if o.Renew != nil {
 		return o.renewPlan(in, s), nil

@@ -32,7 +32,7 @@ func (o *Operator) guards() map[string]desired.Guard {
 	guards := map[string]desired.Guard{}
 	for _, h := range o.fleet.answered(o.Inventory) {
 		guard := desired.Guard{Keeper: keeper(h)}
-		if h.Joins() {
+		if h.Joins() && !o.isolated()[h.Name] { // those are empty
 			spec := drain.Spec{Unmanaged: settings.EvictUnmanaged, Timeout: settings.DrainTimeout, ReadyOnly: true, Rollout: true}
 			guard.Drain = resource.New(resource.ClusterHost, drain.Name, h.Name, spec).After(desired.GateAddress(gateAPI))
 			guard.Drain.Component = "nodes"

@@ -34,6 +34,8 @@ type HostStatus struct {
 	// PendingRestarts are units that still run with old inputs.
 	PendingRestarts []string `json:"pending_restarts,omitempty"`
 	Error           string   `json:"error,omitempty"` // the host did not answer
+	// Isolated: an operator took the host out of service.
+	Isolated bool `json:"isolated,omitempty"`
 }
 
 // ServiceStatus is a service of a host.

@@ -58,9 +58,10 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 		if h.Joins() {
 			r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(api)
 			r.Component = "nodes"
-			list = append(list, r, uncordonOf(h))
+			list = append(list, r, o.schedulable(h))
 		}
 	}
+	list = append(list, o.absentIsolated(c)...)
 	members := o.etcdMembers(c)
 	list = append(list, members...)
 	list = append(list, o.absents(members)...)
@@ -112,6 +113,9 @@ func nodeSpec(c *component.Cluster, h inventory.Host) node.Spec {
 	}
 	for _, t := range h.Taints {
 		spec.Taints = append(spec.Taints, node.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
+	}
+	if c.Isolated[h.Name] {
+		isolate(&spec)
 	}
 	if prefix, ok := c.PodCIDRs[h.Name]; ok {
 		spec.PodCIDRs = []string{prefix.String()}

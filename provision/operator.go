@@ -64,6 +64,8 @@ type Options struct {
 	Renew *Renewal
 	// OneHop ends Apply after one hop of an upgrade over several minor releases.
 	OneHop bool
+	// Isolation limits Apply to taking hosts out of service, or back into it.
+	Isolation *Isolation
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil
@@ -84,6 +86,7 @@ type Operator struct {
 	leaving     map[string]departure
 	silent      map[string]error // hosts that left the inventory and do not answer
 	resetting   map[string]inventory.Host
+	marks       map[string]bool // of isolation, as this run changed them
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
 	api   API

@@ -40,6 +40,10 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 	} else if before, ok := known[h.Name]; ok {
 		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
 	}
+	entry.Isolated = known[h.Name].Isolated
+	if mark, changed := o.marks[h.Name]; changed {
+		entry.Isolated = mark
+	}
 	for _, role := range h.Roles {
 		entry.Roles = append(entry.Roles, string(role))
 	}

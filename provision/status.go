@@ -134,6 +134,8 @@ func (o *Operator) askCluster(ctx context.Context, s *Status, nodes map[string]k
 
 func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {
 	status := HostStatus{Name: h.Name, Address: h.Address.String(), Roles: h.Roles}
+	known, _ := o.lastRoster()
+	status.Isolated = known[h.Name].Isolated
 	if err := o.fleet.failed[h.Name]; err != nil {
 		status.Error = err.Error()
 	}

@@ -67,6 +67,8 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	switch {
 	case a == plan.FormedAddress(s.o.Inventory.Cluster.Name):
 		return s.o.rememberEtcd(ctx, s.epoch)
+	case a.Kind == plan.IsolationKind:
+		return s.mark(ctx, a.Name, step.Action == plan.Create)
 	case a.Kind == plan.RosterKind:
 		return s.forget(ctx, a.Name)
 	case a.Kind == plan.IdentityKind && step.Action == plan.Remove:

@@ -60,6 +60,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.supported(s); err != nil {
 		return nil, err
 	}
+	if err := o.isolable(ctx); err != nil {
+		return nil, err
+	}
 	if err := o.admit(ctx, s); err != nil {
 		return nil, err
 	}
@@ -123,6 +126,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 		}
 	}
 	s.cluster.Anew = o.Renew.anew(o.fleet.names())
+	s.cluster.Isolated = o.isolated()
 	if err := o.assign(s); err != nil {
 		return err
 	}

@@ -30,8 +30,10 @@ type application struct {
 	ignore   []string // checks of preflight
 	targets  []string
 	forget   []string // hosts that do not answer and never will
-	renew    *provision.Renewal
-	progress report.Progress
+	// isolation is set when hosts are only taken out of service, or put back.
+	isolation *provision.Isolation
+	renew     *provision.Renewal
+	progress  report.Progress
 	// operation is what the history calls it, if not apply.
 	operation provision.Operation
 	// concluded is set when it was said how the run ended.
@@ -140,7 +142,7 @@ func (a *application) apply(ctx context.Context) error {
 	a.progress = a.global.progress(a.out)
 	defer a.progress.Close()
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
-		o.AllowRemovals = a.removals
+		o.AllowRemovals, o.Isolation = a.removals, a.isolation
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
 		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew

@@ -11,7 +11,11 @@ import (
 )
 
 func nodeVerb(g *global) *cobra.Command {
-	return group("node", "Care for single hosts of the cluster", nodeRemoveVerb(g))
+	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRemoveVerb(g)}
+	for _, texts := range careVerbs() {
+		verbs = append(verbs, nodeCareVerb(g, texts))
+	}
+	return group("node", "Care for single hosts of the cluster", verbs...)
 }
 
 func nodeRemoveVerb(g *global) *cobra.Command {

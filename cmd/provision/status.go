@@ -162,10 +162,14 @@ func hostState(h provision.HostStatus) string {
 		return "must restart " + strings.Join(h.PendingRestarts, ", ")
 	case h.LockedBy != "":
 		return "worked on by " + h.LockedBy
+	case h.Node == nil && h.Isolated:
+		return "isolated"
 	case h.Node == nil:
 		return "answers"
 	case !h.Node.Ready:
 		return "NotReady: " + h.Node.Reason
+	case h.Isolated:
+		return "Ready, isolated"
 	case h.Node.Unschedulable:
 		return "Ready, cordoned"
 	}

@@ -49,6 +49,8 @@ type Input struct {
 	Leaving map[string]Leave
 	// Rollout bounds the waves of hosts whose Nodes are emptied.
 	Rollout Rollout
+	// Isolating are hosts that go out of service, or come back into it.
+	Isolating map[string]Isolating
 	// Reboots are the hosts to reboot once all else is done there.
 	Reboots []string
 }
@@ -87,6 +89,7 @@ func Build(in Input) *Plan {
 	b.upgrades()
 	b.removals()
 	b.leaves()
+	b.isolating()
 	b.reboots()
 	return b.finish()
 }

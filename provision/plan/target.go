@@ -77,6 +77,9 @@ func targetable(in Input) map[string]Target {
 		known[host] = Target{Host: host}
 		add(ForgetAddress(host))
 	}
+	for host := range in.Isolating {
+		add(IsolationAddress(host))
+	}
 	for _, r := range in.Graph.Resources {
 		add(r.Address)
 	}

@@ -38,7 +38,7 @@ func (b balancer) Desired(cluster *component.Cluster, host inventory.Host) ([]re
 	// Its check reads the CA and needs the program. A reload keeps open
 	// connections; a restart would cut every watch on the host.
 	spec := file.Spec{
-		Content:  config(cluster.Inventory),
+		Content:  config(cluster),
 		Attr:     system.Attr{Mode: 0o644},
 		Validate: []string{"/usr/sbin/haproxy", "-c", "-q", "-f", "{}"},
 	}
@@ -58,9 +58,12 @@ func (balancer) Gate() component.Gate {
 	return component.Gate{Live: []component.Live{{Unit: Unit, URL: component.BalancerURL + "/livez", CA: component.ClusterCA, Relay: true}}}
 }
 
-func config(inv *inventory.Inventory) string {
+func config(cluster *component.Cluster) string {
 	var servers []string
-	for _, h := range inv.With(inventory.RoleMaster) {
+	for _, h := range cluster.Inventory.With(inventory.RoleMaster) {
+		if cluster.Isolated[h.Name] {
+			continue
+		}
 		servers = append(servers, fmt.Sprintf("  server %s %s", h.Name, endpoint(h)))
 	}
 	sort.Strings(servers)

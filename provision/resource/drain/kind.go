@@ -91,6 +91,14 @@ func cordoned(yes, rollout bool) cluster.Object {
 	}
 }
 
+// Cordon keeps pods off the Node until an operator says otherwise.
+func Cordon(ctx context.Context, env *cluster.Env, name string) error {
+	if err := env.Objects.Merge(ctx, Ref(name), cordoned(true, false)); err != nil {
+		return fmt.Errorf("cordoning Node %s: %w", name, err)
+	}
+	return nil
+}
+
 // Uncordon makes the Node take pods again.
 func Uncordon(ctx context.Context, env *cluster.Env, name string) error {
 	if err := env.Objects.Merge(ctx, Ref(name), cordoned(false, false)); err != nil {

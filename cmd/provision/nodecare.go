@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/doctor"
+	"provision/provision/event"
+	"provision/provision/report"
+)
+
+// nodeCare is what drain, cordon, uncordon, isolate and recover were asked to do.
+type nodeCare struct {
+	application
+	hosts   []string
+	force   bool
+	timeout time.Duration
+}
+
+func (n *nodeCare) drainFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&n.force, "force", false, "evict pods that have no controller, too: nobody makes them again")
+	cmd.Flags().DurationVar(&n.timeout, "timeout", 0, "how long pods may take to end, with their PodDisruptionBudgets (default 5m0s)")
+}
+
+func (n *nodeCare) minorityFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&n.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+}
+
+// named loads the inventory and checks the names of hosts.
+func (n *nodeCare) named(ctx context.Context, args []string) (err error) {
+	n.hosts = args
+	if err := noInventories(args); err != nil {
+		return err
+	}
+	if n.timeout < 0 {
+		return errors.New("--timeout cannot be negative")
+	}
+	if n.inv, err = n.load(ctx, nil); err != nil {
+		return err
+	}
+	return knownHosts(n.inv, args)
+}
+
+// careTexts are the words of a verb that changes Nodes at once.
+type careTexts struct{ act, short, long, example string }
+
+func careVerbs() []careTexts {
+	return []careTexts{
+		{provision.CareDrain, "Keep new pods off hosts, and move those that are there", `Cordons the Nodes and evicts their pods, one Node after the other. Evictions respect
+PodDisruptionBudgets; pods of DaemonSets stay. A Node that cannot be emptied in
+time stays cordoned, and the Nodes after it are left as they are.
+
+The Nodes stay drained, through any apply, until: provision node uncordon HOST.
+
+Exit codes: 0 all are drained; 1 not all.`, "  provision node drain node-07\n  provision node drain node-07 --timeout 10m --force"},
+		{provision.CareCordon, "Keep new pods off hosts", `Cordons the Nodes: pods that are there stay. They stay cordoned, through any
+apply, until: provision node uncordon HOST.
+
+Exit codes: 0 all are cordoned; 1 not all.`, "  provision node cordon node-07 node-08"},
+		{provision.CareUncordon, "Let pods onto hosts again", `Uncordons the Nodes, whoever cordoned them. An isolated host is refused: it
+recovers (provision node recover).
+
+Exit codes: 0 all take pods; 1 not all.`, "  provision node uncordon node-07"},
+	}
+}
+
+func nodeCareVerb(g *global, texts careTexts) *cobra.Command {
+	n := nodeCare{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use: texts.act + " HOST…", Short: texts.short, Long: texts.long, Example: texts.example,
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := n.named(cmd.Context(), args); err != nil {
+				return err
+			}
+			return n.care(cmd.Context(), texts.act)
+		},
+	}
+	if texts.act == provision.CareDrain {
+		n.drainFlags(cmd)
+	}
+	n.minorityFlag(cmd)
+	return cmd
+}
+
+func (n *nodeCare) care(ctx context.Context, act string) error {
+	sink := func(e event.Event) {
+		if e.Type == event.Note {
+			fmt.Fprintln(n.out, report.Line(e.Text))
+		}
+	}
+	if n.json {
+		sink = event.Discard
+	}
+	o, err := n.operate(n.inv, sink, func(o *provision.Options) { o.AllowMinority = n.minority })
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	list, err := o.Care(ctx, provision.Care{Act: act, Hosts: n.hosts, Unmanaged: n.force, Timeout: n.timeout})
+	if n.json && list != nil {
+		return errors.Join(report.JSON(n.out, struct {
+			Act   string            `json:"act"`
+			Hosts []provision.Cared `json:"hosts"`
+		}{act, list}), err)
+	}
+	return err
+}
+
+func nodeIsolateVerb(g *global) *cobra.Command {
+	n := nodeCare{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use:   "isolate HOST…",
+		Short: "Take hosts out of service, and keep them for diagnosis",
+		Long: `Taints the Nodes provision/isolated:NoSchedule, cordons and drains them, and takes
+masters among the hosts out of all balancers. What runs there for the cluster
+itself (kubelet, etcd, API server) goes on.
+
+apply leaves the hosts so, and still configures them like all others; status shows
+them. The last master that serves is refused. A host that does not answer, or whose
+Node is not Ready, is tainted and cordoned; its pods cannot be told to end.
+
+Back into service: provision node recover HOST.
+
+Exit codes: 0 the hosts are isolated; 1 not, or not all: run it again.`,
+		Example: `  provision node isolate node-07
+  provision node isolate --yes node-07 --timeout 10m`,
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return n.isolate(cmd.Context(), args, false)
+		},
+	}
+	n.yes.flag(cmd)
+	n.drainFlags(cmd)
+	n.minorityFlag(cmd)
+	return cmd
+}
+
+func nodeRecoverVerb(g *global) *cobra.Command {
+	n := nodeCare{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use:   "recover HOST…",
+		Short: "Put isolated hosts back into service, once they are well",
+		Long: `Asks the doctor about the hosts: while there is a problem, or their Nodes are not
+Ready, they stay isolated. Then the taint and the cordon go, and balancers send
+requests to masters among them again.
+
+Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
+		Example: "  provision node recover node-07",
+		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return n.isolate(cmd.Context(), args, true)
+		},
+	}
+	n.yes.flag(cmd)
+	n.minorityFlag(cmd)
+	return cmd
+}
+
+// isolate is an apply that is limited to what takes hosts out of service, or
+// puts them back.
+func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) (err error) {
+	defer func() {
+		if err != nil && n.json && !n.concluded {
+			n.line(ended{Type: "result", Error: err.Error()})
+		}
+	}()
+	if n.json && !n.yes.given() {
+		return errors.New("cannot ask for consent with --json: add --yes")
+	}
+	if err := n.named(ctx, args); err != nil {
+		return err
+	}
+	if err := n.yes.fits(n.inv.Cluster); err != nil {
+		return err
+	}
+	if back {
+		if err := n.well(ctx); err != nil {
+			return err
+		}
+	}
+	n.isolation = &provision.Isolation{Hosts: args, Recover: back, Unmanaged: n.force, Timeout: n.timeout}
+	return n.apply(ctx)
+}
+
+// well refuses hosts about which the doctor finds anything.
+func (n *nodeCare) well(ctx context.Context) error {
+	o, err := n.operate(n.inv, event.Discard)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	d, err := o.Doctor(ctx, n.hosts...)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, f := range d.Findings {
+		if f.Level == doctor.Problem && f.Host != doctor.ClusterHost {
+			lines = append(lines, fmt.Sprintf("  %s %s: %s", f.Host, f.Unit, f.Summary))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fmt.Errorf("cannot let %s recover, they stay isolated: the doctor finds\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), n.again(append([]string{"doctor"}, n.hosts...)...))
+}
