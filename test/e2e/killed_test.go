@@ -56,19 +56,30 @@ func (s *suite) killed(t *testing.T) {
 // kill runs apply and kills it at the moment. It reports whether the moment came.
 func (c *cluster) kill(t *testing.T, m moment) bool {
 	t.Helper()
-	return c.at(t, m, func(cmd *exec.Cmd) bool {
+	return c.at(t, m, kill(t))
+}
+
+// kill ends provision at once.
+func kill(t *testing.T) func(cmd *exec.Cmd) bool {
+	return func(cmd *exec.Cmd) bool {
 		require.NoError(t, cmd.Process.Kill())
 		return true
-	})
+	}
 }
 
 // at runs apply and does what is given at the moment. It reports whether
 // that was done; without, the run must succeed.
 func (c *cluster) at(t *testing.T, m moment, do func(cmd *exec.Cmd) bool) bool {
 	t.Helper()
+	return c.during(t, []string{"apply", "--yes"}, m, do)
+}
+
+// during is at for any verb that tells events.
+func (c *cluster) during(t *testing.T, verb []string, m moment, do func(cmd *exec.Cmd) bool) bool {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := c.command(ctx, append([]string{"apply", "--yes", "--json"}, c.inventory()...)...)
+	cmd := c.command(ctx, append(append(verb, "--json"), c.inventory()...)...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var errs strings.Builder
