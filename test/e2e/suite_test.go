@@ -60,8 +60,6 @@ func TestJourneys(t *testing.T) {
 	t.Run("grown", s.grown)
 	t.Run("shrunk", s.shrunk)
 	t.Run("history", s.history)
-	t.Run("upgrade", s.upgrade)
-	t.Run("reset", s.reset)
 	t.Run("locks", s.locks)
 	t.Run("doctor", s.doctor)
 	t.Run("faults", s.faults)
