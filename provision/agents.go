@@ -23,6 +23,8 @@ type Agent interface {
 	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
 	Roster(ctx context.Context, roster facts.Roster) error
 	Commit(ctx context.Context) error
+	// Snapshot keeps etcd's data as they are.
+	Snapshot(ctx context.Context, params api.SnapshotParams) (api.SnapshotResult, error)
 	// Clock, Inspect, Latency, Listen and Reach look at what the host is fit
 	// for (see api); they change nothing.
 	Clock(ctx context.Context) (api.ClockResult, error)

@@ -67,6 +67,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	if o.Renew != nil {
 		return o.renewPlan(in, s), nil
 	}
+	in.Snapshots = o.snapshots(s)
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err

@@ -71,6 +71,8 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 		return s.mark(ctx, a.Name, step.Action == plan.Create)
 	case a.Kind == plan.RosterKind:
 		return s.forget(ctx, a.Name)
+	case a.Kind == plan.SnapshotKind:
+		return s.snapshot(ctx, a)
 	case a.Kind == plan.IdentityKind && step.Action == plan.Remove:
 		return s.o.depart(ctx, a.Host, s.epoch)
 	case a.Kind == plan.IdentityKind && a.IsCluster():

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -11,8 +12,10 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/fleettest"
+	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/plan"
+	"provision/provision/resource"
 )
 
 // versions is the inventory with other versions.
@@ -97,6 +100,35 @@ func TestApplyWalksHopByHop(t *testing.T) {
 	again, err := apply(t, f, target, unasked)
 	require.NoError(t, err)
 	assert.True(t, again.Plan.Empty(), "%+v", again.Plan.Steps)
+}
+
+func TestEtcdIsKeptBeforeTheControlPlaneIsUpgraded(t *testing.T) {
+	f, inv := formed(t, 1)
+	target := versions(inv, "1.37.2", inv.Cluster.Versions.Etcd)
+	p, err := look(t, f, target)
+	require.NoError(t, err)
+	kept := resource.Address{Host: "m1", Kind: plan.SnapshotKind, Name: "before Kubernetes 1.37.2 and etcd 3.7.3"}
+	for _, s := range p.Steps {
+		if s.Address.Host == "m1" && strings.Contains(s.Address.Name, "kube-apiserver") {
+			assert.Contains(t, s.Requires, kept, "%s", s.Address)
+		}
+	}
+	_, err = apply(t, f, target, unasked)
+	require.NoError(t, err)
+	entries, err := os.ReadDir(f.Host("m1").Root + system.SnapshotDir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	assert.True(t, strings.HasPrefix(entries[0].Name(), "before-1.37.2-etcd-3.7.3-"), entries[0].Name())
+	again, err := apply(t, f, target, unasked)
+	require.NoError(t, err)
+	assert.True(t, again.Plan.Empty(), "%+v", again.Plan.Steps)
+
+	onlyNodes := versions(inv, "1.37.2", inv.Cluster.Versions.Etcd, func(v *inventory.Versions) { v.Kubelet = "1.37.1" })
+	p, err = look(t, f, onlyNodes)
+	require.NoError(t, err)
+	for _, s := range p.Steps {
+		assert.NotEqual(t, plan.SnapshotKind, s.Address.Kind, "Nodes have nothing to do with etcd")
+	}
 }
 
 func TestAnUpgradeGoesOnWhereItWasDeclined(t *testing.T) {

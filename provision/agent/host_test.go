@@ -36,13 +36,15 @@ type host struct {
 	point func(string)
 	epoch uint64
 	scope agent.Scope
+	// runner answers commands; none knows any.
+	runner system.Runner
 }
 
 func newHost(t *testing.T) *host {
 	t.Helper()
 	root := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
-	return &host{root: root, units: &fakeUnits{active: map[string]int{}}, point: func(string) {}}
+	return &host{root: root, units: &fakeUnits{active: map[string]int{}}, point: func(string) {}, runner: noRunner{}}
 }
 
 func (h *host) write(t *testing.T, path, content string) {
@@ -77,7 +79,7 @@ func (h *host) session(t *testing.T, options sessionOptions) *client.Session {
 
 func (h *host) process(t *testing.T, options sessionOptions) client.Process {
 	t.Helper()
-	sys, err := system.Real(h.root, system.Options{Units: h.units, Runner: noRunner{}, Point: func(name string) { h.point(name) }})
+	sys, err := system.Real(h.root, system.Options{Units: h.units, Runner: h.runner, Point: func(name string) { h.point(name) }})
 	require.NoError(t, err)
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()

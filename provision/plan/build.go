@@ -51,6 +51,9 @@ type Input struct {
 	Rollout Rollout
 	// Isolating are hosts that go out of service, or come back into it.
 	Isolating map[string]Isolating
+	// Snapshots are the steps that keep etcd's data before the control plane is
+	// upgraded; none when its versions stay.
+	Snapshots []resource.Address
 	// Reboots are the hosts to reboot once all else is done there.
 	Reboots []string
 }

@@ -22,6 +22,10 @@ type Hop struct {
 // again; kubelets and kube-proxies are never newer than any of them.
 func ControlPlaneGate() resource.Address { return desired.GateAddress("control-plane") }
 
+// SnapshotKind is the kind in the addresses of steps that keep etcd's data on a
+// host: HOST/snapshot["before Kubernetes 1.37.1 and etcd 3.7.3"].
+const SnapshotKind = "snapshot"
+
 // replacement is a unit that is restarted into another program.
 type replacement struct {
 	unit     resource.Address
@@ -35,7 +39,10 @@ type replacement struct {
 func (b *builder) upgrades() {
 	found, fresh := b.replacements()
 	for _, tier := range []component.Tier{component.TierStore, component.TierServers} {
-		b.inTurn(found[tier])
+		if len(found[tier]) > 0 {
+			b.hostByHost(tier)
+			b.inTurn(found[tier])
+		}
 	}
 	var members, servers []resource.Address
 	for _, r := range found[component.TierStore] {
@@ -46,6 +53,7 @@ func (b *builder) upgrades() {
 		servers = append(servers, r.unit)
 	}
 	b.wait(replacement{programs: fresh[component.TierServers]}, members)
+	b.snapshots(append(slices.Clone(found[component.TierStore]), found[component.TierServers]...))
 	nodes := append(found[component.TierNodes], replacement{programs: fresh[component.TierNodes]})
 	if len(servers) == 0 || len(nodes) == 1 && len(nodes[0].programs) == 0 {
 		return
@@ -54,6 +62,21 @@ func (b *builder) upgrades() {
 	b.put(Step{Address: gate, Action: Wait, Of: servers, Need: len(servers)})
 	for _, r := range nodes {
 		b.wait(r, []resource.Address{gate})
+	}
+}
+
+// snapshots keep etcd's data before anything of the control plane is replaced.
+func (b *builder) snapshots(list []replacement) {
+	if len(list) == 0 {
+		return
+	}
+	for _, a := range b.in.Snapshots {
+		b.put(Step{Address: a, Action: Create, Changes: []resource.Change{{Field: "etcd's data", New: "kept as they are, on " + a.Host, Create: true}}})
+	}
+	for _, r := range list {
+		for _, a := range append(slices.Clone(r.programs), r.unit) {
+			b.steps[a].Requires = append(slices.Clip(b.steps[a].Requires), b.in.Snapshots...)
+		}
 	}
 }
 
@@ -93,14 +116,42 @@ func (b *builder) restarts(host, unit string) bool {
 	return s != nil && s.Act == Restart
 }
 
+// hostByHost lets the restarts of a tier go through all units of a host, then
+// those of the next. The order of the graph, which turns otherwise have, puts
+// the API servers of all hosts before what talks to them.
+func (b *builder) hostByHost(tier component.Tier) {
+	var hosts []string
+	units := map[string][]resource.Address{}
+	for _, r := range b.in.Graph.Resources {
+		s := b.steps[r.Address]
+		if s == nil || s.Act != Restart || b.in.Graph.Tiers[r.Component] != tier {
+			continue
+		}
+		if units[r.Address.Host] == nil {
+			hosts = append(hosts, r.Address.Host)
+		}
+		units[r.Address.Host] = append(units[r.Address.Host], r.Address)
+	}
+	for i, host := range hosts {
+		for _, unit := range units[host] {
+			delete(b.turns, unit)
+			if i > 0 {
+				b.turns[unit] = units[hosts[i-1]]
+			}
+		}
+	}
+}
+
 // inTurn lets a host's programs wait for the turn of the host, and for the unit
 // before theirs.
 func (b *builder) inTurn(list []replacement) {
-	for i, r := range list {
+	last := map[string]resource.Address{} // by host
+	for _, r := range list {
 		before := b.turns[r.unit]
-		if i > 0 && list[i-1].unit.Host == r.unit.Host {
-			before = append(slices.Clone(before), list[i-1].unit)
+		if previous, ok := last[r.unit.Host]; ok {
+			before = append(slices.Clone(before), previous)
 		}
+		last[r.unit.Host] = r.unit
 		b.wait(r, before)
 	}
 }

@@ -46,7 +46,14 @@ func stack(t *testing.T) (*desired.Graph, []string) {
 		tiered{part{"controlplane", component.OneAtATime, programs(keepers, "apiserver", "manager", "scheduler")}, component.TierServers},
 		tiered{part{"etcd", component.OneAtATime, programs(keepers, "etcd")}, component.TierStore},
 	}
-	in := desired.Input{Cluster: &component.Cluster{}, Components: parts}
+	// As in every cluster, objects come after API servers, and so the graph has
+	// those of all hosts before the rest of any.
+	gate := desired.Gate{Address: desired.GateAddress("kubernetes-api"), Need: 1}
+	for _, h := range keepers {
+		gate.Of = append(gate.Of, service(h, "apiserver.service").Address)
+	}
+	in := desired.Input{Cluster: &component.Cluster{}, Components: parts, Gates: []desired.Gate{gate},
+		Objects: []resource.Resource{resource.New(resource.ClusterHost, "node", "w1", 1).After(gate.Address)}}
 	for _, h := range all {
 		in.Hosts = append(in.Hosts, inventory.Host{Name: h})
 	}
@@ -60,6 +67,9 @@ func stack(t *testing.T) (*desired.Graph, []string) {
 func replaced(g *desired.Graph, running []string, programs ...string) map[string]plan.Observed {
 	seen := map[string]plan.Observed{}
 	for host, list := range g.ByHost() {
+		if host == resource.ClusterHost {
+			continue
+		}
 		var differ []resource.Resource
 		var units []string
 		for _, r := range list {

@@ -93,6 +93,15 @@ func (s *Session) Roster(ctx context.Context, roster facts.Roster) error {
 	return err
 }
 
+// Snapshot keeps etcd's data as they are.
+func (s *Session) Snapshot(ctx context.Context, params api.SnapshotParams) (api.SnapshotResult, error) {
+	result, err := call[api.SnapshotResult](ctx, s, api.MethodSnapshot, params)
+	if err == nil {
+		err = s.sensible(checkSnapshot(result))
+	}
+	return result, err
+}
+
 // Commit ends an apply on the host.
 func (s *Session) Commit(ctx context.Context) error {
 	_, err := call[api.Empty](ctx, s, api.MethodCommit, api.Empty{})

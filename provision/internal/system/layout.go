@@ -12,8 +12,10 @@ const (
 	LeaseDir      = "/run/provision/leases"    // who works on the host, and since when unheard
 	SavedDir      = StateDir + "/saved"        // <sha256>: originals that Restore needs
 	HistoryDir    = StateDir + "/history"      // who changed what, and the inventories; see package history
+	SnapshotDir   = StateDir + "/snapshots"    // of etcd, on etcd hosts
 	IdentityDir   = StateDir + "/identity"     // CAs and shared keys, by item name
 	DigestCache   = StateDir + "/digests.json" // sha256 by file, see Files.Digest
+	RenewalFile   = StateDir + "/renewal.json" // what the host renews by itself
 	LabMarker     = "/etc/provision-lab"       // only on lab hosts
 )
 

@@ -50,6 +50,10 @@ func (r *Runner) handler(name string) Handler {
 		return handler
 	}
 	switch name {
+	case "/usr/local/bin/etcdctl":
+		return etcdctl
+	case "/usr/local/bin/etcdutl":
+		return etcdutl
 	case "true":
 		return func([]string) (string, error) { return "", nil }
 	case "dpkg":
