@@ -208,7 +208,11 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 	defer transfers.close()
 	work := newSteps(o, s, epoch, transfers, o.awaited(s, p))
 	work.drainedFor = drainedFor(s, p)
-	return engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
+	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
+	if err := o.finishRebuilds(ctx, s, result, work.forgotten); err != nil {
+		o.emit(event.Event{Type: event.Warning, Text: "noting the end of a rebuild: " + err.Error()})
+	}
+	return result
 }
 
 // awaited are the hosts on which something changes and whose Nodes must be

@@ -1,6 +1,9 @@
 package provision_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"provision/provision"
 	"provision/provision/fleettest"
 	"provision/provision/inventory"
+	"provision/provision/pki"
 	"provision/provision/plan"
 )
 
@@ -154,4 +158,110 @@ func TestAllCertificatesAreRenewedOnDemand(t *testing.T) {
 	p, err := look(t, f, inv)
 	require.NoError(t, err)
 	assert.True(t, p.Empty(), "%v", p.Steps)
+}
+
+// unprobe has a run ask no service how it is: nothing runs here.
+func unprobe(o *provision.Options) {
+	all := slices.Clone(o.Components)
+	for i, c := range all {
+		all[i] = ungated{c}
+	}
+	o.Components = all
+}
+
+func renewAuthorities(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, tune ...func(*provision.Options)) ([]provision.Authority, error) {
+	t.Helper()
+	o := f.Operator(inv, tune...)
+	defer func() { require.NoError(t, o.Close()) }()
+	var asked []provision.Authority
+	err := o.RenewAuthorities(t.Context(), func(due []provision.Authority) (bool, error) {
+		asked = due
+		return true, nil
+	})
+	return asked, err
+}
+
+func TestAuthoritiesThatEndedAreRenewedForTheSameKey(t *testing.T) {
+	f, inv, c := grown(t, 1)
+	keys := f.Host("m1").Read("/var/lib/provision/identity/cluster.key")
+	old := f.Host("n1").Read("/etc/kubernetes/pki/ca.crt")
+	due, err := renewAuthorities(t, f, inv)
+	require.NoError(t, err)
+	require.Empty(t, due, "nothing is due")
+
+	c.pass(3651)
+	_, err = look(t, f, inv)
+	require.ErrorContains(t, err, `authority "cluster" of cluster "dc1" ended on`)
+	require.ErrorContains(t, err, "provision certs renew")
+	due, err = renewAuthorities(t, f, inv)
+	require.NoError(t, err)
+	require.Len(t, due, 3)
+	assert.True(t, due[0].Ended)
+	f.API.Break(errors.New("certificate has expired"))
+	o := f.Operator(inv, unprobe, renewing(provision.Renewal{}))
+	outcome, err := o.Apply(t.Context(), func(*plan.Plan) (bool, error) {
+		f.API.Break(nil) // it comes back with the restarts
+		return true, nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, o.Close())
+	restarted := map[string]bool{}
+	for _, s := range outcome.Plan.Steps {
+		assert.Contains(t, []string{"cert", "identity", "unit", "gate"}, s.Address.Kind)
+		if s.Address.Kind == "unit" {
+			restarted[s.Address.String()] = true
+		}
+	}
+	for _, unit := range []string{`m1/unit["etcd.service"]`, `m1/unit["kube-apiserver.service"]`, `n1/unit["kubelet.service"]`, `n1/unit["flanneld.service"]`} {
+		assert.True(t, restarted[unit], unit)
+	}
+	assert.Equal(t, keys, f.Host("m1").Read("/var/lib/provision/identity/cluster.key"))
+	renewed := f.Host("n1").Read("/etc/kubernetes/pki/ca.crt")
+	assert.True(t, pki.Succeeds(old, renewed))
+	assert.Equal(t, renewed, f.Host("m1").Read("/etc/kubernetes/pki/ca.crt"))
+	for _, one := range certificates(t, f, inv).Certificates {
+		assert.Equal(t, provision.CertValid, one.State, "%+v", one)
+	}
+	p, err := look(t, f, inv)
+	require.NoError(t, err)
+	assert.True(t, p.Empty(), "%v", p.Steps)
+}
+
+func TestARenewalOfAuthoritiesCanBeKilledAnywhere(t *testing.T) {
+	for _, where := range []string{"authorities renewed", "committing m1", "committed m1"} {
+		t.Run(where, func(t *testing.T) {
+			f, inv, c := grown(t, 2)
+			c.pass(3651)
+			ctx, kill := context.WithCancel(t.Context())
+			defer kill()
+			o := f.Operator(inv, func(o *provision.Options) {
+				o.Point = func(name string) {
+					if name == where {
+						kill()
+						f.Host("m1").Hangup()
+						f.Host("n1").Hangup()
+						f.Host("n2").Hangup()
+					}
+				}
+			})
+			err := o.RenewAuthorities(ctx, func([]provision.Authority) (bool, error) { return true, nil })
+			require.Error(t, err)
+			require.NoError(t, o.Close())
+			f.Quiet()
+			_, err = renewAuthorities(t, f, inv)
+			require.NoError(t, err)
+			_, err = apply(t, f, inv, unprobe, renewing(provision.Renewal{}))
+			require.NoError(t, err)
+			if p, err := look(t, f, inv); assert.NoError(t, err) && !p.Empty() {
+				_, err = apply(t, f, inv, unprobe) // a host had to be told twice
+				require.NoError(t, err)
+			}
+			p, err := look(t, f, inv)
+			require.NoError(t, err)
+			assert.True(t, p.Empty(), "%v", p.Steps)
+			for _, one := range certificates(t, f, inv).Certificates {
+				assert.Equal(t, provision.CertValid, one.State, "%+v", one)
+			}
+		})
+	}
 }

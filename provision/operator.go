@@ -64,6 +64,9 @@ type Options struct {
 	Renew *Renewal
 	// OneHop ends Apply after one hop of an upgrade over several minor releases.
 	OneHop bool
+	// Rebuild are hosts that were reset and are set up anew: a mark in the roster
+	// says so until nothing of it is left undone.
+	Rebuild []string
 	// Isolation limits Apply to taking hosts out of service, or back into it.
 	Isolation *Isolation
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
@@ -87,6 +90,7 @@ type Operator struct {
 	silent      map[string]error // hosts that left the inventory and do not answer
 	resetting   map[string]inventory.Host
 	marks       map[string]bool // of isolation, as this run changed them
+	rebuilt     map[string]bool // whose rebuild this run ended
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
 	api   API

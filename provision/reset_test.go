@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"provision/provision"
 	"provision/provision/cluster"
+	"provision/provision/event"
 	"provision/provision/fleettest"
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
@@ -136,4 +138,40 @@ func TestAHostOfADeadClusterIsResetWithoutAskingIt(t *testing.T) {
 	_, err = apply(t, f, inv)
 	require.NoError(t, err, "the inventory still has it")
 	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
+}
+
+func TestARebuildGoesOnWhereItWas(t *testing.T) {
+	inv := load(t, "dc1", 2)
+	f := boot(t, inv, fleettest.Options{})
+	stands := func() provision.Rebuilding {
+		o := f.Operator(inv)
+		defer func() { require.NoError(t, o.Close()) }()
+		s, err := o.Rebuilding(t.Context(), "n2")
+		require.NoError(t, err)
+		return s
+	}
+	rebuild := func(o *provision.Options) { o.Rebuild = []string{"n2"} }
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	assert.Equal(t, provision.Rebuilding{}, stands(), "from the start")
+	_, err = apply(t, f, inv, resetting("n2"))
+	require.NoError(t, err)
+	assert.True(t, stands().Resume, "it is reset")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	o := f.Operator(inv, rebuild, func(o *provision.Options) {
+		o.Sink = func(e event.Event) {
+			if e.Type == event.StepDone && e.Address != nil && e.Address.Host == "n2" {
+				cancel()
+			}
+		}
+	})
+	_, err = o.Apply(ctx, yes)
+	require.Error(t, err)
+	require.NoError(t, o.Close())
+	assert.True(t, stands().Resume, "it is being set up")
+
+	_, err = apply(t, f, inv, rebuild)
+	require.NoError(t, err)
+	assert.Equal(t, provision.Rebuilding{}, stands(), "it is over")
 }

@@ -44,6 +44,7 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 	if mark, changed := o.marks[h.Name]; changed {
 		entry.Isolated = mark
 	}
+	entry.Rebuilding = o.rebuilding(h.Name, known[h.Name].Rebuilding)
 	for _, role := range h.Roles {
 		entry.Roles = append(entry.Roles, string(role))
 	}

@@ -22,6 +22,9 @@ func (o *Operator) safe() error {
 	bad = append(bad, o.movedHosts(known)...)
 	bad = append(bad, o.shrinks(known)...)
 	bad = append(bad, o.strayData()...)
+	if err := o.ended(""); err != nil && o.resetting == nil {
+		bad = append(bad, err)
+	}
 	if now := o.Inventory.Network.Services.String(); services != "" && services != now {
 		bad = append(bad, fmt.Errorf("the service range cannot change from %s to %s: addresses that services have stay as they are; put services = %q back", services, now, services))
 	}

@@ -32,6 +32,8 @@ type application struct {
 	forget   []string // hosts that do not answer and never will
 	// isolation is set when hosts are only taken out of service, or put back.
 	isolation *provision.Isolation
+	rebuildOf []string // hosts that were reset and are set up anew
+	agreed    bool     // to the whole, in an earlier part of it
 	renew     *provision.Renewal
 	progress  report.Progress
 	// operation is what the history calls it, if not apply.
@@ -142,7 +144,7 @@ func (a *application) apply(ctx context.Context) error {
 	a.progress = a.global.progress(a.out)
 	defer a.progress.Close()
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
-		o.AllowRemovals, o.Isolation = a.removals, a.isolation
+		o.AllowRemovals, o.Isolation, o.Rebuild = a.removals, a.isolation, a.rebuildOf
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
 		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew
@@ -221,7 +223,7 @@ func (a *application) approve(p *plan.Plan) (bool, error) {
 			return false, err
 		}
 	}
-	if a.yes.given() {
+	if a.yes.given() || a.agreed {
 		return true, nil
 	}
 	return a.consent(a.inv.Cluster, p.Target, "Apply this")

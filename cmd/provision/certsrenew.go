@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,5 +62,42 @@ func (a *application) renewCerts(ctx context.Context, hosts []string) (err error
 	if err := a.yes.fits(a.inv.Cluster); err != nil {
 		return err
 	}
+	if err := a.renewAuthorities(ctx); err != nil {
+		return err
+	}
 	return a.apply(ctx)
+}
+
+// renewAuthorities comes first: what they sign ends with them.
+func (a *application) renewAuthorities(ctx context.Context) error {
+	progress := a.global.progress(a.out)
+	defer progress.Close()
+	o, err := a.operate(a.inv, progress.Event, func(o *provision.Options) { o.AllowMinority = a.minority })
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	return o.RenewAuthorities(ctx, func(due []provision.Authority) (bool, error) {
+		if live, ok := progress.(interface{ Pause() }); ok {
+			live.Pause()
+		}
+		if a.json {
+			a.line(struct {
+				Type        string                `json:"type"`
+				Authorities []provision.Authority `json:"authorities"`
+			}{"authorities", due})
+			return true, nil
+		}
+		for _, one := range due {
+			state := "ends"
+			if one.Ended {
+				state = "ended"
+			}
+			fmt.Fprintf(a.out, "authority %s %s on %s: it gets another certificate for the same key, on every host\n", one.Name, state, one.NotAfter.Format(time.DateTime))
+		}
+		if a.yes.given() {
+			return true, nil
+		}
+		return a.consent(a.inv.Cluster, o.Target(), "Renew this")
+	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func nodeVerb(g *global) *cobra.Command {
-	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRemoveVerb(g)}
+	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRebuildVerb(g), nodeRemoveVerb(g)}
 	for _, texts := range careVerbs() {
 		verbs = append(verbs, nodeCareVerb(g, texts))
 	}

@@ -19,6 +19,7 @@ type resetting struct {
 	application
 	hosts []string // none: the whole cluster
 	alone bool     // the cluster is not asked
+	again bool     // the host is set up anew afterwards
 }
 
 func resetVerb(g *global) *cobra.Command {
@@ -115,6 +116,9 @@ func (r *resetting) reset(ctx context.Context) error {
 	}
 	outcome, err := do(ctx, r.approve)
 	r.progress.Close()
+	if r.again && errors.Is(err, provision.ErrNothingToReset) {
+		return nil
+	}
 	if errors.Is(err, provision.ErrNothingToReset) {
 		return r.nothing()
 	}
@@ -122,7 +126,7 @@ func (r *resetting) reset(ctx context.Context) error {
 		r.conclude(outcome, err)
 		r.concluded = true
 	}
-	if err == nil && !r.whole() && !r.json {
+	if err == nil && !r.whole() && !r.json && !r.again {
 		fmt.Fprintln(r.out, "The inventory still has them, so the next apply takes them back.")
 	}
 	return err
@@ -161,13 +165,20 @@ func (r *resetting) approve(p *plan.Plan) (bool, error) {
 		return true, nil
 	}
 	if !r.whole() {
-		return r.consent(r.inv.Cluster, p.Target, "Undo this")
+		return r.consent(r.inv.Cluster, p.Target, r.question())
 	}
 	if !r.ask {
 		return false, fmt.Errorf("cannot ask for consent: standard input is no terminal; use --yes=%s", r.inv.Cluster.Name)
 	}
 	line, err := r.answer(fmt.Sprintf("Destroy cluster %q on %s? Type the cluster's name: ", r.inv.Cluster.Name, p.Target))
 	return line == r.inv.Cluster.Name, err
+}
+
+func (r *resetting) question() string {
+	if r.again {
+		return "Undo this, and set the host up anew,"
+	}
+	return "Undo this"
 }
 
 func (r *resetting) show(p *plan.Plan) {

@@ -13,6 +13,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
+	"provision/provision/pki"
 	"provision/provision/secret"
 )
 
@@ -51,6 +52,8 @@ func (s *session) identity(_ context.Context, params api.IdentityParams) (api.Id
 		return s.commitIdentity(held, state, params)
 	case "discard":
 		return api.IdentityResult{}, s.discard(held, state)
+	case "renew":
+		return s.renewAuthorities(held, state, params)
 	case "leave":
 		return api.IdentityResult{}, s.leave(held, state)
 	}
@@ -151,7 +154,11 @@ func (s *session) put(held *ledger.Ledger, state ledger.State, params api.Identi
 // merge adds what another host knows. What both know must be the same.
 func merge(into *facts.Identity, from facts.Identity) error {
 	for name, cert := range from.CAs {
-		if have, ok := into.CAs[name]; ok && have != cert {
+		have, ok := into.CAs[name]
+		if ok && pki.Succeeds(cert, have) {
+			continue // this host knows a later certificate of the same authority
+		}
+		if ok && have != cert && !pki.Succeeds(have, cert) {
 			return &api.Error{Code: api.CodeForeign, Message: fmt.Sprintf(
 				"the host knows another CA %q for cluster %s; discard the pending identity, or compare the hosts' ledgers", name, into.UUID)}
 		}
@@ -205,16 +212,23 @@ func (s *session) commitIdentity(held *ledger.Ledger, state ledger.State, params
 }
 
 // settle moves the items of a committed identity into place. With nothing
-// pending, only items that the identity names are moved: a put never makes
-// another content of such an item pending, so they are what was committed.
+// pending, only items that the identity names are moved, and of the public ones
+// only those that say what it says: a put that was cut off before its record may
+// have left the later certificate of an authority. Of private ones a put never
+// makes another content pending.
 func (s *session) settle(state ledger.State) error {
 	if state.Pending != nil {
 		return nil
 	}
 	if state.Identity != nil {
+		public := publicItems(*state.Identity)
 		for _, item := range itemsOf(*state.Identity) {
 			from := pendingDir + "/" + item
-			if _, err := s.sys.Files.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+			content, err := s.sys.Files.ReadFile(from)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if want, ok := public[item]; ok && err == nil && string(want.Bytes()) != string(content) {
 				continue
 			}
 			if err := s.sys.Files.Rename(from, system.IdentityDir+"/"+item); err != nil {

@@ -113,4 +113,6 @@ type RosterHost struct {
 	PodCIDR string `json:"pod_cidr,omitempty"`
 	// Isolated: an operator took the host out of service, for diagnosis.
 	Isolated bool `json:"isolated,omitempty"`
+	// Rebuilding: the host was reset and is being set up anew.
+	Rebuilding bool `json:"rebuilding,omitempty"`
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/pki"
 )
 
 // Decision is what the hosts' ledgers add up to.
@@ -111,7 +113,39 @@ func told(inv *inventory.Inventory, owned map[string]facts.Owned) *facts.Identit
 			}
 		}
 	}
-	return best
+	return latest(best, inv, owned)
+}
+
+// latest is the identity with the latest certificate of each authority that any
+// host knows: a renewal may have been interrupted. They prove themselves.
+func latest(known *facts.Identity, inv *inventory.Inventory, owned map[string]facts.Owned) *facts.Identity {
+	if known == nil {
+		return nil
+	}
+	out := *known
+	out.CAs = maps.Clone(known.CAs)
+	for _, host := range inv.Hosts {
+		other := owned[host.Name].Identity
+		if other == nil {
+			continue
+		}
+		for name, certificate := range other.CAs {
+			if pki.Succeeds(out.CAs[name], certificate) {
+				out.CAs[name] = certificate
+			}
+		}
+	}
+	return &out
+}
+
+// behind reports whether a host knows an older certificate of an authority.
+func (d *Decision) behind(known *facts.Identity) bool {
+	for name, certificate := range known.CAs {
+		if d.Identity != nil && d.Identity.CAs[name] != certificate {
+			return true
+		}
+	}
+	return false
 }
 
 // agree refuses a host that knows other authorities for the same cluster: its
@@ -123,7 +157,7 @@ func agree(inv *inventory.Inventory, owned map[string]facts.Owned, told *facts.I
 			continue
 		}
 		for name, certificate := range known.CAs {
-			if want, ok := told.CAs[name]; ok && want != certificate {
+			if want, ok := told.CAs[name]; ok && want != certificate && !pki.Succeeds(certificate, want) {
 				return fmt.Errorf("cannot go on: host %s knows another certificate authority %q for cluster %q than the masters do. Nothing was changed. Its ledger was damaged or tampered with: take the host out of the inventory and look into it",
 					host.Name, name, inv.Cluster.Name)
 			}
@@ -155,7 +189,7 @@ func (d *Decision) host(host inventory.Host, known facts.Owned) {
 		}
 	}
 	// One that was cut off while it was told more is told again.
-	if known.Identity == nil || len(lacks) > 0 || known.Unsettled {
+	if known.Identity == nil || len(lacks) > 0 || known.Unsettled || d.behind(known.Identity) {
 		d.Joins[host.Name] = lacks
 	}
 }

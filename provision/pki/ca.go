@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/sha1" //nolint:gosec // RFC 5280 names keys by SHA-1; nothing rests on it
@@ -33,6 +35,34 @@ func NewCA(env Env, name string, life time.Duration) (CA, error) {
 	if err != nil {
 		return CA{}, err
 	}
+	return certify(env, name, key, life)
+}
+
+// Renewed is the authority with a later certificate: the same name and key, so
+// that everything that it has signed stays good.
+func (c CA) Renewed(env Env, life time.Duration) (CA, error) {
+	if life <= 0 {
+		life = CALife
+	}
+	return certify(env.fill(), c.Cert.Subject.CommonName, c.Key, life)
+}
+
+// Succeeds reports whether next, a PEM text, is a later certificate of the
+// authority of the PEM text old. Only who has its key can make one. Of any two,
+// one succeeds the other, so that hosts agree in the end.
+func Succeeds(old, next string) bool {
+	a, b := ParseCerts([]byte(old)), ParseCerts([]byte(next))
+	if len(a) != 1 || len(b) != 1 {
+		return false
+	}
+	public, ok := a[0].PublicKey.(*ecdsa.PublicKey)
+	return ok && public.Equal(b[0].PublicKey) && bytes.Equal(a[0].RawSubject, b[0].RawSubject) && b[0].IsCA &&
+		b[0].CheckSignatureFrom(b[0]) == nil &&
+		cmp.Or(b[0].NotAfter.Compare(a[0].NotAfter), bytes.Compare(b[0].Raw, a[0].Raw)) > 0
+}
+
+// certify has an authority sign its own certificate.
+func certify(env Env, name string, key Key, life time.Duration) (CA, error) {
 	number, err := serial(env)
 	if err != nil {
 		return CA{}, err

@@ -160,3 +160,32 @@ func FuzzParsers(f *testing.F) {
 		_, _ = ca.Sign(env, text, Leaf{Client: true, Life: time.Hour})
 	})
 }
+
+func TestARenewedAuthorityIsTheSame(t *testing.T) {
+	old, err := NewCA(Env{}, "dc1 cluster", time.Hour)
+	require.NoError(t, err)
+	renewed, err := old.Renewed(Env{}, 2*time.Hour)
+	require.NoError(t, err)
+	a, b := string(old.CertPEM()), string(renewed.CertPEM())
+	assert.True(t, Succeeds(a, b))
+	assert.False(t, Succeeds(b, a), "the older one does not")
+	assert.False(t, Succeeds(a, a))
+	assert.False(t, Succeeds(a, a+b), "two are a replacement")
+	assert.False(t, Succeeds("", b))
+	other, err := NewCA(Env{}, "dc1 cluster", 3*time.Hour)
+	require.NoError(t, err)
+	assert.False(t, Succeeds(a, string(other.CertPEM())), "another key")
+
+	key, err := NewKey(Env{})
+	require.NoError(t, err)
+	csr, err := CSR(Env{}, key, Request{CommonName: "x"})
+	require.NoError(t, err)
+	signed, err := old.Sign(Env{}, csr, Leaf{Client: true, Life: time.Minute})
+	require.NoError(t, err)
+	leaf, err := ParseCert(signed)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(renewed.Cert)
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	assert.NoError(t, err, "what the authority signed before stays good")
+}

@@ -126,14 +126,15 @@ type RemoveParams struct {
 
 // IdentityParams is one act of the birth or the copy of a cluster's identity.
 type IdentityParams struct {
-	// Act is "create", "put", "commit", "export", "discard", "leave", or "digest-key":
+	// Act is "create", "put", "commit", "export", "discard", "leave", "renew"
+	// (later certificates of the authorities whose keys are Items), or "digest-key":
 	// a key that a master derives from the cluster's own, for PlanParams.
 	Act      string                 `json:"act"`
 	Epoch    uint64                 `json:"epoch"`
 	UUID     string                 `json:"uuid"`
 	Cluster  string                 `json:"cluster"`
 	CALife   time.Duration          `json:"ca_life,omitempty"`
-	Items    []string               `json:"items,omitempty"`    // for create and export
+	Items    []string               `json:"items,omitempty"`    // for create, export and renew
 	Identity *facts.Identity        `json:"identity,omitempty"` // for put
 	Material map[string]secret.Wire `json:"material,omitempty"` // for put: item name → PEM or YAML
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/event"
+	"provision/provision/report"
+)
+
+func nodeRebuildVerb(g *global) *cobra.Command {
+	n := nodeCare{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use:   "rebuild HOST",
+		Short: "Drain a host, undo all that provision did there, and set it up anew",
+		Long: `Does what "provision reset HOST" does, then what apply does, and asks once. It can
+be interrupted at any moment; the same command goes on where it was.
+
+It is refused while changes wait on other hosts, which the apply would do, too:
+apply first. What would lose etcd's quorum or the last master is refused.
+
+Exit codes: 0 the host is set up anew; 1 not: run it again.`,
+		Example: `  provision node rebuild node-07
+  provision node rebuild --yes=dc1 node-07 -i inventories/dc1.hcl`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: g.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := n.rebuild(cmd.Context(), args)
+			if err != nil && n.json && !n.concluded {
+				n.line(ended{Type: "result", Error: err.Error()})
+			}
+			return err
+		},
+	}
+	n.yes.flag(cmd)
+	n.minorityFlag(cmd)
+	return cmd
+}
+
+func (n *nodeCare) rebuild(ctx context.Context, args []string) error {
+	if n.json && !n.yes.given() {
+		return errors.New("cannot ask for consent with --json: add --yes")
+	}
+	if err := n.named(ctx, args); err != nil {
+		return err
+	}
+	if err := n.yes.fits(n.inv.Cluster); err != nil {
+		return err
+	}
+	stands, err := n.stands(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if len(stands.Elsewhere) > 0 {
+		return fmt.Errorf("cannot rebuild host %s: changes wait elsewhere, which would be applied, too: %s; apply first", args[0], strings.Join(firstOf(stands.Elsewhere), ", "))
+	}
+	if stands.Resume {
+		if !n.json {
+			fmt.Fprintf(n.out, "Host %s was reset already; going on with setting it up.\n", report.Line(args[0]))
+		}
+	} else if err := n.undo(ctx, args); err != nil {
+		return err
+	}
+	n.rebuildOf = args
+	if !stands.Resume {
+		n.agreed = true
+	}
+	return n.apply(ctx)
+}
+
+// undo resets the host.
+func (n *nodeCare) undo(ctx context.Context, args []string) error {
+	r := resetting{application: application{global: n.global, inv: n.inv, yes: n.yes, minority: n.minority}, hosts: args, again: true}
+	err := r.reset(ctx)
+	n.concluded = r.concluded && err != nil
+	return err
+}
+
+// stands tells whether an earlier run has reset the host already.
+func (n *nodeCare) stands(ctx context.Context, host string) (provision.Rebuilding, error) {
+	o, err := n.operate(n.inv, event.Discard, func(o *provision.Options) { o.AllowMinority = n.minority })
+	if err != nil {
+		return provision.Rebuilding{}, err
+	}
+	defer o.Close()
+	return o.Rebuilding(ctx, host)
+}
+
+// firstOf bounds how many names an error has.
+func firstOf(list []string) []string {
+	const few = 3
+	if len(list) > few {
+		return append(list[:few:few], fmt.Sprintf("%d more", len(list)-few))
+	}
+	return list
+}

@@ -1,0 +1,50 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+
+	"provision/provision/agent/api"
+	"provision/provision/internal/ledger"
+	"provision/provision/pki"
+	"provision/provision/secret"
+)
+
+// renewAuthorities makes later certificates of the authorities whose keys are
+// named, which this host holds, pending. Names and keys stay what they are.
+func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	identity, err := s.base(held, state, params)
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
+	for _, item := range params.Items {
+		name, ok := caOfKey(item)
+		if !ok || !slices.Contains(identity.Holds, item) {
+			return api.IdentityResult{}, badRequest("the host does not hold the key %s of an authority", item)
+		}
+		if len(pki.ParseCerts([]byte(identity.CAs[name]))) != 1 {
+			return api.IdentityResult{}, badRequest("authority %q is being replaced by another; finish that first", name)
+		}
+		key, err := s.readItem(item, s.committed(state)...)
+		if err != nil {
+			return api.IdentityResult{}, err
+		}
+		ca, err := pki.ParseCA([]byte(identity.CAs[name]), key)
+		if err != nil {
+			return api.IdentityResult{}, fmt.Errorf("reading authority %s: %w", name, err)
+		}
+		renewed, err := ca.Renewed(pki.Env{Now: s.sys.Now()}, params.CALife)
+		if err != nil {
+			return api.IdentityResult{}, err
+		}
+		identity.CAs[name] = string(renewed.CertPEM())
+		if err := s.store(map[string]secret.Wire{caCerts()[name]: carried(renewed.CertPEM())}); err != nil {
+			return api.IdentityResult{}, err
+		}
+	}
+	if err := held.SetIdentity(state.Identity, &identity); err != nil {
+		return api.IdentityResult{}, err
+	}
+	s.sys.Point("authorities renewed")
+	return api.IdentityResult{Identity: &identity}, nil
+}

@@ -1,0 +1,143 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/event"
+	"provision/provision/pki"
+)
+
+// Authority is a certificate authority that gets a later certificate.
+type Authority struct {
+	Name     string    `json:"name"`
+	NotAfter time.Time `json:"not_after"`
+	Ended    bool      `json:"ended"`
+}
+
+// clusterTime is the time by the clocks of the hosts: it is them who accept
+// certificates or not.
+func (o *Operator) clusterTime() time.Time {
+	var clocks []time.Time
+	for _, m := range o.fleet.members {
+		if !m.facts.Clock.IsZero() {
+			clocks = append(clocks, m.facts.Clock)
+		}
+	}
+	if len(clocks) == 0 {
+		return o.Now()
+	}
+	slices.SortFunc(clocks, time.Time.Compare)
+	return clocks[(len(clocks)-1)/2]
+}
+
+// dueAuthorities are those that have ended or are about to, by name.
+func (o *Operator) dueAuthorities() []Authority {
+	if o.decision.Identity == nil {
+		return nil
+	}
+	var due []Authority
+	now := o.clusterTime()
+	for _, name := range sortedKeys(o.decision.Identity.CAs) {
+		certs := pki.ParseCerts([]byte(o.decision.Identity.CAs[name]))
+		if len(certs) != 1 {
+			continue // it is being replaced
+		}
+		if left := certs[0].NotAfter.Sub(now); left < o.authorityBefore() {
+			due = append(due, Authority{Name: name, NotAfter: certs[0].NotAfter.UTC(), Ended: left <= 0})
+		}
+	}
+	return due
+}
+
+// ended says what to do when an authority that is needed has ended.
+func (o *Operator) ended(name string) error {
+	for _, a := range o.dueAuthorities() {
+		if a.Ended && (name == "" || a.Name == name) {
+			return fmt.Errorf("authority %q of cluster %q ended on %s, so nothing that it signed is accepted any more; renew it, and all that depends on it, with: provision certs renew",
+				a.Name, o.Inventory.Cluster.Name, a.NotAfter.Format(time.DateTime))
+		}
+	}
+	return nil
+}
+
+// RenewAuthorities gives the authorities that are due a later certificate for
+// the same key and tells it to all hosts that answer; the others learn it with
+// the next apply. approve is asked first. It needs neither API nor etcd. What
+// programs read is for the apply that follows.
+func (o *Operator) RenewAuthorities(ctx context.Context, approve func([]Authority) (bool, error)) error {
+	if err := o.identify(ctx); err != nil {
+		return err
+	}
+	defer o.fleet.close()
+	due := o.dueAuthorities()
+	if len(due) == 0 {
+		return nil
+	}
+	for _, a := range due {
+		if len(o.holders(a.Name+".key")) == 0 {
+			return fmt.Errorf("cannot renew authority %q: no host that holds its key answered; bring one up", a.Name)
+		}
+	}
+	var members []string
+	for _, name := range o.fleet.names() {
+		if o.fleet.members[name].facts.Owned.Identity != nil {
+			members = append(members, name)
+		}
+	}
+	epoch, err := o.lock(ctx, members, "certs renew")
+	if err != nil {
+		return err
+	}
+	ctx, release := o.hold(ctx, members)
+	defer release()
+	switch ok, err := approve(due); {
+	case err != nil:
+		return err
+	case !ok:
+		return ErrDeclined
+	}
+	return o.renewAll(ctx, epoch, due, members)
+}
+
+// renewAll goes in two phases, as the birth does: killed in between, some hosts
+// know the later certificate, and the next run tells the others.
+func (o *Operator) renewAll(ctx context.Context, epoch uint64, due []Authority, members []string) error {
+	known := *o.decision.Identity
+	known.CAs, known.Holds = maps.Clone(known.CAs), nil
+	base := api.IdentityParams{Epoch: epoch, UUID: known.UUID, Cluster: known.Cluster, CALife: o.Inventory.PKI.CALife}
+	var names []string
+	for _, a := range due {
+		item := a.Name + ".key"
+		renew := base
+		renew.Act, renew.Items = "renew", []string{item}
+		result, err := o.fleet.members[o.holders(item)[0]].agent.Identity(ctx, renew)
+		if err != nil {
+			return fmt.Errorf("renewing authority %s: %w", a.Name, err)
+		}
+		known.CAs[a.Name] = result.Identity.CAs[a.Name]
+		names = append(names, a.Name)
+	}
+	o.Point("authorities renewed")
+	if err := o.acts(members, func(name string) error {
+		put := base
+		put.Act, put.Identity = "put", &known
+		_, err := o.fleet.members[name].agent.Identity(ctx, put)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, group := range o.keepersFirst() {
+		group = slices.DeleteFunc(group, func(name string) bool { return !slices.Contains(members, name) })
+		if err := o.commitBirth(ctx, group, base); err != nil {
+			return err
+		}
+	}
+	o.emit(event.Event{Type: event.Note, Text: "Renewed: authority " + strings.Join(names, ", ")})
+	return nil
+}

@@ -1,0 +1,80 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"provision/provision/engine"
+	"provision/provision/plan"
+)
+
+// Rebuilding tells where the rebuild of a host stands.
+type Rebuilding struct {
+	// Resume: the host was reset already, by a run that did not come to its end.
+	Resume bool
+	// Elsewhere are changes that wait on other hosts: an apply would do them, too.
+	Elsewhere []string
+}
+
+// Rebuilding looks, without changing anything.
+func (o *Operator) Rebuilding(ctx context.Context, host string) (Rebuilding, error) {
+	p, err := o.Plan(ctx)
+	if err != nil {
+		return Rebuilding{}, err
+	}
+	known, _ := o.lastRoster()
+	entry, member := known[host]
+	m := o.fleet.members[host]
+	if m == nil {
+		return Rebuilding{}, fmt.Errorf("cannot rebuild host %s: it does not answer: %w", host, o.fleet.failed[host])
+	}
+	switch {
+	case !member && m.facts.Owned.Identity == nil:
+		return Rebuilding{Resume: true}, nil
+	case entry.Rebuilding && !p.Empty():
+		return Rebuilding{Resume: true}, nil
+	}
+	return Rebuilding{Elsewhere: elsewhere(p, host)}, nil
+}
+
+// elsewhere are the steps that have nothing to do with a host.
+func elsewhere(p *plan.Plan, host string) []string {
+	var list []string
+	for _, s := range p.Steps {
+		own := s.Address.Host == host || s.Address.IsCluster() && (s.Address.Name == host || strings.HasPrefix(s.Address.Name, host+" "))
+		if !own && s.Action != plan.Wait {
+			list = append(list, s.Address.String())
+		}
+	}
+	return list
+}
+
+// rebuilding reports whether the roster is to say that a host was reset and is
+// not done yet.
+func (o *Operator) rebuilding(host string, before bool) bool {
+	return !o.rebuilt[host] && (before || slices.Contains(o.Rebuild, host))
+}
+
+// finishRebuilds takes the mark from hosts on which nothing was left undone.
+func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.Result, forgotten []string) error {
+	undone := map[string]bool{}
+	for _, f := range result.Failed {
+		undone[f.Address.Host], undone[f.Address.Name] = true, true
+	}
+	for _, skip := range result.Skipped {
+		undone[skip.Address.Host], undone[skip.Address.Name] = true, true
+	}
+	known, _ := o.lastRoster()
+	o.rebuilt = map[string]bool{}
+	for _, h := range o.Inventory.Hosts {
+		if o.rebuilding(h.Name, known[h.Name].Rebuilding) && !undone[h.Name] && o.fleet.members[h.Name] != nil {
+			o.rebuilt[h.Name] = true
+		}
+	}
+	if len(o.rebuilt) == 0 || ctx.Err() != nil {
+		return nil
+	}
+	return o.writeRoster(ctx, s, forgotten...)
+}
