@@ -11,7 +11,8 @@ import (
 )
 
 // small makes the cluster of inventories/small.hcl while one of its nodes is
-// down, completes it when that one is there, and cuts a node off from the API.
+// down, completes it when that one is there, drains its nodes around a change,
+// and cuts one off from the API.
 func (s *suite) small(t *testing.T) {
 	c := s.boot(t, "small", sample("small.hcl"), extra("shared-kernel.hcl"))
 	require.NoError(t, c.lab.PowerCut(t.Context(), "node-2"))
@@ -34,6 +35,7 @@ func (s *suite) small(t *testing.T) {
 	c.pods(t, a, map[string]string{"east": "node-1", "west": "node-2"})
 	assert.True(t, strings.HasPrefix(c.in(t, a, "east", "get", "http://west/"), "west to "))
 	assert.True(t, strings.HasPrefix(c.in(t, a, "west", "get", "http://east/"), "east to "))
+	c.waves(t, a)
 	c.cutOff(t, "node-1", "master")
 }
 
