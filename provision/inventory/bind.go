@@ -21,7 +21,7 @@ func (l *loader) bind(root *node) *Inventory {
 		Time:    Time{Manage: root.only("time").flag("manage"), Servers: root.only("time").list("servers")},
 		OS:      bindOS(root.only("os")),
 		PKI:     PKI{CALife: root.only("pki").duration("ca_life"), LeafLife: root.only("pki").duration("leaf_life")},
-		Rollout: bindRollout(root.only("rollout")),
+		Rollout: bindRollout(root.only("rollout")), Pools: l.bindPools(root),
 	}
 	inv.Addons = l.bindAddons(root)
 	hosts := l.bindHosts(root)
@@ -29,6 +29,7 @@ func (l *loader) bind(root *node) *Inventory {
 		inv.Hosts = append(inv.Hosts, h.Host)
 	}
 	slices.SortFunc(inv.Hosts, compareHosts)
+	l.checkMembers(inv.Pools, hosts)
 	l.check(root, inv, hosts)
 	return inv
 }

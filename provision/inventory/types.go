@@ -36,6 +36,7 @@ type Inventory struct {
 	OS         OS
 	PKI        PKI
 	Rollout    Rollout
+	Pools      []Pool // of kubelets
 	Addons     []Addon
 	Hosts      []Host // sorted by name
 	// Digest is the sha256 of everything that was read, variables and the

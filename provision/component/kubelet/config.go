@@ -11,13 +11,15 @@ import (
 	"provision/provision/osfacts"
 )
 
-// config is the KubeletConfiguration: ours, with the inventory's fields over it.
-func config(inv *inventory.Inventory, host inventory.Host, known facts.Host) (string, error) {
-	text, err := yaml.Marshal(merge(defaults(inv, host, known), inv.Kubernetes.Kubelet))
+// config is the KubeletConfiguration: ours, with the inventory's fields over it,
+// and those of the host's pool.
+func config(inv *inventory.Inventory, host inventory.Host, known facts.Host) (fields map[string]any, text string, err error) {
+	fields = merge(merge(defaults(inv, host, known), inv.Kubernetes.Kubelet), pooled(inv.PoolOf(host)))
+	raw, err := yaml.Marshal(fields)
 	if err != nil {
-		return "", fmt.Errorf("writing kubelet's configuration: %w", err)
+		return nil, "", fmt.Errorf("writing kubelet's configuration: %w", err)
 	}
-	return string(text), nil
+	return fields, string(raw), nil
 }
 
 func defaults(inv *inventory.Inventory, host inventory.Host, known facts.Host) map[string]any {

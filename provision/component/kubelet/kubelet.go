@@ -61,11 +61,11 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		Server: true, DNSNames: []string{host.Name}, IPs: []string{host.Address.String(), "127.0.0.1"},
 	})
 	s.File(kubeconfig, component.Kubeconfig(component.BalancerURL, "kubelet", clientPair, clientPair), 0o600, Unit)
-	text, err := config(cluster.Inventory, host, s.Facts)
+	fields, text, err := config(cluster.Inventory, host, s.Facts)
 	if err != nil {
 		s.Fail(err)
 	}
-	s.File(configFile, text, 0o644, Unit)
+	pools(s, fields, s.File(configFile, text, 0o644, Unit))
 	needed := append(containerd.Ready(s), ossettings.Needed(s, swap.Kind, kmod.Kind, sysctl.Kind)...)
 	needed = append(needed, component.CAAt(host.Name), component.UnitAt(host.Name, loadbalancer.Unit))
 	// The Node exists with its pod CIDR, labels and taints before its kubelet
