@@ -50,7 +50,7 @@ type Space struct {
 	Device    string `json:"device"` // the same for folders of one file system
 	Type      string `json:"type"`   // ext4, xfs, overlay, tmpfs, nfs…; hex when unknown
 	Total     int64  `json:"total"`
-	Free      int64  `json:"free"` // bytes that programs may still write
+	Free      int64  `json:"free"`   // bytes that programs may still write
 	Inodes    int64  `json:"inodes"` // 0 where they are not limited
 	InodeFree int64  `json:"inode_free"`
 	ReadOnly  bool   `json:"read_only,omitempty"`
