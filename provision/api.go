@@ -10,6 +10,7 @@ import (
 
 	"provision/provision/cluster"
 	"provision/provision/component/controlplane"
+	"provision/provision/facts"
 )
 
 // API is what a run asks of the cluster's own APIs. The real one goes through
@@ -33,6 +34,9 @@ type API interface {
 	// EtcdIDs are the ids that the members say, by host; those that do not
 	// answer are left out.
 	EtcdIDs(ctx context.Context) (map[string]uint64, error)
+	// Turning does what must be done in the cluster before the rotation of a
+	// private item goes on to its next phase; the identity is that of the present.
+	Turning(ctx context.Context, item, next string, id facts.Identity) error
 }
 
 // ErrNoAccess is the state of a cluster whose first apply was interrupted

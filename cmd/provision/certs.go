@@ -17,7 +17,7 @@ import (
 )
 
 func certsVerb(g *global) *cobra.Command {
-	return group("certs", "See and renew certificates", certsStatusVerb(g), certsRenewVerb(g))
+	return group("certs", "See, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
 }
 
 func certsStatusVerb(g *global) *cobra.Command {

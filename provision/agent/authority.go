@@ -38,7 +38,7 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 			return api.IdentityResult{}, err
 		}
 		identity.CAs[name] = string(renewed.CertPEM())
-		if err := s.store(map[string]secret.Wire{caCerts()[name]: carried(renewed.CertPEM())}); err != nil {
+		if err := s.store(pendingOf(identity), map[string]secret.Wire{caCerts()[name]: carried(renewed.CertPEM())}); err != nil {
 			return api.IdentityResult{}, err
 		}
 	}

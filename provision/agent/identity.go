@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
@@ -19,6 +20,15 @@ import (
 
 // pendingDir holds items of an identity between its two phases.
 const pendingDir = system.IdentityDir + "/pending"
+
+// pendingOf is where those of one generation are: what was left of a rotation
+// that was given up is never taken for what was committed.
+func pendingOf(identity facts.Identity) string {
+	if identity.Generation == 0 {
+		return pendingDir
+	}
+	return pendingDir + "/" + strconv.Itoa(identity.Generation)
+}
 
 // identity is one act of the birth or the copy of a cluster's identity. The
 // files come first, the record that names them second; commit is one record,
@@ -48,6 +58,8 @@ func (s *session) identity(_ context.Context, params api.IdentityParams) (api.Id
 		return s.create(held, state, params)
 	case "put":
 		return s.put(held, state, params)
+	case "rotate":
+		return s.rotate(held, state, params)
 	case "commit":
 		return s.commitIdentity(held, state, params)
 	case "discard":
@@ -64,7 +76,7 @@ func (s *session) identity(_ context.Context, params api.IdentityParams) (api.Id
 // else what is committed, or a new one. Pending items of another UUID go: their
 // birth was given up.
 func (s *session) base(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (facts.Identity, error) {
-	if state.Pending != nil && state.Pending.UUID == params.UUID {
+	if state.Pending != nil && state.Pending.UUID == params.UUID && continues(state, params) {
 		return copyOf(*state.Pending), nil
 	}
 	if err := s.discard(held, state); err != nil {
@@ -76,8 +88,19 @@ func (s *session) base(held *ledger.Ledger, state ledger.State, params api.Ident
 	return facts.Identity{UUID: params.UUID, Cluster: params.Cluster, CAs: map[string]string{}}, nil
 }
 
+// continues reports whether what is pending is of the generation that is put.
+// The first phase of a rotation is always written anew.
+func continues(state ledger.State, params api.IdentityParams) bool {
+	if params.Identity == nil {
+		return true
+	}
+	wanted := params.Identity.Generation
+	return state.Pending.Generation == wanted && (state.Identity == nil || state.Identity.Generation == wanted)
+}
+
 func copyOf(identity facts.Identity) facts.Identity {
 	identity.CAs = maps.Clone(identity.CAs)
+	identity.Turning = maps.Clone(identity.Turning)
 	if identity.CAs == nil {
 		identity.CAs = map[string]string{}
 	}
@@ -101,7 +124,7 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 		if err != nil {
 			return api.IdentityResult{}, err
 		}
-		if err := s.store(made); err != nil {
+		if err := s.store(pendingOf(identity), made); err != nil {
 			return api.IdentityResult{}, err
 		}
 		identity.Holds = append(identity.Holds, item)
@@ -111,7 +134,7 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 		return api.IdentityResult{}, err
 	}
 	s.sys.Point("identity created")
-	material, err := s.material(identity, params.Items, pendingDir, system.IdentityDir)
+	material, err := s.material(identity, params.Items, pendingOf(identity), system.IdentityDir)
 	return api.IdentityResult{Identity: &identity, Material: material}, err
 }
 
@@ -124,6 +147,10 @@ func (s *session) put(held *ledger.Ledger, state ledger.State, params api.Identi
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
+	raised, err := raise(&identity, params)
+	if err != nil {
+		return api.IdentityResult{}, err
+	}
 	if err := merge(&identity, *params.Identity); err != nil {
 		return api.IdentityResult{}, err
 	}
@@ -131,11 +158,16 @@ func (s *session) put(held *ledger.Ledger, state ledger.State, params api.Identi
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
-	if err := s.unheld(state.Identity, items); err != nil {
+	if !raised {
+		err = s.unheld(state.Identity, items)
+	} else if state.Identity != nil {
+		err = s.stillFit(*state.Identity, identity, items)
+	}
+	if err != nil {
 		return api.IdentityResult{}, err
 	}
 	maps.Copy(items, publicItems(identity))
-	if err := s.store(items); err != nil {
+	if err := s.store(pendingOf(identity), items); err != nil {
 		return api.IdentityResult{}, err
 	}
 	for item := range params.Material {
@@ -180,14 +212,14 @@ func merge(into *facts.Identity, from facts.Identity) error {
 }
 
 // store writes pending items.
-func (s *session) store(items map[string]secret.Wire) error {
-	for _, dir := range []string{system.IdentityDir, pendingDir} {
+func (s *session) store(pending string, items map[string]secret.Wire) error {
+	for _, dir := range slices.Compact([]string{system.IdentityDir, pendingDir, pending}) {
 		if err := s.sys.Files.Mkdir(dir, system.Attr{Mode: 0o700}); err != nil {
 			return fmt.Errorf("storing identity: %w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(items)) {
-		err := s.sys.Files.WriteFile(pendingDir+"/"+name, bytes.NewReader(items[name].Bytes()), system.Attr{Mode: 0o600})
+		err := s.sys.Files.WriteFile(pending+"/"+name, bytes.NewReader(items[name].Bytes()), system.Attr{Mode: 0o600})
 		if err != nil {
 			return fmt.Errorf("storing identity: %w", err)
 		}
@@ -202,6 +234,9 @@ func (s *session) commitIdentity(held *ledger.Ledger, state ledger.State, params
 			return api.IdentityResult{}, badRequest("nothing is pending for cluster %s", params.UUID)
 		}
 		return api.IdentityResult{Identity: state.Identity}, s.settle(state)
+	}
+	if params.Generation != 0 && state.Pending.Generation != params.Generation {
+		return api.IdentityResult{}, badRequest("generation %d of the identity is pending, not %d", state.Pending.Generation, params.Generation)
 	}
 	s.sys.Point("identity committing")
 	if err := held.SetIdentity(state.Pending, nil); err != nil {
@@ -223,7 +258,7 @@ func (s *session) settle(state ledger.State) error {
 	if state.Identity != nil {
 		public := publicItems(*state.Identity)
 		for _, item := range itemsOf(*state.Identity) {
-			from := pendingDir + "/" + item
+			from := pendingOf(*state.Identity) + "/" + item
 			content, err := s.sys.Files.ReadFile(from)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue

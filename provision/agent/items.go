@@ -120,17 +120,7 @@ func encryptionConfig() ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("making encryption key: %w", err)
 	}
-	return []byte(`apiVersion: apiserver.config.k8s.io/v1
-kind: EncryptionConfiguration
-resources:
-  - resources: ["secrets"]
-    providers:
-      - secretbox:
-          keys:
-            - name: key1
-              secret: ` + base64.StdEncoding.EncodeToString(key) + `
-      - identity: {}
-`), nil
+	return encryptionText([]encryptionKey{{"key1", base64.StdEncoding.EncodeToString(key)}}), nil
 }
 
 // checkMaterial refuses items that do not belong to the identity: a key without
@@ -168,7 +158,7 @@ func checkServiceKey(identity facts.Identity, content []byte) error {
 	if err != nil {
 		return err
 	}
-	if string(public) != identity.ServiceAccountKey {
+	if !bytes.Equal(public, pki.First([]byte(identity.ServiceAccountKey))) {
 		return fmt.Errorf("the key does not belong to the identity's public one")
 	}
 	return nil
@@ -203,9 +193,9 @@ func (s *session) export(params api.IdentityParams) (api.IdentityResult, error) 
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
-	identity, dirs := state.Identity, []string{system.IdentityDir, pendingDir}
-	if state.Pending != nil && (identity == nil || state.Pending.UUID == params.UUID) {
-		identity, dirs = state.Pending, []string{pendingDir, system.IdentityDir}
+	identity, dirs := state.Identity, s.committed(state)
+	if state.Pending != nil && (identity == nil || state.Pending.UUID == params.UUID && state.Pending.Generation == identity.Generation) {
+		identity, dirs = state.Pending, []string{pendingOf(*state.Pending), system.IdentityDir}
 	}
 	if identity == nil || identity.UUID != params.UUID {
 		return api.IdentityResult{}, badRequest("the host holds no identity of cluster %s", params.UUID)

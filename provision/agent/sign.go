@@ -23,7 +23,7 @@ func (s *session) sign(_ context.Context, request system.SignRequest) (api.SignR
 	if state.Identity == nil || !slices.Contains(state.Identity.Holds, item) {
 		return api.SignResult{}, badRequest("the host does not hold the key of CA %q", request.CA)
 	}
-	key, err := s.readItem(item, system.IdentityDir, pendingDir)
+	key, err := s.readItem(item, s.committed(state)...)
 	if err != nil {
 		return api.SignResult{}, err
 	}

@@ -88,6 +88,17 @@ type Identity struct {
 	Holds []string `json:"holds,omitempty"`
 	// EtcdClusterID is set once etcd has formed; hex.
 	EtcdClusterID string `json:"etcd_cluster_id,omitempty"`
+	// Generation rises each time that authorities or keys are replaced: the
+	// highest is the cluster's, and hosts with a lower one are told.
+	Generation int `json:"generation,omitempty"`
+	// Turning says how far rotations are, by private item.
+	Turning map[string]Turn `json:"turning,omitempty"`
+}
+
+// Turn is how far the rotation of an authority or a key is: a phase of pki.
+type Turn struct {
+	Phase string    `json:"phase"`
+	Since time.Time `json:"since"`
 }
 
 // Roster is who belongs to the cluster, as the last apply left it.

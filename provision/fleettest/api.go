@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
 	"time"
 
 	"provision/provision/cluster"
+	"provision/provision/facts"
 )
 
 // API is the Kubernetes API and Helm of a cluster, as maps. Every Node is
@@ -32,6 +34,7 @@ type API struct {
 	sick     map[string]error         // Nodes whose kubelets do not report
 	// etcdIDs are what etcd's members say, by host; nil for the first cluster's.
 	etcdIDs map[string]uint64
+	turns   []string
 	// Members are etcd's.
 	members []cluster.Member
 }
@@ -273,4 +276,19 @@ func (o objects) Delete(_ context.Context, ref cluster.Ref) error {
 	o.writes++
 	delete(o.objects, ref)
 	return o.down
+}
+
+// Turning implements provision.API: it notes the phases of rotations.
+func (a *API) Turning(_ context.Context, item, next string, _ facts.Identity) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.turns = append(a.turns, item+" "+next)
+	return nil
+}
+
+// Turns are the phases of rotations that were asked for, in order.
+func (a *API) Turns() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.turns)
 }

@@ -108,7 +108,7 @@ func told(inv *inventory.Inventory, owned map[string]facts.Owned) *facts.Identit
 	for _, keepers := range []bool{true, false} {
 		for _, host := range inv.Hosts {
 			known := owned[host.Name].Identity
-			if keeper(host) == keepers && known != nil && (best == nil || keepers && best.EtcdClusterID == "") {
+			if keeper(host) == keepers && known != nil && (best == nil || keepers && knowsMore(known, best)) {
 				best = known
 			}
 		}
@@ -138,8 +138,20 @@ func latest(known *facts.Identity, inv *inventory.Inventory, owned map[string]fa
 	return &out
 }
 
-// behind reports whether a host knows an older certificate of an authority.
+// knowsMore compares what two keepers know.
+func knowsMore(known, best *facts.Identity) bool {
+	if known.Generation != best.Generation {
+		return known.Generation > best.Generation
+	}
+	return best.EtcdClusterID == ""
+}
+
+// behind reports whether a host knows an older certificate of an authority, or
+// was not told of a rotation.
 func (d *Decision) behind(known *facts.Identity) bool {
+	if d.Identity != nil && d.Identity.Generation != known.Generation {
+		return true
+	}
 	for name, certificate := range known.CAs {
 		if d.Identity != nil && d.Identity.CAs[name] != certificate {
 			return true
@@ -153,8 +165,8 @@ func (d *Decision) behind(known *facts.Identity) bool {
 func agree(inv *inventory.Inventory, owned map[string]facts.Owned, told *facts.Identity) error {
 	for _, host := range inv.Hosts {
 		known := owned[host.Name].Identity
-		if known == nil {
-			continue
+		if known == nil || known.Generation < told.Generation {
+			continue // it is told what was rotated since
 		}
 		for name, certificate := range known.CAs {
 			if want, ok := told.CAs[name]; ok && want != certificate && !pki.Succeeds(certificate, want) {
@@ -180,7 +192,9 @@ func (d *Decision) host(host inventory.Host, known facts.Owned) {
 		for _, item := range known.Identity.Holds {
 			has[item] = true
 		}
-		d.holds(host, known.Identity.Holds)
+		if d.Identity == nil || d.Identity.Generation == known.Identity.Generation {
+			d.holds(host, known.Identity.Holds)
+		}
 	}
 	var lacks []string
 	for _, item := range Items(host) {
@@ -207,7 +221,8 @@ func (d *Decision) holds(host inventory.Host, items []string) {
 // halfway reports that the host was cut off between the two phases of the birth
 // of this cluster.
 func (d *Decision) halfway(known facts.Owned) bool {
-	return d.Identity != nil && known.Identity == nil && known.Pending != nil && known.Pending.UUID == d.Identity.UUID
+	return d.Identity != nil && known.Identity == nil && known.Pending != nil && known.Pending.UUID == d.Identity.UUID &&
+		known.Pending.Generation == d.Identity.Generation
 }
 
 // oneCluster refuses hosts of several clusters, or of one with another name.

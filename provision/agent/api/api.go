@@ -128,7 +128,8 @@ type RemoveParams struct {
 type IdentityParams struct {
 	// Act is "create", "put", "commit", "export", "discard", "leave", "renew"
 	// (later certificates of the authorities whose keys are Items), or "digest-key":
-	// a key that a master derives from the cluster's own, for PlanParams.
+	// a key that a master derives from the cluster's own, for PlanParams; or "rotate",
+	// which makes the next generation of the identity pending: Items[0] in phase To.
 	Act      string                 `json:"act"`
 	Epoch    uint64                 `json:"epoch"`
 	UUID     string                 `json:"uuid"`
@@ -137,6 +138,9 @@ type IdentityParams struct {
 	Items    []string               `json:"items,omitempty"`    // for create, export and renew
 	Identity *facts.Identity        `json:"identity,omitempty"` // for put
 	Material map[string]secret.Wire `json:"material,omitempty"` // for put: item name → PEM or YAML
+	To       *facts.Turn            `json:"to,omitempty"`       // for rotate
+	// Generation is what commit must find pending, if not 0.
+	Generation int `json:"generation,omitempty"`
 }
 
 // IdentityResult answers create and export (Material), and digest-key. Material

@@ -7,10 +7,15 @@ import (
 	"provision/provision/resource/identity"
 )
 
+// signingCA is the certificate of the authority that signs.
+const signingCA = component.PKIDir + "/ca-signing.crt"
+
 func controllerManager(s *component.Set) {
 	s.Binary("kube-controller-manager", ControllerManager)
 	// The key signs the client certificates that kubelets rotate to.
-	s.Add(identity.New(s.Host.Name, component.PKIDir+"/ca.key", system.ClusterKey, 0o600))
+	// It takes one certificate alone, and reads both again when they change.
+	s.Add(identity.NewPart(s.Host.Name, signingCA, system.ClusterCA, identity.Signer, 0o644))
+	s.Add(identity.NewPart(s.Host.Name, component.PKIDir+"/ca.key", system.ClusterKey, identity.Signer, 0o600))
 	access := s.Client("controller-manager", component.LocalAPIURL,
 		cert.Spec{CommonName: "system:kube-controller-manager"}, ControllerManager)
 	access = append(access, at(s, frontProxyCA), at(s, serviceKey))
@@ -33,7 +38,7 @@ func managerFlags(s *component.Set) component.Flags {
 		"client-ca-file":                   component.ClusterCA,
 		"requestheader-client-ca-file":     frontProxyCA,
 		"root-ca-file":                     component.ClusterCA,
-		"cluster-signing-cert-file":        component.ClusterCA,
+		"cluster-signing-cert-file":        signingCA,
 		"cluster-signing-key-file":         component.PKIDir + "/ca.key",
 		"cluster-signing-duration":         leafLife(inv).String(),
 		"service-account-private-key-file": serviceKey,

@@ -50,7 +50,7 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 	s.Binary("etcdctl")
 	s.Binary("etcdutl")
 	// The CA is read at start only, certificates at each handshake.
-	s.Add(identity.New(host.Name, PKIDir+"/ca.crt", system.EtcdCA, 0o644).Restarting(Unit))
+	s.Add(identity.NewPart(host.Name, PKIDir+"/ca.crt", system.EtcdCA, identity.Trusted, 0o644).Restarting(Unit))
 	addCerts(s)
 	// First-boot flags stand in a file of their own that is left alone once
 	// there is data, so that a member that comes or goes later changes nothing
@@ -74,7 +74,7 @@ func (etcd) Rollout() component.Rollout { return component.OneAtATime }
 func (etcd) Tier() component.Tier { return component.TierStore }
 
 func (etcd) Gate() component.Gate {
-	return component.Gate{URL: "http://127.0.0.1:2381/readyz", Live: []component.Live{{Unit: Unit, URL: "http://127.0.0.1:2381/livez"}}}
+	return component.Gate{URL: "http://" + component.Loopback(metricsPort) + "/readyz", Live: []component.Live{{Unit: Unit, URL: "http://" + component.Loopback(metricsPort) + "/livez"}}}
 }
 
 func dataDir(inv *inventory.Inventory) string {

@@ -24,7 +24,7 @@ func (t trust) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	s.Dir(component.PKIDir, 0o755)
 	// Clients of the API read the CA when they start. Another certificate is
 	// rare: one for the same key, or that of the next CA.
-	s.Add(identity.New(host.Name, component.ClusterCA, system.ClusterCA, 0o644).Reloading("haproxy.service").Restarting(clients(host)...))
+	s.Add(identity.NewPart(host.Name, component.ClusterCA, system.ClusterCA, identity.Trusted, 0o644).Reloading("haproxy.service").Restarting(clients(host)...))
 	return s.Done()
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"provision/provision/internal/system"
+	"provision/provision/pki"
 )
 
 // pair is a certificate with the key that belongs to it.
@@ -88,7 +89,8 @@ func parseKey(content []byte) (crypto.Signer, error) {
 	return nil, errors.New("its key is missing")
 }
 
-// readCA reads the host's copy of a CA's certificates: several while it rotates.
+// readCA reads the host's copy of a CA's certificate: of several, while it is
+// rotated, the first, which signs. What another one signed is issued anew.
 func readCA(files system.Files, name string) (*x509.CertPool, error) {
 	content, err := files.ReadFile(system.IdentityDir + "/" + name + ".crt")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +100,7 @@ func readCA(files system.Files, name string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("reading the %s CA: %w", name, err)
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(content) {
+	if !pool.AppendCertsFromPEM(pki.First(content)) {
 		return nil, fmt.Errorf("the host's copy of the %s CA holds no certificate", name)
 	}
 	return pool, nil

@@ -3,12 +3,16 @@ package identity
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"provision/provision/internal/system"
+	"provision/provision/pki"
 	"provision/provision/resource"
 	"provision/provision/resource/internal/snapshot"
 )
@@ -31,6 +35,9 @@ func (kind) Check(name string, want Spec) error {
 	if want.Item == "" || strings.ContainsAny(want.Item, "/\x00") || strings.HasPrefix(want.Item, ".") {
 		return fmt.Errorf("%q is not an item of an identity", want.Item)
 	}
+	if want.Part != "" && want.Part != Signer && want.Part != Trusted {
+		return fmt.Errorf("%q is not a part of an item", want.Part)
+	}
 	return errors.Join(snapshot.CheckPath(name), snapshot.CheckAttr(want.Attr))
 }
 
@@ -39,11 +46,40 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	if err != nil {
 		return State{}, err
 	}
-	item, err := sys.Files.Digest(system.IdentityDir + "/" + want.Item)
+	item, err := digest(sys.Files, want)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return State{}, fmt.Errorf("reading item %s: %w", want.Item, err)
 	}
 	return State{taken, item}, nil
+}
+
+// digest is that of what is copied of the item.
+func digest(files system.Files, want Spec) (string, error) {
+	path := system.IdentityDir + "/" + want.Item
+	if want.Part == "" {
+		return files.Digest(path)
+	}
+	content, err := files.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(part(content, want.Part))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// part is what is copied. What is no PEM stays whole.
+func part(content []byte, name string) []byte {
+	blocks := pki.Blocks(content)
+	switch {
+	case len(blocks) == 0:
+		return content
+	case name == Signer:
+		return blocks[0]
+	case name == Trusted:
+		slices.SortFunc(blocks, bytes.Compare)
+		return bytes.Join(blocks, nil)
+	}
+	return content
 }
 
 func (kind) Diff(_ string, want Spec, have State) []resource.Change {
@@ -77,7 +113,7 @@ func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec)
 	if err := snapshot.EnsureParent(sys.Files, name); err != nil {
 		return fmt.Errorf("making the folder of %s: %w", name, err)
 	}
-	if err := sys.Files.WriteFile(name, bytes.NewReader(content), want.Attr); err != nil {
+	if err := sys.Files.WriteFile(name, bytes.NewReader(part(content, want.Part)), want.Attr); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil

@@ -1,0 +1,199 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/event"
+	"provision/provision/facts"
+	"provision/provision/identity"
+	"provision/provision/plan"
+	"provision/provision/secret"
+)
+
+// Rotation replaces an authority or a key by another one.
+type Rotation struct {
+	// Name is cluster, etcd, front-proxy, service-account or encryption.
+	Name string
+	// Hurry leaves out the waits for those who only learn in time of a new
+	// authority, or still use what the old key signed.
+	Hurry bool
+}
+
+// Rotated is how far a rotation came.
+type Rotated struct {
+	Name  string `json:"name"`
+	Done  bool   `json:"done"`
+	Phase string `json:"phase,omitempty"`
+	// Until is when it can go on, if it waits.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Rotate goes on with a rotation, or begins it, until it is over or must wait.
+// Each phase is a generation of the identity that all hosts know, and what they
+// do with it is an ordinary apply: killed at any point, the next run finds the
+// phase in the ledgers and goes on, and an apply meanwhile keeps it.
+func (o *Operator) Rotate(ctx context.Context, r Rotation, approve Approve) (*Rotated, error) {
+	item, ok := identity.Rotatable()[r.Name]
+	if !ok {
+		return nil, fmt.Errorf("cannot rotate %q: it must be one of %s", r.Name, strings.Join(slices.Sorted(maps.Keys(identity.Rotatable())), ", "))
+	}
+	out := &Rotated{Name: r.Name}
+	for {
+		outcome, err := o.Apply(ctx, func(p *plan.Plan) (bool, error) {
+			if err := o.undisturbed(item, p); err != nil {
+				return false, err
+			}
+			return approve(p)
+		})
+		if err != nil {
+			return out, err
+		}
+		if outcome.Plan.Empty() {
+			turn := o.turn(item)
+			out.Phase = turn.Phase
+			var next string
+			if next, out.Until = identity.Next(item, turn, o.Now(), r.Hurry); !out.Until.IsZero() {
+				return out, nil
+			}
+			if err := o.advance(ctx, item, next, r.Name); err != nil {
+				return out, fmt.Errorf("rotating %s: %w", r.Name, err)
+			}
+			if out.Phase = next; next == "" {
+				out.Done = true
+				return out, nil
+			}
+		}
+		o.fleet.close()
+		o.startOver(nil)
+	}
+}
+
+// turn is how far the rotation of an item is.
+func (o *Operator) turn(item string) facts.Turn {
+	if o.decision.Identity == nil {
+		return facts.Turn{}
+	}
+	return o.decision.Identity.Turning[item]
+}
+
+// undisturbed refuses to begin a rotation together with other changes, or with
+// another rotation. Telling hosts what they missed is no change.
+func (o *Operator) undisturbed(item string, p *plan.Plan) error {
+	if o.decision.Identity == nil {
+		return fmt.Errorf("cannot rotate anything: there is no cluster %q yet; apply first", o.Inventory.Cluster.Name)
+	}
+	if o.turn(item).Phase != "" {
+		return nil
+	}
+	for _, step := range p.Steps {
+		if step.Action != plan.Wait && step.Address.Kind != plan.IdentityKind {
+			return errors.New("cannot begin a rotation: the hosts differ from the inventory; see provision plan, apply first")
+		}
+	}
+	return nil
+}
+
+// advance has all hosts know the next phase. Nothing differs from the inventory
+// at this point, and all hosts answer.
+func (o *Operator) advance(ctx context.Context, item, next, name string) error {
+	if err := o.rotatable(ctx, item); err != nil {
+		return err
+	}
+	if err := o.api.Turning(ctx, item, next, *o.decision.Identity); err != nil {
+		return err
+	}
+	names := o.fleet.names()
+	epoch, err := o.lock(ctx, names, "rotation of "+name)
+	if err != nil {
+		return err
+	}
+	ctx, release := o.hold(ctx, names)
+	defer release()
+	o.emit(event.Event{Type: event.Note, Text: "Rotation of " + name + ": " + said(next)})
+	id := o.decision.Identity
+	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife, Generation: id.Generation + 1}
+	return o.turnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.Now().UTC()})
+}
+
+// said is what a phase is, in a few words.
+func said(phase string) string {
+	texts := map[string]string{
+		"announced": "a new one is made; both are trusted, the old one signs",
+		"trusted":   "both are trusted on all hosts; clients get time to learn of it",
+		"signing":   "the new one signs, both are trusted",
+		"signed":    "everything is signed by the new one; what the old one signed gets time to end",
+		"dropped":   "the old one is dropped",
+		"":          "done",
+	}
+	return texts[phase]
+}
+
+// rotatable refuses where a host that restarts could take the cluster with it.
+func (o *Operator) rotatable(ctx context.Context, item string) error {
+	if len(o.decision.Identity.CAs) == 0 || len(o.holders(item)) == 0 {
+		return errors.New("no host holds it")
+	}
+	for other, turn := range o.decision.Identity.Turning {
+		if other != item {
+			return fmt.Errorf("the rotation of %s is under way (%s); finish it first", other, turn.Phase)
+		}
+	}
+	if err := o.api.Reach(ctx); err != nil {
+		return fmt.Errorf("the API does not answer: %w", err)
+	}
+	ids, err := o.api.EtcdIDs(ctx)
+	if err != nil {
+		return fmt.Errorf("asking etcd's members: %w", err)
+	}
+	for _, h := range o.etcdHosts() {
+		if _, answers := ids[h.Name]; !answers {
+			return fmt.Errorf("etcd's member on %s does not answer; mend it first", h.Name)
+		}
+	}
+	return nil
+}
+
+// turnTo makes the next generation on a host that holds the item, puts it to all
+// and commits it: first where the item is held, so that who is told later can
+// have it, then where identities are kept, then everywhere.
+func (o *Operator) turnTo(ctx context.Context, base api.IdentityParams, item string, to facts.Turn) error {
+	holders := o.holders(item)
+	make := base
+	make.Act, make.Items, make.To = "rotate", []string{item}, &to
+	o.Point("rotating " + item + " " + to.Phase)
+	made, err := o.fleet.members[holders[0]].agent.Identity(ctx, make)
+	if err != nil {
+		return err
+	}
+	o.Point("rotated " + item + " " + to.Phase)
+	names := o.fleet.names()
+	if err := o.acts(names, func(name string) error {
+		if name == holders[0] {
+			return nil
+		}
+		put := base
+		put.Act, put.Identity, put.Material = "put", made.Identity, map[string]secret.Wire{}
+		if slices.Contains(identity.Items(o.fleet.members[name].host), item) {
+			put.Material = made.Material
+		}
+		_, err := o.fleet.members[name].agent.Identity(ctx, put)
+		return err
+	}); err != nil {
+		return err
+	}
+	keepers, others := o.split(names)
+	keepers = slices.DeleteFunc(keepers, func(name string) bool { return slices.Contains(holders, name) })
+	for _, group := range [][]string{holders, keepers, others} {
+		if err := o.commitBirth(ctx, group, base); err != nil {
+			return err
+		}
+	}
+	return nil
+}
