@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"provision/provision/cluster"
+	"provision/provision/engine"
 	"provision/provision/event"
+	"provision/provision/resource"
 	"provision/provision/resource/drain"
 )
 
@@ -53,11 +55,34 @@ func (o *Operator) Care(ctx context.Context, care Care) ([]Cared, error) {
 			keepers = append(keepers, name)
 		}
 	}
-	if _, err := o.lock(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " ")); err != nil {
+	epoch, err := o.lock(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " "))
+	if err != nil {
 		return nil, err
 	}
 	ctx, release := o.hold(ctx, keepers)
 	defer release()
+	record := o.recordActs(ctx, epoch, care.Act, care.Hosts...)
+	list, err := o.careForAll(ctx, care)
+	record.end(ctx, caredFor(care.Act, list), err)
+	return list, err
+}
+
+// caredFor is the result for the history.
+func caredFor(act string, list []Cared) engine.Result {
+	var result engine.Result
+	for _, one := range list {
+		if one.Error == "" {
+			result.Done++
+			continue
+		}
+		at := resource.Address{Host: resource.ClusterHost, Kind: act, Name: one.Host}
+		result.Failed = append(result.Failed, engine.Failure{Address: at, Err: errors.New(one.Error)})
+	}
+	return result
+}
+
+// careForAll does it, under the lock.
+func (o *Operator) careForAll(ctx context.Context, care Care) ([]Cared, error) {
 	env, err := o.api.Env(ctx)
 	if err != nil {
 		return nil, err

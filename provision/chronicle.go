@@ -74,6 +74,18 @@ func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chro
 	return c
 }
 
+// recordActs is record for verbs that act without a plan: what they do to what.
+// Such a run leads to no state that an inventory describes.
+func (o *Operator) recordActs(ctx context.Context, epoch uint64, act string, names ...string) *chronicle {
+	p := &plan.Plan{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(), Targets: names}
+	for _, name := range names {
+		p.Steps = append(p.Steps, plan.Step{Address: resource.Address{Host: resource.ClusterHost, Kind: act, Name: name}, Action: plan.Update})
+	}
+	c := o.record(ctx, p, epoch)
+	c.absent = nil
+	return c
+}
+
 // whoOf leaves the process out of a lock holder's name.
 func whoOf(holder string) string {
 	who, _, _ := strings.Cut(holder, " (process")

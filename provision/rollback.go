@@ -43,16 +43,16 @@ func wayBack(now, then *inventory.Inventory, r history.Run) Way {
 }
 
 func (w *Way) versions(now, then inventory.Versions) {
-	for _, one := range []struct{ what, now, then, instead string }{
-		{"Kubernetes", now.Kubernetes, then.Kubernetes, "its objects may be stored in a form that the older one does not know; restore an etcd snapshot from before the upgrade if there is no other way"},
-		{"etcd", now.Etcd, then.Etcd, "its data has the newer format; restore a snapshot from before the upgrade if there is no other way"},
+	for _, one := range []struct{ what, now, then string }{
+		{"Kubernetes", now.Kubernetes, then.Kubernetes}, {"etcd", now.Etcd, then.Etcd},
 	} {
 		a, errNow := upgrade.Parse(one.now)
 		b, errThen := upgrade.Parse(one.then)
 		switch {
 		case errNow != nil || errThen != nil || a.Compare(b) <= 0:
 		case a.Major != b.Major || a.Minor != b.Minor:
-			w.Impossible = append(w.Impossible, fmt.Sprintf("%s does not go back from %s to %s: %s. Keep the version: write the old inventory out with --write, set the version there, and apply it", one.what, one.now, one.then, one.instead))
+			// What runs decides, and the plan knows that: the newer one may never have been installed.
+			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, which is refused where the newer minor release runs already: then write the old inventory out with --write, set the newer version there, and apply that", one.what, one.now, one.then))
 		default:
 			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, and with it what was mended in between", one.what, one.now, one.then))
 		}

@@ -36,8 +36,8 @@ type application struct {
 	agreed    bool     // to the whole, in an earlier part of it
 	renew     *provision.Renewal
 	progress  report.Progress
-	// operation is what the history calls it, if not apply.
-	operation provision.Operation
+	// back is the run that a rollback goes back to.
+	back string
 	// concluded is set when it was said how the run ended.
 	concluded bool
 }
@@ -148,9 +148,7 @@ func (a *application) apply(ctx context.Context) error {
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
 		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew
-		if a.operation.Verb != "" {
-			o.Operation.Verb, o.Operation.Back = a.operation.Verb, a.operation.Back
-		}
+		o.Operation.Back = a.back
 	})
 	if err != nil {
 		return err

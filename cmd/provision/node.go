@@ -72,6 +72,5 @@ func (a *application) removeHosts(ctx context.Context, names []string, force boo
 		a.forget = names
 	}
 	a.removals = len(names) // they are named one by one
-	a.operation.Verb = "node remove"
 	return a.apply(ctx)
 }

@@ -91,7 +91,7 @@ func (r *rollback) run(ctx context.Context, args []string) error {
 	if len(r.way.Impossible) > 0 {
 		return fmt.Errorf("cannot go back to run %s: %s. Nothing was changed", r.goal.Short(), strings.Join(r.way.Impossible, "; "))
 	}
-	r.operation = provision.Operation{Verb: "rollback", Back: r.goal.ID}
+	r.back = r.goal.ID
 	err = r.apply(ctx)
 	if r.concluded && !r.json {
 		r.remind(newer)

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -38,6 +39,7 @@ type global struct {
 	vars      []string
 	varFiles  []string
 	lab       string
+	verb      string // as typed: "node remove"
 	json      bool
 	noColor   bool
 	verbose   bool
@@ -89,7 +91,10 @@ func newRoot(s streams) *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "write JSON")
 	flags.BoolVar(&g.noColor, "no-color", false, "write without colours")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "tell more")
-	root.PersistentPreRun = func(*cobra.Command, []string) { g.labFromEnv() }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		g.verb = strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
+		g.labFromEnv()
+	}
 	root.SetFlagErrorFunc(suggestFlag)
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(verbs(g)...)

@@ -101,7 +101,7 @@ func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func
 		Inventory: inv, Store: artifacts, Connector: connector,
 		Components: components.All(), Addons: addonlist.All(), ClusterKinds: clusterkinds.All(),
 		Lab: g.labName(inv), Holder: holder(), Sink: sink, Now: time.Now,
-		Operation: provision.Operation{Verb: "apply", From: loggedInFrom(g.env), Version: version()},
+		Operation: provision.Operation{Verb: g.verb, From: loggedInFrom(g.env), Version: version()},
 	}
 	for _, t := range tune {
 		t(&options)
