@@ -26,30 +26,38 @@ func (o *Operator) rollout() plan.Rollout {
 	return plan.Rollout{MaxUnavailable: o.Inventory.Rollout.AtOnce(workers), Canary: o.Inventory.Rollout.Canary}
 }
 
+// draining is how Nodes are emptied for a change of their hosts.
+func (o *Operator) draining() drain.Spec {
+	settings := o.Inventory.Rollout
+	return drain.Spec{Unmanaged: settings.EvictUnmanaged, Timeout: settings.DrainTimeout, Rollout: true}
+}
+
 // guards say what stands around changes that need a Node empty.
 func (o *Operator) guards() map[string]desired.Guard {
-	settings := o.Inventory.Rollout
-	guards := map[string]desired.Guard{}
-	for _, h := range o.fleet.answered(o.Inventory) {
+	guards, isolated := map[string]desired.Guard{}, o.isolated()
+	answered := o.fleet.answered(o.Inventory)
+	open := slices.DeleteFunc(slices.Clone(answered), func(h inventory.Host) bool { return !h.Joins() || isolated[h.Name] })
+	for _, h := range answered {
 		guard := desired.Guard{Keeper: keeper(h)}
-		if h.Joins() && !o.isolated()[h.Name] { // those are empty
-			spec := drain.Spec{Unmanaged: settings.EvictUnmanaged, Timeout: settings.DrainTimeout, ReadyOnly: true, Rollout: true}
+		if h.Joins() && !isolated[h.Name] { // those are empty
+			spec := o.draining()
+			spec.ReadyOnly = true
 			guard.Drain = resource.New(resource.ClusterHost, drain.Name, h.Name, spec).After(desired.GateAddress(gateAPI))
 			guard.Drain.Component = "nodes"
 			guard.Uncordon = uncordonOf(h).Address
 			guard.Unit = kubelet.Unit
-			guard.Alone = !o.elsewhere(h)
+			guard.Alone = !anotherPlace(h, open)
 		}
 		guards[h.Name] = guard
 	}
 	return guards
 }
 
-// elsewhere reports whether another Node can take the host's pods. Those on a
-// master that is no worker run on any master, too.
-func (o *Operator) elsewhere(h inventory.Host) bool {
-	return slices.ContainsFunc(o.fleet.answered(o.Inventory), func(other inventory.Host) bool {
-		return other.Name != h.Name && other.Joins() && (other.Has(inventory.RoleNode) || !h.Has(inventory.RoleNode))
+// anotherPlace reports whether another of the Nodes can take the host's pods. Those
+// on a master that is no worker run on any master, too.
+func anotherPlace(h inventory.Host, nodes []inventory.Host) bool {
+	return slices.ContainsFunc(nodes, func(other inventory.Host) bool {
+		return other.Name != h.Name && (other.Has(inventory.RoleNode) || !h.Has(inventory.RoleNode))
 	})
 }
 

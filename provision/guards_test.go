@@ -251,3 +251,28 @@ func TestInterruptedWavesGoOn(t *testing.T) {
 	}
 }
 
+// Also a Node whose turn does not come again is named while it is cordoned.
+func TestWhatEarlierRunsCordonedIsNamed(t *testing.T) {
+	f, inv := formed(t, 3)
+	two := func(i *inventory.Inventory) { i.Rollout.MaxUnavailable, i.Rollout.Canary = "2", 0 }
+	f.API.Hold("n1", errors.New("no budget"))
+	f.API.Hold("n2", errors.New("no budget"))
+	_, err := apply(t, f, newer(inv, two))
+	require.ErrorContains(t, err, "cordoned until their change is done: n1, n2;")
+	one := func(i *inventory.Inventory) { i.Rollout.MaxUnavailable, i.Rollout.Canary = "1", 0 }
+	outcome, err := apply(t, f, newer(inv, one))
+	require.ErrorContains(t, err, "cordoned until their change is done: n1, n2;")
+	require.Len(t, outcome.Result.Failed, 1, "n2's turn did not come")
+	assert.False(t, isNewer(f, "n3"))
+}
+
+func TestHostsThatLeaveAreDrainedAsTheInventorySays(t *testing.T) {
+	f, inv := formed(t, 2)
+	f.API.RunAlone("n2", cluster.Pod{Namespace: "default", Name: "bare"})
+	_, err := apply(t, f, without(inv, "n2"))
+	require.Error(t, err)
+	assert.Contains(t, f.API.Names("Node"), "n2")
+	_, err = apply(t, f, edit(without(inv, "n2"), func(i *inventory.Inventory) { i.Rollout.EvictUnmanaged = true }))
+	require.NoError(t, err)
+	assert.NotContains(t, f.API.Names("Node"), "n2")
+}

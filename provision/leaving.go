@@ -213,7 +213,7 @@ func (o *Operator) absents(voters []resource.Resource) []resource.Resource {
 		if d.node {
 			absent := resource.New(resource.ClusterHost, node.Name, name, node.Spec{Absent: true}).After(api)
 			if !d.gone {
-				empty := resource.New(resource.ClusterHost, drain.Name, name, drain.Spec{Rollout: true}).After(api)
+				empty := resource.New(resource.ClusterHost, drain.Name, name, o.draining()).After(api)
 				empty.Component = "nodes"
 				list = append(list, empty)
 				absent = absent.After(empty.Address)

@@ -107,7 +107,8 @@ func (o *Operator) stillCordoned(ctx context.Context, s *survey, p *plan.Plan, r
 	var names []string
 	for _, step := range p.Steps {
 		a := step.Address
-		if a.Kind != uncordon.Name || !open[a.Name] || skipped[drainAt(a.Name)] {
+		before := len(s.objects[a].Changes) > 0
+		if a.Kind != uncordon.Name || !open[a.Name] || skipped[drainAt(a.Name)] && !before {
 			continue
 		}
 		names = append(names, a.Name)
@@ -121,7 +122,7 @@ func (o *Operator) stillCordoned(ctx context.Context, s *survey, p *plan.Plan, r
 	stay, unknown := o.cordonedOf(ctx, s, names)
 	var errs []error
 	if len(stay) > 0 {
-		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; pods run elsewhere. Mend what failed and apply again; or put the inventory back as it was, and apply", strings.Join(stay, ", ")))
+		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; the other Nodes serve. Mend what failed and apply again; or put the inventory back as it was, and apply", strings.Join(stay, ", ")))
 	}
 	if len(unknown) > 0 {
 		errs = append(errs, fmt.Errorf("perhaps cordoned, the API does not say: %s; apply again", strings.Join(unknown, ", ")))
