@@ -12,7 +12,7 @@ import (
 
 // small makes the cluster of inventories/small.hcl while one of its nodes is
 // down, completes it when that one is there, drains its nodes around a change,
-// and cuts one off from the API.
+// turns their CPU manager on and off, and cuts one off from the API.
 func (s *suite) small(t *testing.T) {
 	c := s.boot(t, "small", sample("small.hcl"), extra("shared-kernel.hcl"))
 	require.NoError(t, c.lab.PowerCut(t.Context(), "node-2"))
@@ -36,6 +36,7 @@ func (s *suite) small(t *testing.T) {
 	assert.True(t, strings.HasPrefix(c.in(t, a, "east", "get", "http://west/"), "west to "))
 	assert.True(t, strings.HasPrefix(c.in(t, a, "west", "get", "http://east/"), "east to "))
 	c.waves(t, a)
+	c.pool(t, a)
 	c.cutOff(t, "node-1", "master")
 }
 

@@ -12,6 +12,7 @@ import (
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 	"provision/provision/resource/directory"
+	"provision/provision/resource/file"
 	"provision/provision/resource/kmod"
 	"provision/provision/resource/residue"
 	"provision/provision/resource/swap"
@@ -65,7 +66,7 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	if err != nil {
 		s.Fail(err)
 	}
-	pools(s, fields, s.File(configFile, text, 0o644, Unit))
+	s.Add(file.New(host.Name, configFile, text, 0o644).Restarting(Unit).After(pools(s, fields)...))
 	needed := append(containerd.Ready(s), ossettings.Needed(s, swap.Kind, kmod.Kind, sysctl.Kind)...)
 	needed = append(needed, component.CAAt(host.Name), component.UnitAt(host.Name, loadbalancer.Unit))
 	// The Node exists with its pod CIDR, labels and taints before its kubelet

@@ -10,6 +10,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/inventory"
 	"provision/provision/resource"
+	"provision/provision/resource/directory"
 	"provision/provision/resource/hugepages"
 	"provision/provision/resource/managers"
 )
@@ -92,13 +93,17 @@ func begun(config map[string]any) managers.Spec {
 	return spec
 }
 
-// pools wants what belongs to a pool besides kubelet's configuration.
-func pools(s *component.Set, config map[string]any, file resource.Address) {
+// pools wants what belongs to a pool besides kubelet's configuration, and comes
+// before it: a kubelet that ends by itself meanwhile must not find settings that
+// its managers did not begin with.
+func pools(s *component.Set, config map[string]any) []resource.Address {
+	var list []resource.Address
 	p := s.Cluster.Inventory.PoolOf(s.Host)
 	for _, size := range slices.Sorted(maps.Keys(p.HugePages)) {
-		s.Add(hugepages.New(s.Host.Name, kibi(size), p.HugePages[size], Unit))
+		list = append(list, s.Add(hugepages.New(s.Host.Name, kibi(size), p.HugePages[size], Unit)))
 	}
-	s.Add(managers.New(s.Host.Name, Unit, begun(config)).Restarting(Unit).After(file))
+	folder := resource.Address{Host: s.Host.Name, Kind: directory.Kind, Name: stateDir}
+	return append(list, s.Add(managers.New(s.Host.Name, Unit, begun(config)).Restarting(Unit).After(folder)))
 }
 
 // kibi is a size of pages in KiB.
