@@ -82,7 +82,9 @@ func (n *nodeCare) undo(ctx context.Context, args []string) error {
 
 // stands tells whether an earlier run has reset the host already.
 func (n *nodeCare) stands(ctx context.Context, host string) (provision.Rebuilding, error) {
-	o, err := n.operate(n.inv, event.Discard, func(o *provision.Options) { o.AllowMinority = n.minority })
+	o, err := n.operate(n.inv, event.Discard, func(o *provision.Options) {
+		o.IgnorePreflight = []string{"all"} // on a host that is half undone they mean nothing
+	})
 	if err != nil {
 		return provision.Rebuilding{}, err
 	}
