@@ -51,6 +51,9 @@ func (o *Operator) learnInstalled(ctx context.Context, s *survey) error {
 		}
 	}
 	s.hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, o.Inventory.Cluster.Versions.Via, known)
+	if err == nil {
+		o.warnOfRemoved(ctx, s)
+	}
 	return err
 }
 
@@ -247,7 +250,11 @@ func complete(p *plan.Plan) error {
 // way goes on.
 func (o *Operator) more(outcome *Outcome) bool {
 	hops := outcome.Plan.Hops
-	if len(hops) < 2 || len(o.Targets) > 0 || o.OneHop {
+	if len(hops) < 2 {
+		return false
+	}
+	if len(o.Targets) > 0 || o.OneHop {
+		o.emit(event.Event{Type: event.Note, Text: "This was one hop of the upgrade; apply again to go on to Kubernetes " + hops[1].Kubernetes})
 		return false
 	}
 	o.emit(event.Event{Type: event.Note, Text: fmt.Sprintf("The cluster runs Kubernetes %s and etcd %s; %s to go: next %s and %s",
@@ -283,4 +290,25 @@ func (s *steps) serversReady(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("no kubelet is changed before every API server is ready: %w", inOrder(errs))
+}
+
+// Stops are the inventory with its own versions, and with those of each release
+// that an upgrade is to go by: what artifacts are needed for.
+func Stops(inv *inventory.Inventory) []*inventory.Inventory {
+	list := []*inventory.Inventory{inv}
+	for _, text := range inv.Cluster.Versions.Via {
+		stop := *inv
+		v, err := upgrade.Parse(text)
+		etcd, errEtcd := upgrade.Parse(inv.Cluster.Versions.Etcd)
+		switch {
+		case err != nil || errEtcd != nil:
+			continue
+		case v.Major == etcd.Major:
+			stop.Cluster.Versions.Etcd = text
+		default:
+			stop.Cluster.Versions.Kubernetes, stop.Cluster.Versions.Kubelet = text, ""
+		}
+		list = append(list, &stop)
+	}
+	return list
 }

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"provision/provision/fleettest"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/kube"
 	"provision/provision/plan"
 	"provision/provision/resource"
 )
@@ -194,4 +196,43 @@ func TestNodesGoBackAloneAndPatchReleasesTogether(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "1.36.4", runs(f, "n1", "kubelet"))
 	assert.Equal(t, "1.37.1", runs(f, "m1", "kube-scheduler"))
+}
+
+// removing is an API some of whose masters were asked for what goes.
+type removing struct {
+	*fleettest.API
+	used map[string][]kube.Deprecated
+}
+
+func (r removing) Deprecated(context.Context) (map[string][]kube.Deprecated, error) {
+	return r.used, nil
+}
+
+func TestAPIsThatGoAreWarnedOf(t *testing.T) {
+	f, inv := formed(t, 1)
+	in := func(release string) kube.Deprecated {
+		return kube.Deprecated{Group: "batch", Version: "v1beta1", Resource: "jobs" + release, Removed: release}
+	}
+	asked := func(o *provision.Options) {
+		o.API = removing{f.API, map[string][]kube.Deprecated{"m1": {in("1.38"), in("1.39"), in("")}}}
+	}
+	p, err := look(t, f, versions(inv, "1.38.0", "3.7.3"), asked)
+	require.NoError(t, err)
+	text := strings.Join(p.Warnings, "\n")
+	assert.Contains(t, text, "batch/v1beta1 jobs1.38, gone in 1.38 (asked of m1")
+	assert.NotContains(t, text, "jobs1.39", "it stays for now")
+	p, err = look(t, f, versions(inv, "1.37.2", "3.7.3"), asked)
+	require.NoError(t, err)
+	assert.NotContains(t, strings.Join(p.Warnings, "\n"), "jobs", "a patch release removes nothing")
+}
+
+func TestArtifactsOfTheWholeWayAreNeeded(t *testing.T) {
+	_, inv := formed(t, 1)
+	inv = versions(inv, "1.37.1", "3.7.3", func(v *inventory.Versions) { v.Via = []string{"1.36.4", "3.6.5"}; v.Kubelet = "1.36.4" })
+	var stops []string
+	for _, stop := range provision.Stops(inv) {
+		v := stop.Cluster.Versions
+		stops = append(stops, v.Kubernetes+" "+v.Nodes()+" "+v.Etcd)
+	}
+	assert.Equal(t, []string{"1.37.1 1.36.4 3.7.3", "1.36.4 1.36.4 3.7.3", "1.37.1 1.36.4 3.6.5"}, stops)
 }

@@ -11,6 +11,7 @@ import (
 
 	"provision/addons"
 	addonlist "provision/addons/catalogue"
+	"provision/provision"
 	"provision/provision/bundle"
 	"provision/provision/bundle/pull"
 	"provision/provision/bundle/store"
@@ -46,10 +47,15 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			refs, err := needed(inv, hosts)
-			if err != nil {
-				return err
+			var refs []bundle.Ref
+			for _, stop := range provision.Stops(inv) {
+				some, err := needed(stop, hosts)
+				if err != nil {
+					return err
+				}
+				refs = append(refs, some...)
 			}
+			refs = distinct(refs)
 			opened, err := store.Open(store.Options{})
 			if err != nil {
 				return err
@@ -112,8 +118,12 @@ func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 			}
 		}
 	}
+	return distinct(refs), nil
+}
+
+func distinct(refs []bundle.Ref) []bundle.Ref {
 	slices.SortFunc(refs, func(a, b bundle.Ref) int { return strings.Compare(a.String(), b.String()) })
-	return slices.Compact(refs), nil
+	return slices.Compact(refs)
 }
 
 func verifyVerb(g *global) *cobra.Command {

@@ -44,6 +44,7 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 	if len(p.Targets) > 0 {
 		fmt.Fprintf(w, "Only %s and what that requires: %d other steps are left out.\n", Line(strings.Join(p.Targets, ", ")), p.LeftOut)
 	}
+	hops(w, p, style)
 	byHost := map[string][]plan.Step{}
 	var hosts []string
 	for _, s := range p.Steps {

@@ -59,6 +59,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("target", s.target)
 	t.Run("grown", s.grown)
 	t.Run("shrunk", s.shrunk)
+	t.Run("upgrade", s.upgrade)
 	t.Run("reset", s.reset)
 	t.Run("history", s.history)
 	t.Run("locks", s.locks)

@@ -1,0 +1,95 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"provision/provision/component"
+	"provision/provision/component/controlplane"
+	"provision/provision/inventory"
+	"provision/provision/kube"
+	"provision/provision/upgrade"
+)
+
+// deprecations is implemented by APIs that know which of them somebody used
+// although they go with a release: by master.
+type deprecations interface {
+	Deprecated(ctx context.Context) (map[string][]kube.Deprecated, error)
+}
+
+// warnOfRemoved adds warnings for APIs that the wanted release no longer has and
+// that somebody still uses. Every API server only knows what it was asked itself.
+func (o *Operator) warnOfRemoved(ctx context.Context, s *survey) {
+	target, err := upgrade.Parse(s.hops[len(s.hops)-1].Kubernetes)
+	api, ok := o.api.(deprecations)
+	if err != nil || !ok || !s.installed.below(target) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	defer cancel()
+	used, err := api.Deprecated(ctx)
+	if err != nil {
+		s.warn = append(s.warn, "it is not known whether somebody uses APIs that Kubernetes "+target.Line()+" no longer has: "+err.Error())
+	}
+	asked := map[string][]string{}
+	for master, list := range used {
+		for _, d := range list {
+			// Not every deprecated API has a release by which it goes.
+			if gone, err := upgrade.Parse(d.Removed + ".0"); err == nil && target.Compare(gone) >= 0 {
+				text := fmt.Sprintf("%s, gone in %s", d, gone.Line())
+				asked[text] = append(asked[text], master)
+			}
+		}
+	}
+	for _, text := range sortedKeys(asked) {
+		slices.Sort(asked[text])
+		s.warn = append(s.warn, fmt.Sprintf("somebody uses an API that Kubernetes %s no longer has: %s (asked of %s since its start); find out who by the audit log, and change that first",
+			target.Line(), text, strings.Join(asked[text], ", ")))
+	}
+}
+
+// below reports whether an API server is of an older minor release.
+func (i installed) below(target upgrade.Version) bool {
+	return slices.ContainsFunc(i.hosts, func(h upgrade.Host) bool {
+		v := h.Programs[upgrade.APIServer]
+		return v.Known() && v.Line() != target.Line() && v.Compare(target) < 0
+	})
+}
+
+// Deprecated asks the API servers of all masters that answered.
+func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, error) {
+	used := map[string][]kube.Deprecated{}
+	var mu sync.Mutex
+	var bad []error
+	credentials, err := a.o.issue(ctx, component.CACluster, a.o.Holder, controlplane.AdminGroup, operatorLife)
+	if err != nil {
+		return nil, err
+	}
+	var masters []inventory.Host
+	for _, h := range a.o.fleet.answered(a.o.Inventory) {
+		if h.Has(inventory.RoleMaster) {
+			masters = append(masters, h)
+		}
+	}
+	spread(masters, func(h inventory.Host) {
+		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort))},
+			CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})
+		var list []kube.Deprecated
+		if err == nil {
+			defer client.Close()
+			list, err = client.Deprecated(ctx)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if used[h.Name] = list; err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", h.Name, err))
+		}
+	})
+	return used, errors.Join(bad...)
+}
