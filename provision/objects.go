@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -10,6 +11,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/loadbalancer"
 	"provision/provision/desired"
+	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/node"
@@ -114,6 +116,9 @@ func nodeSpec(c *component.Cluster, h inventory.Host) node.Spec {
 	for _, t := range h.Taints {
 		spec.Taints = append(spec.Taints, node.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
 	}
+	if known, ok := c.Facts[h.Name]; ok && !recorded(known.Owned, component.UnitAt("", "kubelet.service").ID()) {
+		spec.Machine = known.MachineID // no kubelet of ours ever ran on it
+	}
 	if c.Isolated[h.Name] {
 		isolate(&spec)
 	}
@@ -121,6 +126,11 @@ func nodeSpec(c *component.Cluster, h inventory.Host) node.Spec {
 		spec.PodCIDRs = []string{prefix.String()}
 	}
 	return spec
+}
+
+// recorded reports whether a host's ledger has the resource.
+func recorded(known facts.Owned, id string) bool {
+	return slices.ContainsFunc(known.Resources, func(r facts.Resource) bool { return r.ID == id })
 }
 
 // releases are the Helm releases of the add-ons, and the images they need.
