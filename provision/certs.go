@@ -8,9 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/component/renewal"
 	"provision/provision/facts"
+	"provision/provision/identity"
 	"provision/provision/pki"
+	"provision/provision/resource"
 	"provision/provision/resource/cert"
+	"provision/provision/resource/unit"
 )
 
 // States of certificates.
@@ -96,7 +100,7 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 			out.Silent[h.Name] = c.err.Error()
 		default:
 			ahead = append(ahead, c.skew)
-			out.Certificates = append(out.Certificates, leaves(h.Name, expected[h.Name], c)...)
+			out.Certificates = append(out.Certificates, leaves(o.fleet.members[h.Name], expected[h.Name], c)...)
 		}
 	}
 	out.Certificates = append(out.Certificates, o.authorities(asked, o.Now().Add(facts.Middle(ahead)))...)
@@ -105,12 +109,12 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 }
 
 // leaves are a host's own, by its own clock.
-func leaves(host string, e *expectation, c *checkup) []Certificate {
+func leaves(m *member, e *expectation, c *checkup) []Certificate {
 	var list []Certificate
 	for _, found := range c.health.Certs {
 		spec := e.specs[found.Path]
-		one := Certificate{Host: host, Path: found.Path, Subject: found.Subject, Issuer: found.Issuer,
-			NotAfter: found.NotAfter, Error: found.Error, Renews: e.renews(found.Path)}
+		one := Certificate{Host: m.host.Name, Path: found.Path, Subject: found.Subject, Issuer: found.Issuer,
+			NotAfter: found.NotAfter, Error: found.Error, Renews: renews(m, spec)}
 		if found.Error != "" {
 			one.State = CertBad
 		} else {
@@ -137,10 +141,17 @@ func (c *Certificate) judge(now time.Time, before time.Duration) {
 	}
 }
 
-// renews is who renews the certificate at a path.
-func (e *expectation) renews(path string) string {
-	if e.specs[path].Adopt {
+// renews is who renews a certificate of a host: its timer, if an authority's key
+// is on the host or on those that sign for others.
+func renews(m *member, spec cert.Spec) string {
+	timer := resource.Address{Kind: unit.Kind, Name: renewal.Timer}.ID()
+	switch {
+	case spec.Adopt:
 		return ByKubelet
+	case !slices.ContainsFunc(m.facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == timer }):
+		return ByApply
+	case spec.CA == pki.ClusterCA, slices.Contains(identity.Items(m.host), spec.CA+".key"):
+		return ByTimer
 	}
 	return ByApply
 }
@@ -151,11 +162,11 @@ func (o *Operator) authorities(asked func(string) bool, now time.Time) []Certifi
 	type known struct{ name, text string }
 	hosts := map[known][]string{}
 	for _, name := range o.fleet.names() {
-		identity := o.fleet.members[name].facts.Owned.Identity
-		if identity == nil || !asked(name) {
+		owned := o.fleet.members[name].facts.Owned.Identity
+		if owned == nil || !asked(name) {
 			continue
 		}
-		for ca, text := range identity.CAs {
+		for ca, text := range owned.CAs {
 			hosts[known{ca, text}] = append(hosts[known{ca, text}], name)
 		}
 	}

@@ -44,9 +44,23 @@ func (s *session) commit(ctx context.Context, _ api.Empty) (api.Empty, error) {
 		}
 	}
 	return api.Empty{}, errors.Join(
+		s.keepSelf(),
 		s.sweep(system.BlobDir, func(name string) bool { return used[name] }, 0),
 		s.sweep(system.AgentDir, func(name string) bool { return name == s.options.Self }, agentGrace),
 		s.sys.Save())
+}
+
+// currentAgent is the agent that the host's timer runs: that of the last apply.
+const currentAgent = system.AgentDir + "/current"
+
+func (s *session) keepSelf() error {
+	if !names.SHA256(s.options.Self) {
+		return nil // not run by its hash
+	}
+	if err := s.sys.Files.Symlink(s.options.Self, currentAgent); err != nil {
+		return fmt.Errorf("keeping the agent: %w", err)
+	}
+	return nil
 }
 
 // sweep removes the content-addressed files of a folder that are not kept.

@@ -32,9 +32,9 @@ const garbage = 400
 // is ended by the next session (see package scope).
 const endTime = 15 * time.Second
 
-var errUsage = errors.New("usage: provision-agent serve NONCE | blobs [EPOCH] | version")
+var errUsage = errors.New("usage: provision-agent serve NONCE | blobs [EPOCH] | renew | version")
 
-// Run does what the arguments say: serve NONCE, blobs (as part of the session
+// Run does what the arguments say: serve NONCE, renew, blobs (as part of the session
 // that has the lock under EPOCH) or version.
 func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(memoryLimit)
@@ -47,6 +47,8 @@ func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return blobs.Receive(ctx, system.BlobDir, passing(in), out)
 	case len(args) == 2 && args[0] == "blobs":
 		return receive(ctx, args[1], in, out)
+	case len(args) == 1 && args[0] == "renew":
+		return renew(ctx, out)
 	case len(args) == 1 && args[0] == "version":
 		return version(out)
 	}
@@ -66,6 +68,17 @@ func serve(ctx context.Context, nonce string, in io.Reader, out io.Writer) error
 		System: host, Kinds: kinds.Host(), Scope: children, Self: self(),
 		Ending: func() { time.AfterFunc(endTime, func() { os.Exit(1) }) },
 	})
+}
+
+// renew is what the host's timer runs. It stays in its service: what it starts
+// ends with it.
+func renew(ctx context.Context, out io.Writer) error {
+	host, err := system.Real("/", system.Options{Point: killpoint.Agent()})
+	if err != nil {
+		return err
+	}
+	return agent.Renew(ctx, agent.Options{System: host, Kinds: kinds.Host(), Self: self()},
+		func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) })
 }
 
 // receive takes blobs until its input, or the session that it belongs to, ends.

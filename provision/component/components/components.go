@@ -10,13 +10,14 @@ import (
 	"provision/provision/component/kubeproxy"
 	"provision/provision/component/loadbalancer"
 	"provision/provision/component/ossettings"
+	"provision/provision/component/renewal"
 	"provision/provision/component/timesync"
 	"provision/provision/component/trust"
 )
 
 // All returns every component, in the order in which people read a plan.
 func All() []component.Component {
-	return []component.Component{
+	all := []component.Component{
 		ossettings.New(),
 		timesync.New(),
 		trust.New(),
@@ -28,4 +29,5 @@ func All() []component.Component {
 		kubeproxy.New(),
 		flannel.New(),
 	}
+	return append(all, renewal.New(all))
 }

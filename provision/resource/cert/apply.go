@@ -31,7 +31,7 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 	if have.Cert.Type == "directory" || have.Key.Type == "directory" {
 		return fmt.Errorf("cannot write %s: a directory is in the way", name)
 	}
-	certPEM, keyPEM, err := issue(ctx, sys, want)
+	certPEM, keyPEM, err := k.obtain(ctx, sys, name, want)
 	if err != nil {
 		return fmt.Errorf("issuing certificate %s: %w", name, err)
 	}

@@ -28,7 +28,7 @@ type State struct {
 	Dated []string `json:"dated,omitempty"`
 }
 
-type kind struct{}
+type kind struct{ ready map[string]Pair }
 
 // Of is the kind for the catalogue.
 func Of() resource.Kind[*system.System] { return resource.Erase[*system.System, Spec, State](kind{}) }

@@ -1,0 +1,84 @@
+package agent
+
+import (
+	"encoding/pem"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/facts"
+	"provision/provision/internal/ledger"
+	"provision/provision/pki"
+	"provision/test/faults"
+)
+
+// Whoever has a Node's access may ask for anything: only what that host has
+// already is signed.
+func TestHostsGetOnlyTheirOwnCertificates(t *testing.T) {
+	r := &renewer{state: ledger.State{Roster: &facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1"}, {Name: "n2", Address: "10.0.0.2"}}}}}
+	r.config.Life = time.Hour
+	key, err := pki.NewKey(pki.Env{})
+	require.NoError(t, err)
+	object := func(edit func(*csrObject, *pki.Request)) csrObject {
+		var o csrObject
+		o.Spec.Username, o.Spec.Groups = "system:node:n1", []string{"system:nodes", "system:authenticated"}
+		o.Spec.Usages = []string{"digital signature", "server auth"}
+		request := pki.Request{CommonName: "system:node:n1", Organizations: []string{"system:nodes"}, DNSNames: []string{"n1"}, IPs: []string{"10.0.0.1", "127.0.0.1"}}
+		if edit != nil {
+			edit(&o, &request)
+		}
+		csr, err := pki.CSR(pki.Env{}, key, request)
+		require.NoError(t, err)
+		if o.Spec.Request == nil {
+			o.Spec.Request = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})
+		}
+		return o
+	}
+	request, err := r.judge(object(nil))
+	require.NoError(t, err)
+	assert.Equal(t, pki.ClusterCA, request.CA)
+	assert.Equal(t, time.Hour, request.Life)
+	assert.True(t, request.Server)
+	assert.False(t, request.Client)
+	_, err = r.judge(object(func(o *csrObject, q *pki.Request) {
+		o.Spec.Usages = []string{"client auth"}
+		*q = pki.Request{CommonName: "system:kube-proxy"}
+	}))
+	require.NoError(t, err)
+
+	bad := map[string]func(*csrObject, *pki.Request){
+		"a person":             func(o *csrObject, _ *pki.Request) { o.Spec.Username = "alice" },
+		"not in the group":     func(o *csrObject, _ *pki.Request) { o.Spec.Groups = []string{"system:authenticated"} },
+		"another host's name":  func(o *csrObject, _ *pki.Request) { o.Spec.Username = "system:node:n2" },
+		"a host not listed":    func(o *csrObject, _ *pki.Request) { o.Spec.Username = "system:node:n9" },
+		"another address":      func(_ *csrObject, q *pki.Request) { q.IPs = []string{"10.0.0.2", "127.0.0.1"} },
+		"one more address":     func(_ *csrObject, q *pki.Request) { q.IPs = append(q.IPs, "10.0.0.9") },
+		"one more name":        func(_ *csrObject, q *pki.Request) { q.DNSNames = append(q.DNSNames, "kubernetes.default") },
+		"another group":        func(_ *csrObject, q *pki.Request) { q.Organizations = []string{"system:masters"} },
+		"one more group":       func(_ *csrObject, q *pki.Request) { q.Organizations = append(q.Organizations, pki.Admin) },
+		"a component's":        func(_ *csrObject, q *pki.Request) { q.CommonName = "system:kube-controller-manager" },
+		"more uses":            func(o *csrObject, _ *pki.Request) { o.Spec.Usages = append(o.Spec.Usages, "client auth") },
+		"a server of services": func(_ *csrObject, q *pki.Request) { *q = pki.Request{CommonName: "system:kube-proxy"} },
+		"no request":           func(o *csrObject, _ *pki.Request) { o.Spec.Request = []byte("nonsense") },
+	}
+	for name, edit := range bad {
+		_, err := r.judge(object(edit))
+		assert.Error(t, err, name)
+	}
+	faults.Record(t, "certs-only-its-own", "what a host asks for with its Node's access is signed only if it is a certificate that this very host has",
+		"requests under another name, by people, with more names, addresses, groups or uses", "%d requests, all refused", len(bad))
+}
+
+func FuzzJudge(f *testing.F) {
+	f.Add("system:node:n1", []byte("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"))
+	r := &renewer{state: ledger.State{Roster: &facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1"}}}}}
+	f.Fuzz(func(t *testing.T, user string, request []byte) {
+		var o csrObject
+		o.Spec.Username, o.Spec.Groups, o.Spec.Request = user, []string{"system:nodes"}, request
+		if _, err := r.judge(o); err == nil {
+			assert.Equal(t, "system:node:n1", user)
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package renewal
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"provision/provision/bundle"
+	"provision/provision/component"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/pki"
+	"provision/provision/resource"
+	"provision/provision/resource/cert"
+	"provision/provision/resource/file"
+)
+
+// Timer starts the renewal, and Service is one.
+const (
+	Timer   = "provision-renew.timer"
+	Service = "provision-renew.service"
+)
+
+// New returns the component for the certificates of others.
+func New(of []component.Component) component.Component { return renewal{of} }
+
+type renewal struct{ of []component.Component }
+
+func (renewal) Name() string { return "renewal" }
+
+func (renewal) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+
+func (r renewal) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
+	s := component.NewSet(cluster, host, r.Name())
+	config, err := r.config(cluster, host)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("writing the list of certificates of host %s: %w", host.Name, err)
+	}
+	s.File(system.RenewalFile, string(text)+"\n", 0o600)
+	s.Add(file.Unit(host.Name, Service, service))
+	s.Service(Timer, timer)
+	return s.Done()
+}
+
+// config is what the host shall have and how it gets it.
+func (r renewal) config(cluster *component.Cluster, host inventory.Host) (cert.Renewal, error) {
+	address := func(url string) string { return strings.TrimPrefix(url, "https://") }
+	config := cert.Renewal{Host: host.Name, Life: cluster.Inventory.PKI.LeafLife, Balancer: address(component.BalancerURL)}
+	if config.Life <= 0 {
+		config.Life = pki.LeafLife
+	}
+	if host.Has(inventory.RoleMaster) {
+		config.Local = address(component.LocalAPIURL)
+	}
+	for _, c := range r.of {
+		if !c.Runs(cluster, host) {
+			continue
+		}
+		wanted, err := c.Desired(cluster, host)
+		if err != nil {
+			return config, err
+		}
+		if gate := c.Gate(); gate.URL != "" && c.Rollout() == component.OneAtATime {
+			config.Gates = append(config.Gates, cert.RenewalGate{URL: gate.URL, CA: gate.CA})
+		}
+		for _, w := range wanted {
+			if w.Address.Kind != cert.Kind {
+				continue
+			}
+			var spec cert.Spec
+			if err := json.Unmarshal(w.Spec, &spec); err != nil {
+				return config, fmt.Errorf("reading spec of %s: %w", w.Address, err)
+			}
+			if spec.Adopt {
+				config.Client = w.Address.Name
+			}
+			w.Requires, w.Component = nil, c.Name() // the rest is what apply records, too
+			config.Certs = append(config.Certs, w)
+		}
+	}
+	return config, nil
+}
+
+func (renewal) Artifacts(*component.Cluster) []bundle.Ref { return nil }
+
+func (renewal) Rollout() component.Rollout { return component.Parallel }
+
+func (renewal) Gate() component.Gate { return component.Gate{} }
+
+// The service waits for its authorities to sign, if they are elsewhere; the
+// agent is the one that the last apply left.
+const service = `[Unit]
+Description=Renewal of this host's certificates
+After=network-online.target
+ConditionPathExists=` + system.AgentDir + `/current
+
+[Service]
+Type=oneshot
+ExecStart=` + system.AgentDir + `/current renew
+TimeoutStartSec=2h
+Nice=10
+`
+
+// Hosts spread over the whole interval, each at its own time.
+const timer = `[Unit]
+Description=Renewal of this host's certificates, when they are due
+
+[Timer]
+OnCalendar=*:0/30
+RandomizedDelaySec=30min
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`
