@@ -2,7 +2,9 @@ package release
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"maps"
 
 	"provision/provision/cluster"
 	"provision/provision/resource"
@@ -34,12 +36,34 @@ func drift(ctx context.Context, env *cluster.Env, name string, want Spec) ([]res
 			changes = append(changes, resource.Change{Field: ref.String(), Old: "deleted", New: "there"})
 			continue
 		}
-		for _, change := range manifest.Compare("", map[string]any(object), live) {
+		for _, change := range manifest.Compare("", stored(object), live) {
 			change.Field = ref.String() + " " + change.Field
+			if ref.Kind == "Secret" {
+				change.Old, change.New = "(secret)", "(another secret)"
+			}
 			changes = append(changes, change)
 		}
 	}
 	return changes, nil
+}
+
+// stored is a manifest as the API keeps it: it never tells a Secret's stringData.
+func stored(object cluster.Object) map[string]any {
+	plain, _ := object["stringData"].(map[string]any)
+	if object["kind"] != "Secret" || plain == nil {
+		return object
+	}
+	out, data := maps.Clone(object), map[string]any{}
+	if given, ok := object["data"].(map[string]any); ok {
+		maps.Copy(data, given)
+	}
+	for key, value := range plain {
+		text, _ := value.(string)
+		data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	delete(out, "stringData")
+	out["data"] = data
+	return out
 }
 
 func refOf(object cluster.Object) cluster.Ref {

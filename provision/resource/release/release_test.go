@@ -179,6 +179,21 @@ func configMap(text string) cluster.Object {
 		"metadata": map[string]any{"name": "web", "namespace": "web"}}
 }
 
+func TestSecretsOfAReleaseAreNotShown(t *testing.T) {
+	secret := func(text string) cluster.Object {
+		return cluster.Object{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "s", "namespace": "web"}, "stringData": map[string]any{"password": text}}
+	}
+	live := stored(secret("swordfish")) // as the API tells it
+	require.NotContains(t, live, "stringData")
+	fake := &helm{revisions: []cluster.Revision{{Number: 1, Status: "deployed", Digest: spec("new").Digest()}}, objects: []cluster.Object{secret("hunter2")}}
+	env := &cluster.Env{Releases: fake, Objects: objects{live: map[string]cluster.Object{"Secret web/s": live}}}
+	have, err := Kind{}.Observe(t.Context(), env, "web", spec("new"))
+	require.NoError(t, err)
+	require.Len(t, have.Drift, 1)
+	assert.NotContains(t, fmt.Sprint(have.Drift), "hunter2")
+	assert.NotContains(t, fmt.Sprint(have.Drift), "swordfish")
+}
+
 func TestObjectsThatSomebodyChanged(t *testing.T) {
 	deployed := []cluster.Revision{{Number: 1, Status: "deployed", Digest: spec("new").Digest()}}
 	for name, tc := range map[string]struct {
