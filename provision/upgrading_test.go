@@ -13,6 +13,7 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/fleettest"
+	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/kube"
@@ -235,4 +236,70 @@ func TestArtifactsOfTheWholeWayAreNeeded(t *testing.T) {
 		stops = append(stops, v.Kubernetes+" "+v.Nodes()+" "+v.Etcd)
 	}
 	assert.Equal(t, []string{"1.37.1 1.36.4 3.7.3", "1.36.4 1.36.4 3.7.3", "1.37.1 1.36.4 3.6.5"}, stops)
+}
+
+func TestVersionsStayWhileAMasterTakesNoPart(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	newer := versions(inv, "1.37.2", "3.7.4")
+
+	f.Host("m2").Fail(sshtest.Refuse)
+	_, err = apply(t, f, newer, unasked)
+	require.ErrorContains(t, err, "cannot change versions while m2 takes no part")
+	assert.Equal(t, "1.37.1", runs(f, "m1", "kube-apiserver"))
+	f.Host("m2").Fail(sshtest.None)
+
+	f.Host("n1").Fail(sshtest.Refuse)
+	p, err := look(t, f, newer)
+	require.NoError(t, err)
+	var keep []string
+	for _, s := range p.Steps {
+		if s.Address.Kind == plan.SnapshotKind {
+			keep = append(keep, s.Address.Host)
+		}
+	}
+	assert.Equal(t, []string{"m1", "m2"}, keep, "on two etcd hosts")
+	_, err = apply(t, f, newer, unasked)
+	require.ErrorContains(t, err, "host n1 took no part", "a worker holds up nobody")
+	assert.Equal(t, "1.37.2", runs(f, "m3", "kubelet"))
+	f.Host("n1").Fail(sshtest.None)
+	_, err = apply(t, f, newer, unasked)
+	require.NoError(t, err)
+	assert.Equal(t, "1.37.2", runs(f, "n1", "kubelet"))
+}
+
+func TestAnUpgradeThatIsCutOffGoesOn(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	have(t, f, "kube-apiserver@1.38.0")
+	target := versions(inv, "1.39.0", "3.8.0")
+	for _, at := range []string{`done m2/unit["etcd.service"]`, `step m2/binary["/usr/local/bin/kube-apiserver"]`,
+		`done m2/unit["kube-apiserver.service"]`, `done m3/unit["kube-scheduler.service"]`, `done m2/unit["kubelet.service"]`} {
+		ctx, cut := context.WithCancel(t.Context())
+		o := f.Operator(target, unasked, func(o *provision.Options) {
+			o.Point = func(name string) {
+				if name == at {
+					cut()
+				}
+			}
+		})
+		_, err := o.Apply(ctx, yes)
+		require.ErrorIs(t, err, context.Canceled, at)
+		require.NoError(t, o.Close())
+		for _, host := range []string{"m1", "m2", "m3", "n1"} {
+			assert.NotEqual(t, "1.39.0", runs(f, host, "kubelet"), "no hop is left out")
+		}
+	}
+	_, err = apply(t, f, target, unasked)
+	require.NoError(t, err)
+	for _, host := range []string{"m1", "m2", "m3", "n1"} {
+		assert.Equal(t, "1.39.0", runs(f, host, "kubelet"))
+	}
+	again, err := apply(t, f, target, unasked)
+	require.NoError(t, err)
+	assert.True(t, again.Plan.Empty(), "%+v", again.Plan.Steps)
 }

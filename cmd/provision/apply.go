@@ -147,6 +147,7 @@ func (a *application) apply(ctx context.Context) error {
 		o.AllowRemovals, o.Isolation, o.Rebuild = a.removals, a.isolation, a.rebuildOf
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
+		o.OneHop = a.saved != nil
 		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew
 		o.Operation.Back = a.back
 	})

@@ -172,7 +172,7 @@ func TestOtherChangesOfTheControlPlaneHoldUpNobody(t *testing.T) {
 }
 
 func TestNoNodeIsEmptiedBeforeTheControlPlaneIsDone(t *testing.T) {
-	g, all := stack(t)
+	_, all := stack(t)
 	drain := resource.New(resource.ClusterHost, "drain", "w1", 1)
 	uncordon := resource.New(resource.ClusterHost, "uncordon", "w1", 1)
 	kubelet := program("w1", "kubelet").Draining()

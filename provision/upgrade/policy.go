@@ -78,7 +78,7 @@ func move(host, program string, was, is Version) error {
 	case program == Kubelet || program == Proxy || by == 0:
 		return nil // judged by what it meets
 	case by < 0 && program == Etcd:
-		return fmt.Errorf("%s: etcd does not start on data of a newer minor release; set versions { etcd = %q } back, or restore the snapshot that was taken before the upgrade (see \"When etcd's data are lost\" in the operations guide)", from, was.String())
+		return fmt.Errorf("%s: etcd does not start on data of a newer minor release; set versions { etcd = %q } back, or restore a snapshot that was taken before the upgrade, in /var/lib/provision/snapshots on two etcd hosts (see \"Upgrade\" and \"Disaster\" in docs/operations.md)", from, was.String())
 	case by < 0:
 		return fmt.Errorf("%s: Kubernetes does not support taking a control plane back to an older minor release, because objects may be stored in ways that it cannot read; set version = %q. Nodes can go back: versions { kubelet = %q } beside it", from, was.String(), is)
 	case by > 1:
