@@ -81,7 +81,7 @@ func TestPolicy(t *testing.T) {
 		"etcd to the next minor":          {one(member(t, "e1", "3.6.5")), one(member(t, "e1", "3.7.3")), ""},
 		"etcd skips a minor":              {one(member(t, "e1", "3.5.26")), one(member(t, "e1", "3.7.3")), "skips 1 minor"},
 		"etcd back a patch":               {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.7.1")), ""},
-		"etcd back a minor":               {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.6.5")), "restore the snapshot"},
+		"etcd back a minor":               {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.6.5")), "restore a snapshot"},
 		"etcd from an early 3.5":          {one(member(t, "e1", "3.5.21")), one(member(t, "e1", "3.6.5")), "3.5.26"},
 		"etcd members two minors apart":   {one(member(t, "e1", "3.6.5"), member(t, "e2", "3.5.26")), one(member(t, "e1", "3.7.3"), member(t, "e2", "3.6.5")), "within one minor release"},
 		"another major release":           {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "2.0.0")), "skips"},
