@@ -61,6 +61,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("shrunk", s.shrunk)
 	t.Run("upgrade", s.upgrade)
 	t.Run("reset", s.reset)
+	t.Run("care", s.care)
 	t.Run("history", s.history)
 	t.Run("locks", s.locks)
 	t.Run("doctor", s.doctor)
