@@ -102,7 +102,7 @@ func (o *Operator) RenewAuthorities(ctx context.Context, approve func([]Authorit
 	case !ok:
 		return ErrDeclined
 	}
-	return o.renewAll(ctx, epoch, due, members)
+	return o.recorded(ctx, epoch, "authorities", "renew", func() error { return o.renewAll(ctx, epoch, due, members) })
 }
 
 // renewAll goes in two phases, as the birth does: killed in between, some hosts

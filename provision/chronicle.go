@@ -86,6 +86,18 @@ func (o *Operator) recordActs(ctx context.Context, epoch uint64, act string, nam
 	return c
 }
 
+// recorded does something that is one act on what is named, and records it.
+func (o *Operator) recorded(ctx context.Context, epoch uint64, act, name string, do func() error) error {
+	c := o.recordActs(ctx, epoch, act, name)
+	err := do()
+	var result engine.Result
+	if err == nil {
+		result.Done = 1
+	}
+	c.end(ctx, result, err)
+	return err
+}
+
 // whoOf leaves the process out of a lock holder's name.
 func whoOf(holder string) string {
 	who, _, _ := strings.Cut(holder, " (process")

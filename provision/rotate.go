@@ -119,7 +119,9 @@ func (o *Operator) advance(ctx context.Context, item, next, name string) error {
 	o.emit(event.Event{Type: event.Note, Text: "Rotation of " + name + ": " + said(next)})
 	id := o.decision.Identity
 	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife, Generation: id.Generation + 1}
-	return o.turnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.Now().UTC()})
+	return o.recorded(ctx, epoch, "rotation", name, func() error {
+		return o.turnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.Now().UTC()})
+	})
 }
 
 // said is what a phase is, in a few words.
