@@ -1,0 +1,81 @@
+//go:build e2e && soak
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The releases before those that are tested.
+const (
+	olderKubernetes = "1.36.4"
+	olderEtcd       = "3.6.5"
+)
+
+// upgraded is the result that is committed in test/soak/results.
+type upgraded struct {
+	Commit  string  `json:"commit"`
+	Date    string  `json:"date"`
+	Journey string  `json:"journey"`
+	Passed  bool    `json:"passed"`
+	From    string  `json:"from"`
+	To      string  `json:"to"`
+	Upgrade float64 `json:"upgrade_seconds"`
+	Back    float64 `json:"nodes_back_seconds"`
+	Acked   int     `json:"acknowledged_writes"`
+	Lost    int     `json:"lost_writes"`
+	Gap     float64 `json:"longest_gap_seconds"`
+	Seconds float64 `json:"seconds"`
+}
+
+// TestSoakUpgrade takes five hosts from the minor releases before those that are
+// tested to these, by real builds of both, while a pod, a worker and the operator
+// write. Then the control plane does not go back, and Nodes do. The older
+// programs are built when the store lacks them, which takes a quarter of an hour.
+func TestSoakUpgrade(t *testing.T) {
+	s := newSuite(t)
+	is := tested(t)
+	begun := time.Now()
+	result := upgraded{Journey: "upgrade", Commit: commit(t), Date: begun.UTC().Format(time.RFC3339),
+		From: olderKubernetes + ", etcd " + olderEtcd, To: is.Kubernetes + ", etcd " + is.Etcd}
+	t.Run("a minor release", func(t *testing.T) {
+		newer := sample("lab.hcl")
+		older := edited(t, newer, `version     = "`+is.Kubernetes+`"`,
+			`version     = "`+olderKubernetes+"\"\n  versions { etcd = \""+olderEtcd+`" }`)
+		s.patience = time.Hour
+		build := &cluster{suite: s, name: "none", files: []string{older}}
+		r := runFor(t, s.patience, build.command(t.Context(), "bundle", "build", older))
+		require.Zero(t, r.code, "%s", r.all())
+		c := s.boot(t, "soak", older)
+		c.apply(t)
+		c.runAll(t, olderKubernetes)
+		stop := c.writes(t, "n1", inPod+"n2", outside)
+		c.files = []string{newer}
+		result.Upgrade = c.apply(t).took.Seconds()
+		w := stop()
+		w.none(t)
+		result.Acked, result.Lost, result.Gap = w.Acked, w.Lost, w.Gap.Seconds()
+		c.runAll(t, is.Kubernetes)
+		c.unchanged(t)
+
+		c.files = []string{older}
+		refused := c.verb(t, "apply", "--yes")
+		assert.Equal(t, 1, refused.code, "%s", refused.all())
+		assert.Contains(t, refused.all(), "nothing was changed")
+		c.files = []string{edited(t, newer, `version     = "`+is.Kubernetes+`"`,
+			`version     = "`+is.Kubernetes+"\"\n  versions { kubelet = \""+olderKubernetes+`" }`)}
+		result.Back = c.apply(t).took.Seconds()
+		c.unchanged(t)
+	})
+	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
+	raw, err := json.MarshalIndent(result, "", "  ")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(repo, "test", "soak", "results", result.Journey+".json"), append(raw, '\n'), 0o644))
+}
