@@ -20,6 +20,10 @@ func TestConformance(t *testing.T) {
 			Spec: identity.Spec{Item: system.ClusterCA, Attr: system.Attr{Mode: 0o644}},
 		},
 		resourcetest.Case{
+			Title: "what is trusted", Kind: identity.Of(), Name: "/etc/kubernetes/pki/ca.crt", Setup: item,
+			Spec: identity.Spec{Item: system.ClusterCA, Part: identity.Trusted, Attr: system.Attr{Mode: 0o644}},
+		},
+		resourcetest.Case{
 			Title: "key over another", Kind: identity.Of(), Name: "/etc/kubernetes/pki/ca.key",
 			Spec: identity.Spec{Item: system.ClusterKey, Attr: system.Attr{Mode: 0o600}},
 			Setup: func(host *systemfake.Host) error {

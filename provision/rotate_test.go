@@ -1,0 +1,175 @@
+package provision_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision"
+	"provision/provision/fleettest"
+	"provision/provision/internal/ssh/sshtest"
+	"provision/provision/internal/system"
+	"provision/provision/inventory"
+	"provision/provision/pki"
+)
+
+// rotate goes on with a rotation.
+func rotate(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, r provision.Rotation, tune ...func(*provision.Options)) (*provision.Rotated, error) {
+	t.Helper()
+	o := f.Operator(inv, append([]func(*provision.Options){unprobe}, tune...)...)
+	done, err := o.Rotate(t.Context(), r, yes)
+	require.NoError(t, o.Close())
+	return done, err
+}
+
+// answering is a cluster whose member of etcd says that it is there.
+func answering(t *testing.T, nodes int) (*fleettest.Fleet, *inventory.Inventory) {
+	t.Helper()
+	f, inv := formed(t, nodes)
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xe7cd})
+	return f, inv
+}
+
+func heldItem(f *fleettest.Fleet, host, item string) string {
+	return f.Host(host).Read(system.IdentityDir + "/" + item)
+}
+
+// nothingLeft checks that a rotation is over on all hosts.
+func nothingLeft(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory) {
+	t.Helper()
+	for _, h := range inv.Hosts {
+		for _, item := range []string{system.ClusterCA, system.EtcdCA, system.FrontProxyCA, system.ServicePub} {
+			assert.Len(t, pki.Blocks([]byte(heldItem(f, h.Name, item))), 1, "%s on %s", item, h.Name)
+		}
+	}
+	p, err := look(t, f, inv)
+	require.NoError(t, err)
+	assert.True(t, p.Empty(), "%v", p.Steps)
+}
+
+func TestRotatedAuthoritiesAndKeysAreOthers(t *testing.T) {
+	tests := map[string]struct{ item, public, copy string }{
+		"cluster":         {system.ClusterKey, system.ClusterCA, "/etc/kubernetes/pki/ca.crt"},
+		"etcd":            {system.EtcdKey, system.EtcdCA, "/etc/etcd/pki/ca.crt"},
+		"front-proxy":     {system.FrontProxyKey, system.FrontProxyCA, "/etc/kubernetes/pki/front-proxy-ca.crt"},
+		"service-account": {system.ServiceKey, system.ServicePub, "/etc/kubernetes/pki/sa.pub"},
+		"encryption":      {system.Encryption, "", "/etc/kubernetes/encryption.yaml"},
+	}
+	f, inv := answering(t, 1)
+	for name, test := range tests {
+		key, public, was := heldItem(f, "m1", test.item), heldItem(f, "m1", test.public), f.Host("m1").Read(test.copy)
+		done, err := rotate(t, f, inv, provision.Rotation{Name: name, Hurry: true})
+		require.NoError(t, err, name)
+		assert.True(t, done.Done, name)
+		assert.NotEqual(t, key, heldItem(f, "m1", test.item), name)
+		assert.NotEqual(t, was, f.Host("m1").Read(test.copy), name)
+		if test.public != "" {
+			assert.NotEqual(t, public, heldItem(f, "m1", test.public), name)
+			assert.Equal(t, heldItem(f, "m1", test.public), f.Host("m1").Read(test.copy), name)
+		}
+		assert.Subset(t, f.API.Turns(), []string{test.item + " announced", test.item + " signing", test.item + " dropped", test.item + " "})
+	}
+	nothingLeft(t, f, inv)
+	for _, one := range certificates(t, f, inv).Certificates {
+		assert.Equal(t, provision.CertValid, one.State, "%+v", one)
+	}
+	_, err := rotate(t, f, inv, provision.Rotation{Name: "what"})
+	require.ErrorContains(t, err, "must be one of")
+}
+
+func TestARotationWaitsForClientsAndAnApplyKeepsItsPhase(t *testing.T) {
+	f, inv := answering(t, 1)
+	var later time.Duration
+	clock := func(o *provision.Options) {
+		now := o.Now
+		o.Now = func() time.Time { return now().Add(later) }
+	}
+	old := heldItem(f, "m1", system.ClusterCA)
+	for _, phase := range []string{pki.Trusted, pki.Signed} {
+		for range 2 {
+			got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"}, clock)
+			require.NoError(t, err)
+			assert.False(t, got.Done)
+			assert.Equal(t, phase, got.Phase)
+			assert.False(t, got.Until.IsZero())
+			outcome, err := apply(t, f, inv)
+			require.NoError(t, err)
+			assert.True(t, outcome.Plan.Empty(), "%v", outcome.Plan.Steps)
+			assert.Len(t, pki.Blocks([]byte(f.Host("n1").Read("/etc/kubernetes/pki/ca.crt"))), 2, "both are trusted")
+			assert.Len(t, pki.Blocks([]byte(f.Host("m1").Read("/etc/kubernetes/pki/ca-signing.crt"))), 1, "one signs")
+		}
+		_, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"}, clock)
+		require.ErrorContains(t, err, "finish it first")
+		later += 11 * time.Minute
+	}
+	got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"}, clock)
+	require.NoError(t, err)
+	assert.True(t, got.Done)
+	assert.NotEqual(t, old, heldItem(f, "n1", system.ClusterCA))
+	nothingLeft(t, f, inv)
+}
+
+func TestARotationIsNotBegunWhereOthersWouldBreak(t *testing.T) {
+	f, inv := answering(t, 2)
+	require.NoError(t, f.Host("n1").Write("/etc/kubernetes/kubelet.yaml", "changed by hand"))
+	_, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"})
+	require.ErrorContains(t, err, "apply first")
+	_, err = apply(t, f, inv)
+	require.NoError(t, err)
+
+	f.API.SetEtcdIDs(map[string]uint64{})
+	_, err = rotate(t, f, inv, provision.Rotation{Name: "etcd"})
+	require.ErrorContains(t, err, "etcd's member on m1 does not answer")
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xe7cd})
+
+	f.Host("n2").Fail(sshtest.Refuse)
+	_, err = rotate(t, f, inv, provision.Rotation{Name: "etcd"})
+	require.ErrorContains(t, err, "host n2 took no part")
+	f.Host("n2").Fail(sshtest.None)
+	nothingLeft(t, f, inv)
+}
+
+// A rotation that is killed goes on where it was, whether with the same command
+// or after an apply.
+func TestARotationCanBeKilledAnywhere(t *testing.T) {
+	points := []string{
+		"rotated cluster.key announced", "committing m1", "committed m1", "committing n1", "committed n1",
+		"rotating cluster.key signing", "rotated cluster.key signing", "committed m1", "committing n1", "rotated cluster.key ",
+	}
+	f, inv := answering(t, 2)
+	seen := map[string]int{}
+	for _, where := range points {
+		seen[where]++
+		turn, left := seen[where], seen[where]
+		ctx, kill := context.WithCancel(t.Context())
+		o := f.Operator(inv, unprobe, func(o *provision.Options) {
+			o.Point = func(name string) {
+				if name != where {
+					return
+				}
+				if left--; left == 0 {
+					kill()
+					for _, h := range inv.Hosts {
+						f.Host(h.Name).Hangup()
+					}
+				}
+			}
+		})
+		_, err := o.Rotate(ctx, provision.Rotation{Name: "cluster", Hurry: true}, yes)
+		kill()
+		require.Error(t, err, "%s, time %d", where, turn)
+		require.NoError(t, o.Close())
+		f.Quiet()
+		if turn%2 == 0 {
+			_, err = apply(t, f, inv, unprobe)
+			require.NoError(t, err, "an apply after %s, time %d", where, turn)
+		}
+		done, err := rotate(t, f, inv, provision.Rotation{Name: "cluster", Hurry: true})
+		require.NoError(t, err, "%s, time %d", where, turn)
+		require.True(t, done.Done)
+		nothingLeft(t, f, inv)
+	}
+}
