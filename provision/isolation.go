@@ -55,10 +55,10 @@ func isolate(spec *node.Spec) {
 }
 
 // schedulable says whether pods go to a host's Node.
-func (o *Operator) schedulable(h inventory.Host) resource.Resource {
+func (o *Operator) schedulable(h inventory.Host, isolated map[string]bool) resource.Resource {
 	r := uncordonOf(h)
 	switch {
-	case o.isolated()[h.Name]:
+	case isolated[h.Name]:
 		r = o.emptied(h)
 	case o.Isolation.has(h.Name):
 		r = resource.New(resource.ClusterHost, uncordon.Name, h.Name, uncordon.Spec{Isolated: true}).
@@ -90,7 +90,7 @@ func (o *Operator) absentIsolated(c *component.Cluster) []resource.Resource {
 		}
 		r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(desired.GateAddress(gateAPI))
 		r.Component = "nodes"
-		list = append(list, r, o.schedulable(h))
+		list = append(list, r, o.schedulable(h, c.Isolated))
 	}
 	return list
 }
@@ -104,9 +104,10 @@ func (o *Operator) isolations(in *plan.Input) {
 	}
 	in.Isolating = map[string]plan.Isolating{}
 	o.Targets = nil
+	isolated := o.isolated()
 	for _, name := range o.Isolation.Hosts {
 		h, _ := o.Inventory.Host(name)
-		i := plan.Isolating{Back: o.Isolation.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h).Address}}
+		i := plan.Isolating{Back: o.Isolation.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
 		if h.Has(inventory.RoleMaster) {
 			for _, other := range o.fleet.answered(o.Inventory) {
 				i.Steps = append(i.Steps, component.UnitAt(other.Name, loadbalancer.Unit))
@@ -131,6 +132,8 @@ func (o *Operator) isolable(ctx context.Context) error {
 		switch {
 		case !member:
 			return fmt.Errorf("host %s is not part of the cluster yet; apply first", name)
+		case !slices.Contains(entry.Roles, string(inventory.RoleMaster)) && !slices.Contains(entry.Roles, string(inventory.RoleNode)):
+			return fmt.Errorf("host %s has no Node, so there is nothing to keep off it; an etcd member that is ill is taken out with its role", name)
 		case o.Isolation.Recover && !entry.Isolated:
 			return fmt.Errorf("host %s is not isolated; if its Node is only cordoned: provision node uncordon %s", name, name)
 		}

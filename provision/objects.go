@@ -60,7 +60,7 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 		if h.Joins() {
 			r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(api)
 			r.Component = "nodes"
-			list = append(list, r, o.schedulable(h))
+			list = append(list, r, o.schedulable(h, c.Isolated))
 		}
 	}
 	list = append(list, o.absentIsolated(c)...)
