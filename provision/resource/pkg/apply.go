@@ -70,7 +70,20 @@ func install(ctx context.Context, sys *system.System, name string, want Spec, ha
 		}
 		argv = append(argv, sys.Files.Path(blob))
 	}
-	return run(ctx, sys, argv...)
+	others, err := heldOf(ctx, sys, have.Closure)
+	if err != nil {
+		return err
+	}
+	if err := run(ctx, sys, argv...); err != nil {
+		return err
+	}
+	sys.Point("package:unpacked")
+	for _, each := range others {
+		if err := mark(ctx, sys, each, "hold"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fromRepository reads the package lists anew only when they do not do.

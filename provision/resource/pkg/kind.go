@@ -73,12 +73,11 @@ func (kind) Observe(ctx context.Context, sys *system.System, name string, want S
 
 func observe(ctx context.Context, sys *system.System, name string, names []string) (State, error) {
 	state := State{Closure: names, Installed: map[string]string{}}
-	argv := append([]string{"dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${db:Status-Abbrev}\n"}, names...)
-	result, err := sys.Runner.Run(ctx, system.Command{Argv: argv})
-	if err != nil && result.Code != 1 { // 1: it does not know some of them
-		return State{}, fmt.Errorf("asking dpkg: %w", err)
+	entries, err := query(ctx, sys, names)
+	if err != nil {
+		return State{}, err
 	}
-	for _, entry := range parseQuery(string(result.Stdout)) {
+	for _, entry := range entries {
 		state.Held = state.Held || entry.Package == name && entry.Want == held
 		switch {
 		case entry.installed():
@@ -91,6 +90,15 @@ func observe(ctx context.Context, sys *system.System, name string, names []strin
 	}
 	state.Blocked, err = blocked(sys)
 	return state, err
+}
+
+func query(ctx context.Context, sys *system.System, names []string) ([]status, error) {
+	argv := append([]string{"dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${db:Status-Abbrev}\n"}, names...)
+	result, err := sys.Runner.Run(ctx, system.Command{Argv: argv})
+	if err != nil && result.Code != 1 { // 1: it does not know some of them
+		return nil, fmt.Errorf("asking dpkg: %w", err)
+	}
+	return parseQuery(string(result.Stdout)), nil
 }
 
 // status is a line of dpkg-query.

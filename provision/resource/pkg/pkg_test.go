@@ -74,3 +74,24 @@ func TestAPurgeThatWasCutOffIsFinished(t *testing.T) {
 	assert.Equal(t, []string{"nftables"}, added(State{}, have))
 	assert.Empty(t, added(State{Purging: []string{"nftables"}}, have), "it was so before")
 }
+
+// dpkg lets go of what it installs, and others hold what we need.
+func TestHoldsOutliveAnUpgrade(t *testing.T) {
+	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+	require.NoError(t, err)
+	var debs []Deb
+	for _, name := range []string{"liblua", "haproxy"} {
+		require.NoError(t, host.Commands.SetPackage(name, systemfake.Package{Version: "1.0-1", Status: "hi"}))
+		digest, err := host.PutBlob(systemfake.Deb(name, "1.0-2"))
+		require.NoError(t, err)
+		debs = append(debs, Deb{File: name + ".deb", SHA256: digest, Package: name, Version: "1.0-2"})
+	}
+	want := Spec{Debs: debs, Hold: true}
+	require.NoError(t, kind{}.Apply(t.Context(), host.System, "haproxy", want))
+	for _, name := range []string{"liblua", "haproxy"} {
+		have, err := observe(t.Context(), host.System, name, []string{name})
+		require.NoError(t, err)
+		assert.True(t, have.Held, name)
+		assert.Equal(t, "1.0-2", have.Installed[name])
+	}
+}

@@ -89,7 +89,7 @@ func (r *Runner) install(files []string) error {
 			return fmt.Errorf("%s is not a Debian format archive", file)
 		}
 		err = r.packages(func(all map[string]Package) error {
-			all[fields[0]] = Package{Version: fields[1], Status: wanted(all[fields[0]]) + "U", Depends: fields[2:]}
+			all[fields[0]] = Package{Version: fields[1], Status: "iU", Depends: fields[2:]}
 			return nil
 		})
 		if err != nil {
