@@ -70,8 +70,10 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 	}
 	all.Wait()
 	known := knownVersions()
+	roster, _ := o.lastRoster()
 	for _, h := range o.Inventory.Hosts {
 		status := o.hostStatus(h, nodes)
+		status.Isolated = roster[h.Name].Isolated
 		if c := checked[h.Name]; c != nil && c.err == nil {
 			status.fill(expected[h.Name], c, known)
 			status.silence(expected[h.Name].silent(c.health.Silent, s.APIError == ""))
@@ -134,8 +136,6 @@ func (o *Operator) askCluster(ctx context.Context, s *Status, nodes map[string]k
 
 func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {
 	status := HostStatus{Name: h.Name, Address: h.Address.String(), Roles: h.Roles}
-	known, _ := o.lastRoster()
-	status.Isolated = known[h.Name].Isolated
 	if err := o.fleet.failed[h.Name]; err != nil {
 		status.Error = err.Error()
 	}

@@ -41,6 +41,15 @@ func TestAllMastersAreBackends(t *testing.T) {
 	assert.Contains(t, spec.Content, "on-marked-down shutdown-sessions")
 }
 
+func TestAnIsolatedMasterIsNoBackend(t *testing.T) {
+	c := componenttest.Lab()
+	c.Isolated = map[string]bool{"m2": true}
+	_, spec := config(t, c, "n1")
+	assert.Contains(t, spec.Content, "server m1 ")
+	assert.NotContains(t, spec.Content, "server m2 ")
+	assert.Contains(t, spec.Content, "server m3 ")
+}
+
 // A restart would cut every watch on the host.
 func TestIsReloadedNeverRestarted(t *testing.T) {
 	r, spec := config(t, componenttest.Lab(), "n1")
