@@ -120,7 +120,7 @@ func encryptionConfig() ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("making encryption key: %w", err)
 	}
-	return encryptionText([]encryptionKey{{"key1", base64.StdEncoding.EncodeToString(key)}}), nil
+	return encryptionText([]encryptionKey{{"key1", secret.New(base64.StdEncoding.EncodeToString(key))}}), nil
 }
 
 // checkMaterial refuses items that do not belong to the identity: a key without

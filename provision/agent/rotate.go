@@ -129,7 +129,10 @@ func turnServiceKey(env pki.Env, next *facts.Identity, phase string, have []byte
 }
 
 // encryptionKey is one of an EncryptionConfiguration; the first one encrypts.
-type encryptionKey struct{ name, secret string }
+type encryptionKey struct {
+	name  string
+	value secret.Value
+}
 
 const encryptionHead = `apiVersion: apiserver.config.k8s.io/v1
 kind: EncryptionConfiguration
@@ -146,7 +149,7 @@ func encryptionText(keys []encryptionKey) []byte {
 	var b strings.Builder
 	b.WriteString(encryptionHead)
 	for _, key := range keys {
-		b.WriteString("            - name: " + key.name + "\n              secret: " + key.secret + "\n")
+		b.WriteString("            - name: " + key.name + "\n              secret: " + key.value.Reveal() + "\n")
 	}
 	b.WriteString("      - identity: {}\n")
 	return []byte(b.String())
@@ -161,7 +164,7 @@ func encryptionKeys(text []byte) ([]encryptionKey, error) {
 			keys = append(keys, encryptionKey{name: name})
 		}
 		if value, ok := strings.CutPrefix(line, "secret: "); ok && len(keys) > 0 {
-			keys[len(keys)-1].secret = value
+			keys[len(keys)-1].value = secret.New(value)
 		}
 	}
 	if len(keys) == 0 || !bytes.Equal(encryptionText(keys), text) {
@@ -181,7 +184,7 @@ func turnEncryption(phase string, have []byte, name string) ([]byte, error) {
 		if _, err := rand.Read(key); err != nil {
 			return nil, fmt.Errorf("making encryption key: %w", err)
 		}
-		keys = []encryptionKey{keys[0], {name, base64.StdEncoding.EncodeToString(key)}}
+		keys = []encryptionKey{keys[0], {name, secret.New(base64.StdEncoding.EncodeToString(key))}}
 	case phase == pki.Signing && len(keys) == 2:
 		keys[0], keys[1] = keys[1], keys[0]
 	case phase == pki.Dropped:
