@@ -61,17 +61,18 @@ func TestRestoreRemovesTraces(t *testing.T) {
 		"/proc/9/comm": "containerd-shim\n", "/proc/10/comm": "app\n", "/proc/10/cgroup": "0::/kubepods.slice/kubepods-pod1.slice/x.scope\n",
 		systemfake.MountInfo: "21 1 8:1 / / rw - ext4 /dev/sda rw\n22 21 0:5 / /var/lib/kubelet rw - ext4 /dev/sdb rw\n" +
 			"23 22 0:6 / /var/lib/kubelet/pods/a\\040b/volumes rw - tmpfs tmpfs rw\n24 21 0:4 net:[1] /run/netns/cni-1 rw - nsfs nsfs rw\n",
-		systemfake.Tables:                   "table inet firewall\ntable ip kube-proxy\n",
+		systemfake.Tables:                      "table inet firewall\ntable ip kube-proxy\n",
+		systemfake.SysNet + "/cni0/brif/veth1": "", systemfake.SysNet + "/veth1/address": "z\n", systemfake.SysNet + "/veth2/address": "theirs\n",
 		systemfake.SysNet + "/cni0/address": "y\n", "/var/lib/kubelet/pods/x": "data", "/var/lib/cni/networks/1": "data",
 	} {
 		require.NoError(t, host.Put(path, content, 0o644))
 	}
 	require.NoError(t, kind.Restore(t.Context(), host.System, "pods", before))
 
-	for _, gone := range []string{"/proc/8", "/proc/9", "/proc/10", systemfake.SysNet + "/cni0", "/var/lib/kubelet", "/var/lib/cni"} {
+	for _, gone := range []string{"/proc/8", "/proc/9", "/proc/10", systemfake.SysNet + "/cni0", systemfake.SysNet + "/veth1", "/var/lib/kubelet", "/var/lib/cni"} {
 		assert.NoDirExists(t, host.Root+gone)
 	}
-	for _, kept := range []string{"/proc/7", systemfake.SysNet + "/eth0"} {
+	for _, kept := range []string{"/proc/7", systemfake.SysNet + "/eth0", systemfake.SysNet + "/veth2"} {
 		assert.DirExists(t, host.Root+kept)
 	}
 	tables, err := host.Files.ReadFile(systemfake.Tables)
