@@ -46,6 +46,9 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 		o.decision = decision
 	}
 	in.Founded = o.decision.Identity != nil
+	for _, a := range o.dueAuthorities() {
+		in.Authorities = append(in.Authorities, doctor.Authority{Name: a.Name, NotAfter: a.NotAfter, Ended: a.Ended})
+	}
 	expected := o.expect()
 	var checked map[string]*checkup
 	var all sync.WaitGroup

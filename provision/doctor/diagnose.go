@@ -33,6 +33,7 @@ func Diagnose(in Input) []Finding {
 		d.add(Finding{Level: Problem, Host: ClusterHost, What: "identity", strong: true,
 			Summary: "the hosts do not add up to one cluster", Cause: in.Conflict})
 	}
+	d.authorities()
 	for _, h := range in.Hosts {
 		d.host(h)
 		if h.Error == "" && !h.New {

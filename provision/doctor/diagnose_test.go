@@ -245,3 +245,18 @@ func TestAlarmsOfEtcd(t *testing.T) {
 	assert.Contains(t, f.Cause, "quota")
 	assert.Contains(t, f.First, "alarm disarm")
 }
+
+func TestAnAuthorityThatEndedIsNamedFirst(t *testing.T) {
+	end := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	found := doctor.Diagnose(doctor.Input{Founded: true, API: "kube-apiserver.service", APIError: "certificate has expired",
+		Authorities: []doctor.Authority{{Name: "cluster", NotAfter: end, Ended: true}, {Name: "etcd", NotAfter: end}}})
+	require.NotEmpty(t, found)
+	require.Equal(t, "cluster/cluster/certificate", found[0].ID)
+	require.Equal(t, []string{"certs", "renew"}, found[0].Mend)
+	require.Equal(t, doctor.Problem, found[0].Level)
+	for _, f := range found {
+		if f.ID == "cluster/etcd/certificate" {
+			require.Equal(t, doctor.Note, f.Level, "it is due, and works")
+		}
+	}
+}

@@ -159,6 +159,20 @@ func (d *diagnosis) certs(base Finding, h Host) {
 	}
 }
 
+// authorities that have ended explain whatever does not answer.
+func (d *diagnosis) authorities() {
+	for _, a := range d.in.Authorities {
+		f := Finding{Level: Problem, Host: ClusterHost, ID: a.Name, What: "certificate", strong: true, order: hostOrder, Mend: []string{"certs", "renew"},
+			Summary: fmt.Sprintf("the authority %s ends on %s", a.Name, a.NotAfter.Format(time.DateOnly)), Cause: "nothing renewed it"}
+		if a.Ended {
+			f.Summary = fmt.Sprintf("the authority %s ended on %s: nothing that it signed is accepted any more", a.Name, a.NotAfter.Format(time.DateOnly))
+		} else {
+			f.Level, f.order, f.Cause = Note, noteOrder, "what it signs ends with it"
+		}
+		d.add(f)
+	}
+}
+
 // notes are what is worth knowing.
 func (d *diagnosis) notes(base Finding, h Host) {
 	base.Level, base.order = Note, noteOrder

@@ -11,6 +11,8 @@ import (
 
 // Input is what is known. Hosts are in the inventory's order.
 type Input struct {
+	// Authorities are those that have ended, or are due for renewal.
+	Authorities []Authority
 	Hosts []Host
 	// Founded is set when the cluster has an identity.
 	Founded bool
@@ -57,6 +59,13 @@ type Host struct {
 	Skew, Doubt time.Duration
 	// Swap is set when swap must be off.
 	NoSwap bool
+}
+
+// Authority is one that needs another certificate.
+type Authority struct {
+	Name     string
+	NotAfter time.Time
+	Ended    bool
 }
 
 // Want is a unit that must run.
