@@ -22,13 +22,11 @@ func drift(ctx context.Context, env *cluster.Env, name string, want Spec) ([]res
 	var changes []resource.Change
 	for _, object := range objects {
 		ref := refOf(object)
-		live, err := env.Objects.Get(ctx, ref)
-		if err == nil && live == nil && ref.Namespace == "" {
-			// The chart leaves the namespace to Helm, or there is none.
-			inside := ref
-			inside.Namespace = want.Namespace
-			live, err = env.Objects.Get(ctx, inside)
+		asked := ref
+		if asked.Namespace == "" { // the chart leaves it to Helm, or the kind has none
+			asked.Namespace = want.Namespace
 		}
+		live, err := env.Objects.Get(ctx, asked)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", ref, err)
 		}
