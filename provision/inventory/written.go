@@ -99,5 +99,6 @@ func (l *loader) inText(name, text string, line int) {
 		}
 	}
 }
+
 // Names are the paths of the files, sorted.
 func (w Written) Names() []string { return sortedKeys(w.Files) }
