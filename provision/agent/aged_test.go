@@ -49,7 +49,7 @@ func TestAge(t *testing.T) {
 		require.NoError(t, err)
 		aged[name], err = pki.ParseCA(certPEM, secret)
 		require.NoError(t, err)
-		identity.CAs[name] = string(certPEM)
+		identity.CAs[name] = string(aged[name].CertPEM())
 	}
 	held, err := ledger.Open(system.LedgerDir, ledger.Holder{Name: "time", Epoch: state.Epoch + 1})
 	require.NoError(t, err)

@@ -47,7 +47,7 @@ var layers = []layer{
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
 		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",
-		"provision/component/ossettings", "provision/component/timesync", "provision/component/trust",
+		"provision/component/ossettings", "provision/component/timesync", "provision/component/trust", "provision/component/renewal",
 		"network/flannel", "addons/coredns",
 	}},
 	{packages: []string{"provision/plan", "provision/component/components", "addons/catalogue"}},

@@ -20,6 +20,7 @@ var undamaged = map[string]string{
 	"provision/fleettest":                  "a test's own data",
 	"provision/resource":                   "specs of our own making, strictly; agent's TestDamagedRequests feeds them",
 	"provision/resource/drain":             "fed with resource/node's damaged Nodes",
+	"provision/component/renewal":          "specs that other components have just written",
 	"provision/secret":                     "a JSON string, or an error",
 	"provision/kube":                       "answers of an API server whose certificate was verified, into single fields",
 	"provision/kube/kubetest":              "a test's own data",
