@@ -167,10 +167,10 @@ func (o *Operator) rotatable(ctx context.Context, item string) error {
 // have it, then where identities are kept, then everywhere.
 func (o *Operator) turnTo(ctx context.Context, base api.IdentityParams, item string, to facts.Turn) error {
 	holders := o.holders(item)
-	make := base
-	make.Act, make.Items, make.To = "rotate", []string{item}, &to
+	rotate := base
+	rotate.Act, rotate.Items, rotate.To = "rotate", []string{item}, &to
 	o.Point("rotating " + item + " " + to.Phase)
-	made, err := o.fleet.members[holders[0]].agent.Identity(ctx, make)
+	made, err := o.fleet.members[holders[0]].agent.Identity(ctx, rotate)
 	if err != nil {
 		return err
 	}
