@@ -49,7 +49,7 @@ host "m1" {
 
 func boot(t *testing.T, inv *inventory.Inventory, options fleettest.Options) *fleettest.Fleet {
 	t.Helper()
-	f, err := fleettest.New(t.TempDir(), options)
+	f, err := fleettest.New(fleettest.Folder(t), options)
 	require.NoError(t, err)
 	t.Cleanup(f.Close)
 	require.NoError(t, f.Boot(inv))

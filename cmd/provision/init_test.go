@@ -41,7 +41,7 @@ func newOffice(t *testing.T) *office {
 	t.Helper()
 	inv, problems := inventory.Parse(t.Context(), map[string][]byte{"c.hcl": []byte(threeHosts)}, inventory.Options{})
 	require.False(t, problems.HasErrors(), problems)
-	fleet, err := fleettest.New(t.TempDir(), fleettest.Options{})
+	fleet, err := fleettest.New(fleettest.Folder(t), fleettest.Options{})
 	require.NoError(t, err)
 	t.Cleanup(fleet.Close)
 	require.NoError(t, fleet.Boot(inv))

@@ -13,7 +13,7 @@ import (
 type Input struct {
 	// Authorities are those that have ended, or are due for renewal.
 	Authorities []Authority
-	Hosts []Host
+	Hosts       []Host
 	// Founded is set when the cluster has an identity.
 	Founded bool
 	// Conflict says why the hosts do not add up to one cluster; "" when they do.

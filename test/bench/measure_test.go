@@ -101,16 +101,6 @@ func (r run) print(t *testing.T) {
 		r.Name, r.Seconds, r.WithClose, r.CPUSeconds, r.PeakMiB, r.HeapMiB, r.BytesPerHost, r.ExecsPerHost, r.Steps)
 }
 
-// memoryDir is a folder in memory: the disk of one machine is not that of a
-// thousand.
-func memoryDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "provision-bench-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func number(t *testing.T, name string, standard int) int {
 	t.Helper()
 	text := os.Getenv(name)

@@ -16,7 +16,7 @@ import (
 func TestPreflightOfAThousandHosts(t *testing.T) {
 	counts := map[int]int{}
 	for _, nodes := range []int{97, 997} {
-		f, err := fleettest.New(memoryDir(t), fleettest.Options{})
+		f, err := fleettest.New(fleettest.Folder(t), fleettest.Options{})
 		require.NoError(t, err)
 		inv := datacenter(t, nodes)
 		require.NoError(t, f.Boot(inv))

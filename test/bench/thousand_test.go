@@ -28,7 +28,7 @@ import (
 // ones; hosts are folders, and the cluster's APIs are maps.
 func TestThousandHosts(t *testing.T) {
 	nodes := number(t, "BENCH_NODES", 997)
-	f, err := fleettest.New(memoryDir(t), fleettest.Options{})
+	f, err := fleettest.New(fleettest.Folder(t), fleettest.Options{})
 	require.NoError(t, err)
 	defer f.Close()
 	inv := datacenter(t, nodes)
