@@ -2,6 +2,7 @@ package pkg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,7 +34,7 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 		return fmt.Errorf("installing package %s: %w", name, err)
 	}
 	sys.Point("package:installed")
-	if err := unblock(sys); err != nil {
+	if err := errors.Join(unblock(sys), system.TidyAccounts(sys.Files)); err != nil {
 		return err
 	}
 	return hold(ctx, sys, name, want)

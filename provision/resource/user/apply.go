@@ -28,6 +28,9 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 	if err != nil {
 		return err
 	}
+	if err := system.TidyAccounts(sys.Files); err != nil {
+		return err
+	}
 	if have.Group == nil {
 		if err := run(ctx, sys, "groupadd", "--system", name); err != nil {
 			return err
