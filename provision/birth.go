@@ -58,15 +58,8 @@ func (o *Operator) birth(ctx context.Context, epoch uint64) error {
 // keepersFirst are the hosts that answered: those that keep the identity, then
 // all others.
 func (o *Operator) keepersFirst() [2][]string {
-	var groups [2][]string
-	for _, name := range o.fleet.names() {
-		i := 1
-		if keeper(o.fleet.members[name].host) {
-			i = 0
-		}
-		groups[i] = append(groups[i], name)
-	}
-	return groups
+	keepers, others := o.split(o.fleet.names())
+	return [2][]string{keepers, others}
 }
 
 func (o *Operator) commitBirth(ctx context.Context, names []string, base api.IdentityParams) error {

@@ -49,12 +49,7 @@ func (o *Operator) Care(ctx context.Context, care Care) ([]Cared, error) {
 	if o.decision.Identity == nil {
 		return nil, fmt.Errorf("cannot %s Nodes: cluster %q does not exist yet; make it with: provision apply", care.Act, o.Inventory.Cluster.Name)
 	}
-	var keepers []string
-	for _, name := range o.fleet.names() {
-		if keeper(o.fleet.members[name].host) {
-			keepers = append(keepers, name)
-		}
-	}
+	keepers := o.keepers()
 	epoch, err := o.lock(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " "))
 	if err != nil {
 		return nil, err

@@ -43,12 +43,7 @@ type chronicle struct {
 // has the lock and consent and before it changes anything; end notes how it ended.
 // A run that is killed in between shows as not finished.
 func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chronicle {
-	c := &chronicle{o: o, absent: incomplete(p)}
-	for _, name := range o.fleet.names() {
-		if keeper(o.fleet.members[name].host) {
-			c.keepers = append(c.keepers, name)
-		}
-	}
+	c := &chronicle{o: o, keepers: o.keepers(), absent: incomplete(p)}
 	salt, err := uuid()
 	if err != nil {
 		salt = "0000" // runs without a number of their own are still in order

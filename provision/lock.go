@@ -60,6 +60,12 @@ func (o *Operator) split(names []string) (keepers, others []string) {
 	return keepers, others
 }
 
+// keepers are the hosts that answered and hold lock, roster and history.
+func (o *Operator) keepers() []string {
+	keepers, _ := o.split(o.fleet.names())
+	return keepers
+}
+
 func (o *Operator) take(ctx context.Context, name string, params api.LockParams) error {
 	m := o.fleet.members[name]
 	params.Seen = &m.facts.Owned.Epoch

@@ -24,13 +24,7 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...stri
 		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h, known))
 	}
 	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
-	var keepers []string
-	for _, name := range o.fleet.names() {
-		if keeper(o.fleet.members[name].host) {
-			keepers = append(keepers, name)
-		}
-	}
-	return o.acts(keepers, func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
+	return o.acts(o.keepers(), func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
 }
 
 func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
