@@ -166,13 +166,10 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 // concerned are the hosts that a plan writes to: those with steps, and those
 // that keep identity and roster. Identity is written to all.
 func (o *Operator) concerned(p *plan.Plan) []string {
-	changed := map[string]bool{}
-	for _, step := range p.Steps {
-		changed[step.Address.Host] = true
-		if step.Address.Kind == plan.IdentityKind && step.Address.IsCluster() {
-			return o.fleet.names()
-		}
+	if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Address.Kind == plan.IdentityKind && s.Address.IsCluster() }) {
+		return o.fleet.names()
 	}
+	changed := p.Touches()
 	return slices.DeleteFunc(o.fleet.names(), func(name string) bool {
 		return !changed[name] && !keeper(o.fleet.members[name].host)
 	})
@@ -218,10 +215,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 // awaited are the hosts on which something changes and whose Nodes must be
 // Ready afterwards.
 func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
-	changed := map[string]bool{}
-	for _, step := range p.Steps {
-		changed[step.Address.Host] = true
-	}
+	changed := p.Touches()
 	var names []string
 	for _, h := range o.fleet.answered(o.Inventory) {
 		if h.Joins() && changed[h.Name] {

@@ -57,7 +57,8 @@ func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chro
 	for action, n := range p.Count() {
 		c.run.Steps[string(action)] = n
 	}
-	c.hosts(p)
+	c.run.Hosts = slices.Sorted(maps.Keys(p.Touches()))
+	c.run.HostCount = len(c.run.Hosts)
 	c.versions()
 	c.inventory()
 	files := map[string][]byte{}
@@ -97,16 +98,6 @@ func (o *Operator) recorded(ctx context.Context, epoch uint64, act, name string,
 func whoOf(holder string) string {
 	who, _, _ := strings.Cut(holder, " (process")
 	return who
-}
-
-func (c *chronicle) hosts(p *plan.Plan) {
-	changed := map[string]bool{}
-	for _, s := range p.Steps {
-		if s.Action != plan.Wait && s.Address.Host != resource.ClusterHost {
-			changed[s.Address.Host] = true
-		}
-	}
-	c.run.Hosts, c.run.HostCount = slices.Sorted(maps.Keys(changed)), len(changed)
 }
 
 func (c *chronicle) versions() {

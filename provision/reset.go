@@ -181,9 +181,6 @@ const nobodys = "none"
 
 // stepping are the hosts on which something is undone.
 func (o *Operator) stepping(p *plan.Plan) []string {
-	changed := map[string]bool{}
-	for _, step := range p.Steps {
-		changed[step.Address.Host] = true
-	}
+	changed := p.Touches()
 	return slices.DeleteFunc(o.fleet.names(), func(name string) bool { return !changed[name] })
 }

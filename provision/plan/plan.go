@@ -121,6 +121,17 @@ func (p *Plan) Concerns(host string) bool {
 	return len(p.Targets) == 0
 }
 
+// Touches are the hosts on which a step changes something.
+func (p *Plan) Touches() map[string]bool {
+	hosts := map[string]bool{}
+	for _, s := range p.Steps {
+		if s.Action != Wait && !s.Address.IsCluster() {
+			hosts[s.Address.Host] = true
+		}
+	}
+	return hosts
+}
+
 // Count is the number of steps by action; Act counts as its own action when
 // the step does nothing else.
 func (p *Plan) Count() map[Action]int {
