@@ -60,11 +60,8 @@ func (o *Operator) rebuilding(host string, before bool) bool {
 // finishRebuilds takes the mark from hosts on which nothing was left undone.
 func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.Result, forgotten []string) error {
 	undone := map[string]bool{}
-	for _, f := range result.Failed {
-		undone[f.Address.Host], undone[f.Address.Name] = true, true
-	}
-	for _, skip := range result.Skipped {
-		undone[skip.Address.Host], undone[skip.Address.Name] = true, true
+	for a := range result.Undone() {
+		undone[a.Host], undone[a.Name] = true, true
 	}
 	known, _ := o.lastRoster()
 	o.rebuilt = map[string]bool{}

@@ -96,19 +96,15 @@ func drainedFor(s *survey, p *plan.Plan) map[string][]string {
 // stillCordoned names the Nodes that this run, or an earlier one, cordoned for a
 // change that did not end.
 func (o *Operator) stillCordoned(ctx context.Context, s *survey, p *plan.Plan, result engine.Result) error {
-	open, skipped := map[string]bool{}, map[resource.Address]bool{}
-	for _, f := range result.Failed {
-		open[f.Address.Name] = f.Address.Kind == uncordon.Name || open[f.Address.Name]
-	}
+	undone, skipped := result.Undone(), map[resource.Address]bool{}
 	for _, skip := range result.Skipped {
 		skipped[skip.Address] = true
-		open[skip.Address.Name] = skip.Address.Kind == uncordon.Name || open[skip.Address.Name]
 	}
 	var names []string
 	for _, step := range p.Steps {
 		a := step.Address
 		before := len(s.objects[a].Changes) > 0
-		if a.Kind != uncordon.Name || !open[a.Name] || skipped[drainAt(a.Name)] && !before {
+		if a.Kind != uncordon.Name || !undone[a] || skipped[drainAt(a.Name)] && !before {
 			continue
 		}
 		names = append(names, a.Name)

@@ -57,6 +57,18 @@ func (r Result) Err() error {
 	return nil
 }
 
+// Undone are the steps that failed or were not started.
+func (r Result) Undone() map[resource.Address]bool {
+	undone := map[resource.Address]bool{}
+	for _, f := range r.Failed {
+		undone[f.Address] = true
+	}
+	for _, s := range r.Skipped {
+		undone[s.Address] = true
+	}
+	return undone
+}
+
 // ErrInterrupted is the cause of skips after a cancel.
 var ErrInterrupted = errors.New("interrupted")
 

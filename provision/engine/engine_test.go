@@ -157,3 +157,9 @@ func TestCancelAbortsAStepThatOutlivesTheGrace(t *testing.T) {
 	result := Run(ctx, p, e)
 	require.Len(t, result.Failed, 1)
 }
+
+func TestUndoneAreFailedAndSkippedSteps(t *testing.T) {
+	result := Result{Done: 1, Failed: []Failure{{at("a", 1), errors.New("broken")}}, Skipped: []Skip{{at("b", 2), "a failed"}}}
+	require.Equal(t, map[resource.Address]bool{at("a", 1): true, at("b", 2): true}, result.Undone())
+	require.Empty(t, Result{Done: 3}.Undone())
+}
