@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"provision/provision/cluster"
 )
@@ -22,7 +26,11 @@ const (
 	FrontProxyAuthority = "requestheader-client-ca-file"
 )
 
-// again is the pause between two looks at what controllers write in their time.
+// rootsMap is the name of the ConfigMaps that give pods the cluster's CA.
+const rootsMap = "kube-root-ca.crt"
+
+// again is the pause between two looks at what API servers write in their time:
+// nothing tells that they have nothing more to add.
 const again = time.Second
 
 func authorities() cluster.Ref {
@@ -36,47 +44,73 @@ func core(resource string) schema.GroupVersionResource {
 // RootsPublished waits until the ConfigMaps that give pods the cluster's CA hold
 // all of these certificates.
 func (c *Client) RootsPublished(ctx context.Context, certs [][]byte) error {
-	return until(ctx, "pods' copies of the cluster's CA", func() (string, error) {
-		list, err := c.dynamic.Resource(core("configmaps")).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=kube-root-ca.crt"})
-		if err != nil {
-			return "", err
-		}
-		for i := range list.Items {
-			text, _, _ := unstructured.NestedString(list.Items[i].Object, "data", "ca.crt")
-			if !holds(text, certs) {
-				return "kube-root-ca.crt in namespace " + list.Items[i].GetNamespace() + " has not changed", nil
-			}
-		}
-		return "", nil
-	})
+	return c.published(ctx, "pods' copies of the cluster's CA", "ca.crt", certs,
+		Scope{Resource: core("configmaps"), FieldSelector: "metadata.name=" + rootsMap})
 }
 
 // AuthorityPublished waits until aggregated API servers are told of all of these.
 func (c *Client) AuthorityPublished(ctx context.Context, field string, certs [][]byte) error {
-	return until(ctx, "aggregated API servers' copy of an authority", func() (string, error) {
-		object, err := c.Get(ctx, authorities())
-		if err != nil {
-			return "", err
+	told := authorities()
+	return c.published(ctx, "aggregated API servers' copy of an authority", field, certs,
+		Scope{Resource: core("configmaps"), Namespace: told.Namespace, FieldSelector: "metadata.name=" + told.Name})
+}
+
+// published waits until a field of all ConfigMaps that there are, of one at
+// least, holds all of these certificates.
+func (c *Client) published(ctx context.Context, what, field string, certs [][]byte, scope Scope) error {
+	told := map[string]bool{}
+	note := func(object *unstructured.Unstructured) {
+		text, _, _ := unstructured.NestedString(object.Object, "data", field)
+		told[object.GetNamespace()+"/"+object.GetName()] = holds(text, certs)
+	}
+	behind := func() (names []string) {
+		for _, name := range slices.Sorted(maps.Keys(told)) {
+			if !told[name] {
+				names = append(names, name)
+			}
 		}
-		text, _, _ := unstructured.NestedString(object, "data", field)
-		if !holds(text, certs) {
-			return field + " in " + authorities().String() + " has not changed", nil
+		return names
+	}
+	scope.Listed = func(all []unstructured.Unstructured) bool {
+		clear(told)
+		for i := range all {
+			note(&all[i])
 		}
-		return "", nil
+		return len(told) > 0 && len(behind()) == 0
+	}
+	err := c.Watch(ctx, scope, func(object *unstructured.Unstructured, gone bool) (bool, error) {
+		if note(object); gone {
+			delete(told, object.GetNamespace()+"/"+object.GetName())
+		}
+		return len(told) > 0 && len(behind()) == 0, nil
 	})
+	switch names := behind(); {
+	case err == nil:
+		return nil
+	case len(names) == 0:
+		return fmt.Errorf("waiting for %s: the API tells of none: %w", what, err)
+	default:
+		return fmt.Errorf("waiting for %s: %s unchanged: %w", what, strings.Join(names, ", "), err)
+	}
 }
 
 // PublishAuthority makes what aggregated API servers trust this and nothing
 // else: API servers only ever add to it, and do so until each has forgotten
 // what was.
 func (c *Client) PublishAuthority(ctx context.Context, field, certs string) error {
+	told := authorities()
+	configMaps := c.dynamic.Resource(core("configmaps")).Namespace(told.Namespace)
+	patch, err := json.Marshal(cluster.Object{"data": map[string]any{field: certs}})
+	if err != nil {
+		return fmt.Errorf("writing patch of %s: %w", told, err)
+	}
 	clean := 0
 	return until(ctx, "aggregated API servers to forget an authority", func() (string, error) {
-		object, err := c.Get(ctx, authorities())
+		object, err := configMaps.Get(ctx, told.Name, metav1.GetOptions{})
 		if err != nil {
 			return "", err
 		}
-		text, _, _ := unstructured.NestedString(object, "data", field)
+		text, _, _ := unstructured.NestedString(object.Object, "data", field)
 		if strings.TrimSpace(text) == strings.TrimSpace(certs) {
 			if clean++; clean >= 3 {
 				return "", nil
@@ -84,7 +118,8 @@ func (c *Client) PublishAuthority(ctx context.Context, field, certs string) erro
 			return "nothing", nil
 		}
 		clean = 0
-		return "API servers still tell of the old one", c.Merge(ctx, authorities(), cluster.Object{"data": map[string]any{field: certs}})
+		_, err = configMaps.Patch(ctx, told.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+		return "API servers still tell of the old one", err
 	})
 }
 

@@ -18,6 +18,9 @@ type Scope struct {
 	Resource             schema.GroupVersionResource
 	Namespace            string // "" for all, or cluster-wide kinds
 	FieldSelector, Label string
+	// Listed, if set, is shown each whole list, the first and those after a
+	// watch broke off; see is shown changes only.
+	Listed func(all []unstructured.Unstructured) (done bool)
 }
 
 // Watch lists the objects and follows their changes until see says that it is
@@ -54,10 +57,8 @@ func (c *Client) watchOnce(ctx context.Context, scope Scope, see func(*unstructu
 	if err != nil {
 		return false, false, err
 	}
-	for i := range list.Items {
-		if done, err := see(&list.Items[i], false); done || err != nil {
-			return true, true, err
-		}
+	if done, err := scope.show(list.Items, see); done || err != nil {
+		return true, true, err
 	}
 	options.ResourceVersion, options.AllowWatchBookmarks = list.GetResourceVersion(), true
 	watcher, err := resource.Watch(ctx, options)
@@ -85,4 +86,17 @@ func (c *Client) watchOnce(ctx context.Context, scope Scope, see func(*unstructu
 			}
 		}
 	}
+}
+
+// show shows a whole list.
+func (s Scope) show(all []unstructured.Unstructured, see func(*unstructured.Unstructured, bool) (bool, error)) (bool, error) {
+	if s.Listed != nil {
+		return s.Listed(all), nil
+	}
+	for i := range all {
+		if done, err := see(&all[i], false); done || err != nil {
+			return done, err
+		}
+	}
+	return false, nil
 }
