@@ -67,6 +67,9 @@ type Credentials struct {
 
 // issue makes a key in memory and has its certificate signed.
 func (o *Operator) issue(ctx context.Context, ca, name, group string, life time.Duration) (Credentials, error) {
+	if err := o.ended(ca); err != nil {
+		return Credentials{}, err // what it signs would be refused
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("making the operator's key: %w", err)

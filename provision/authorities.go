@@ -10,6 +10,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/event"
+	"provision/provision/facts"
 	"provision/provision/pki"
 )
 
@@ -23,17 +24,14 @@ type Authority struct {
 // clusterTime is the time by the clocks of the hosts: it is them who accept
 // certificates or not.
 func (o *Operator) clusterTime() time.Time {
-	var clocks []time.Time
+	now := o.Now()
+	var ahead []time.Duration
 	for _, m := range o.fleet.members {
 		if !m.facts.Clock.IsZero() {
-			clocks = append(clocks, m.facts.Clock)
+			ahead = append(ahead, m.facts.Clock.Sub(now))
 		}
 	}
-	if len(clocks) == 0 {
-		return o.Now()
-	}
-	slices.SortFunc(clocks, time.Time.Compare)
-	return clocks[(len(clocks)-1)/2]
+	return now.Add(facts.Middle(ahead))
 }
 
 // dueAuthorities are those that have ended or are about to, by name.
