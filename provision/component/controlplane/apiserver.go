@@ -27,6 +27,11 @@ const (
 	auditDir       = "/var/log/kubernetes"
 )
 
+// ends bounds the end of a server. It takes some seconds (see drain), but one
+// that cannot reach etcd, as when all certificates have ended, never ends by
+// itself: it goes on trying to renew the Lease of its identity.
+const ends = "TimeoutStopSec=30\n"
+
 func apiServer(s *component.Set) {
 	host := s.Host.Name
 	s.Binary("kube-apiserver", APIServer)
@@ -41,7 +46,7 @@ func apiServer(s *component.Set) {
 	s.Add(identity.New(host, encryption, system.Encryption, 0o600).Restarting(APIServer))
 	addCerts(s)
 	flags := apiFlags(s).Merge(s.Cluster.Inventory.Kubernetes.APIServerArgs)
-	unit := service("Kubernetes API server", "notify", flags.ExecStart(component.BinDir+"/kube-apiserver"), "")
+	unit := service("Kubernetes API server", "notify", flags.ExecStart(component.BinDir+"/kube-apiserver"), ends)
 	s.Service(APIServer, unit, append(quorum(s), component.CAAt(host))...)
 }
 
