@@ -325,26 +325,16 @@ func (b *builder) gates() {
 // graph: against it, a unit that requires something of another host and the
 // turn of that host would wait for each other.
 func (b *builder) oneAtATime() {
-	type turn struct {
-		host          string
-		last, current []resource.Address
-	}
-	turns := map[string]*turn{} // by component
+	units := map[string][]resource.Address{} // by component
 	for _, r := range b.in.Graph.Resources {
 		s := b.steps[r.Address]
 		if s == nil || s.Act == "" || s.Act == Reload || !b.in.Graph.OneAtATime[s.Component] {
 			continue
 		}
-		t := turns[s.Component]
-		if t == nil {
-			t = &turn{host: r.Address.Host}
-			turns[s.Component] = t
-		}
-		if t.host != r.Address.Host {
-			t.host, t.last, t.current = r.Address.Host, t.current, nil
-		}
-		b.turns[r.Address] = t.last
-		t.current = append(t.current, r.Address)
+		units[s.Component] = append(units[s.Component], r.Address)
+	}
+	for name, list := range units {
+		b.chain(list, b.down(func(component string) bool { return component == name }))
 	}
 }
 

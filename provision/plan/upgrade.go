@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"provision/provision/component"
@@ -48,14 +49,26 @@ func (b *builder) upgrades() {
 	for _, r := range found[component.TierStore] {
 		members = append(members, r.unit)
 	}
+	ill := b.downOf(component.TierStore)
 	for _, r := range found[component.TierServers] {
-		b.wait(r, members)
+		b.wait(r, append(b.free(ill, r.unit), members...))
 		servers = append(servers, r.unit)
 	}
 	b.wait(replacement{programs: fresh[component.TierServers]}, members)
 	b.snapshots(append(slices.Clone(found[component.TierStore]), found[component.TierServers]...))
-	nodes := append(found[component.TierNodes], replacement{programs: fresh[component.TierNodes]})
-	if len(servers) == 0 || len(nodes) == 1 && len(nodes[0].programs) == 0 {
+	nodes := found[component.TierNodes]
+	if len(servers) > 0 {
+		nodes = append(nodes, replacement{programs: fresh[component.TierNodes]})
+	}
+	b.controlPlane(append(servers, b.downOf(component.TierServers)...), nodes)
+}
+
+// controlPlane lets Nodes wait until the servers work that are replaced, and
+// those that an earlier run left down. Where only the latter are, hosts that
+// join wait for nobody.
+func (b *builder) controlPlane(servers []resource.Address, nodes []replacement) {
+	servers = dedupe(servers)
+	if len(servers) == 0 || !slices.ContainsFunc(nodes, func(r replacement) bool { return len(r.programs) > 0 || r.unit != resource.Address{} }) {
 		return
 	}
 	gate := ControlPlaneGate()
@@ -120,26 +133,24 @@ func (b *builder) restarts(host, unit string) bool {
 // those of the next. The order of the graph, which turns otherwise have, puts
 // the API servers of all hosts before what talks to them.
 func (b *builder) hostByHost(tier component.Tier) {
-	var hosts []string
-	units := map[string][]resource.Address{}
+	var hosts, list []resource.Address
 	for _, r := range b.in.Graph.Resources {
 		s := b.steps[r.Address]
 		if s == nil || s.Act != Restart || b.in.Graph.Tiers[r.Component] != tier {
 			continue
 		}
-		if units[r.Address.Host] == nil {
-			hosts = append(hosts, r.Address.Host)
-		}
-		units[r.Address.Host] = append(units[r.Address.Host], r.Address)
-	}
-	for i, host := range hosts {
-		for _, unit := range units[host] {
-			delete(b.turns, unit)
-			if i > 0 {
-				b.turns[unit] = units[hosts[i-1]]
-			}
+		list = append(list, r.Address)
+		if !slices.ContainsFunc(hosts, func(a resource.Address) bool { return a.Host == r.Address.Host }) {
+			hosts = append(hosts, r.Address)
 		}
 	}
+	slices.SortStableFunc(list, func(x, y resource.Address) int {
+		at := func(a resource.Address) int {
+			return slices.IndexFunc(hosts, func(h resource.Address) bool { return h.Host == a.Host })
+		}
+		return cmp.Compare(at(x), at(y))
+	})
+	b.chain(list, b.downOf(tier))
 }
 
 // inTurn lets a host's programs wait for the turn of the host, and for the unit

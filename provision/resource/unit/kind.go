@@ -87,7 +87,7 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 		add("enabled", have.Enabled, "disabled")
 	}
 	if want.Active && !have.running(want.NoWait) || !want.Active && !have.stopped() {
-		add("active", have.Active, yes(want.Active, "active", "inactive"))
+		add(FieldActive, have.Active, yes(want.Active, "active", "inactive"))
 	}
 	if have.NeedReload {
 		add("systemd", "old version loaded", "reload")
@@ -101,7 +101,7 @@ func diffMasked(have State) []resource.Change {
 		changes = append(changes, resource.Change{Field: "enabled", Old: have.Enabled, New: "masked"})
 	}
 	if !have.stopped() {
-		changes = append(changes, resource.Change{Field: "active", Old: have.Active, New: "inactive"})
+		changes = append(changes, resource.Change{Field: FieldActive, Old: have.Active, New: "inactive"})
 	}
 	return changes
 }

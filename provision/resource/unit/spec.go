@@ -6,6 +6,10 @@ import "provision/provision/resource"
 // full name: etcd.service.
 const Kind = "unit"
 
+// FieldActive is the field of changes to units that are not as active as they
+// are wanted.
+const FieldActive = "active"
+
 // Spec is the wanted state of a systemd unit. Its file, when it is ours, is a
 // file resource that the unit requires.
 type Spec struct {
