@@ -29,6 +29,7 @@ type application struct {
 	minority bool
 	ignore   []string // checks of preflight
 	targets  []string
+	remove   []string
 	forget   []string // hosts that do not answer and never will
 	// isolation is set when hosts are only taken out of service, or put back.
 	isolation *provision.Isolation
@@ -72,20 +73,20 @@ and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
   provision apply tonight.plan -i inventories/dc1.hcl`,
 		Args: inventoryArgs, ValidArgsFunction: completePlan,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := a.run(cmd.Context(), args)
-			if err != nil && g.json && !a.concluded {
-				g.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return a.told(a.run(cmd.Context(), args))
 		},
 	}
 	a.yes.flag(cmd)
 	cmd.Flags().IntVar(&a.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
 	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
-	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	a.minorityFlag(cmd)
 	ignoreFlag(cmd, &a.ignore)
 	g.targetFlag(cmd, &a.targets)
 	return cmd
+}
+
+func (a *application) minorityFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
 }
 
 func (a *application) run(ctx context.Context, args []string) error {
@@ -148,7 +149,7 @@ func (a *application) apply(ctx context.Context) error {
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
 		o.OneHop = a.saved != nil
-		o.AllowMinority, o.Forget, o.Renew = a.minority, a.forget, a.renew
+		o.AllowMinority, o.Remove, o.Forget, o.Renew = a.minority, a.remove, a.forget, a.renew
 		o.Operation.Back = a.back
 	})
 	if err != nil {

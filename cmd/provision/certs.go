@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/event"
 	"provision/provision/report"
 )
 
@@ -36,14 +35,7 @@ ended, is missing or overdue, or a host could not be asked.`,
 		Example: "  provision certs status\n  provision certs status node-07 --json\n  provision --lab certs status -i inventories/lab.hcl",
 		Args:    cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), nil)
-			if err != nil {
-				return err
-			}
-			if err := knownHosts(inv, args); err != nil {
-				return err
-			}
-			o, err := g.operate(inv, event.Discard)
+			o, err := g.lookAt(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,30 +35,20 @@ alone. Then what is down anyway is restarted on all hosts at once.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			renewal.Hosts = args
 			a.renew = renewal
-			err := a.renewCerts(cmd.Context(), args)
-			if err != nil && g.json && !a.concluded {
-				g.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return a.told(a.renewCerts(cmd.Context(), args))
 		},
 	}
 	a.yes.flag(cmd)
 	cmd.Flags().BoolVar(&renewal.All, "all", false, "renew each certificate, due or not")
-	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	a.minorityFlag(cmd)
 	return cmd
 }
 
 func (a *application) renewCerts(ctx context.Context, hosts []string) (err error) {
-	if a.json && !a.yes.given() {
-		return errors.New("cannot ask for consent with --json: add --yes")
-	}
-	if a.inv, err = a.load(ctx, nil); err != nil {
+	if err := a.begin(ctx); err != nil {
 		return err
 	}
 	if err := knownHosts(a.inv, hosts); err != nil {
-		return err
-	}
-	if err := a.yes.fits(a.inv.Cluster); err != nil {
 		return err
 	}
 	if err := a.renewAuthorities(ctx); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -61,11 +60,7 @@ Exit codes: 0 it is done, or waits until the time it says; 1 it is not.`,
 		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rotation.Name = args[0]
-			err := a.rotate(cmd.Context(), rotation)
-			if err != nil && g.json && !a.concluded {
-				g.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return a.told(a.rotate(cmd.Context(), rotation))
 		},
 	}
 	a.yes.flag(cmd)
@@ -74,13 +69,7 @@ Exit codes: 0 it is done, or waits until the time it says; 1 it is not.`,
 }
 
 func (a *application) rotate(ctx context.Context, rotation provision.Rotation) (err error) {
-	if a.json && !a.yes.given() {
-		return errors.New("cannot ask for consent with --json: add --yes")
-	}
-	if a.inv, err = a.load(ctx, nil); err != nil {
-		return err
-	}
-	if err := a.yes.fits(a.inv.Cluster); err != nil {
+	if err := a.begin(ctx); err != nil {
 		return err
 	}
 	a.progress = a.global.progress(a.out)

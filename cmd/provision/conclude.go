@@ -53,6 +53,14 @@ func conclusion(outcome *provision.Outcome, err error) ended {
 	return result
 }
 
+// told ends the JSON of a run that failed before it came to its conclusion.
+func (a *application) told(err error) error {
+	if err != nil && a.json && !a.concluded {
+		a.line(ended{Type: "result", Error: err.Error()})
+	}
+	return err
+}
+
 // line writes a value as one line of JSON: a stream of them can be read while
 // it is written.
 func (g *global) line(value any) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -36,6 +38,25 @@ func (c *consent) fits(cluster inventory.Cluster) error {
 			cluster.Name, cluster.Environment, cluster.Name)
 	}
 	return nil
+}
+
+// askable refuses to begin what could ask nobody.
+func (a *application) askable() error {
+	if a.json && !a.yes.given() {
+		return errors.New("cannot ask for consent with --json: add --yes")
+	}
+	return nil
+}
+
+// begin loads the inventory of what will ask for consent, or has it.
+func (a *application) begin(ctx context.Context) (err error) {
+	if err := a.askable(); err != nil {
+		return err
+	}
+	if a.inv, err = a.load(ctx, nil); err != nil {
+		return err
+	}
+	return a.yes.fits(a.inv.Cluster)
 }
 
 // consent asks whether to do something to a cluster; for production the

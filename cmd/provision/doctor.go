@@ -33,14 +33,7 @@ doctor could not look.`,
 			if err := noInventories(args); err != nil {
 				return err
 			}
-			inv, err := g.load(cmd.Context(), nil)
-			if err != nil {
-				return err
-			}
-			if err := knownHosts(inv, args); err != nil {
-				return err
-			}
-			o, err := g.operate(inv, event.Discard)
+			o, err := g.lookAt(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

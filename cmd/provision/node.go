@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"provision/provision/plan"
 )
 
 func nodeVerb(g *global) *cobra.Command {
@@ -38,39 +36,28 @@ Take the hosts out of the inventory first.`,
   provision --lab node remove -i inventories/lab.hcl n2`,
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := a.removeHosts(cmd.Context(), args, force)
-			if err != nil && g.json && !a.concluded {
-				g.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return a.told(a.removeHosts(cmd.Context(), args, force))
 		},
 	}
 	a.yes.flag(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "forget hosts that do not answer; nothing is done on them")
-	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	a.minorityFlag(cmd)
 	return cmd
 }
 
 // removeHosts is an apply that is limited to the hosts that leave.
 func (a *application) removeHosts(ctx context.Context, names []string, force bool) (err error) {
-	if a.json && !a.yes.given() {
-		return errors.New("cannot ask for consent with --json: add --yes")
-	}
-	if a.inv, err = a.load(ctx, nil); err != nil {
-		return err
-	}
-	if err := a.yes.fits(a.inv.Cluster); err != nil {
+	if err := a.begin(ctx); err != nil {
 		return err
 	}
 	for _, name := range names {
 		if h, listed := a.inv.Host(name); listed {
 			return fmt.Errorf("cannot remove host %s: it is in the inventory (%s); take it out there first", name, h.Range)
 		}
-		a.targets = append(a.targets, plan.ForgetAddress(name).String())
 	}
+	a.remove = names
 	if force {
 		a.forget = names
 	}
-	a.removals = len(names) // they are named one by one
 	return a.apply(ctx)
 }

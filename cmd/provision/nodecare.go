@@ -28,10 +28,6 @@ func (n *nodeCare) drainFlags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&n.timeout, "timeout", 0, "how long pods may take to end, with their PodDisruptionBudgets (default 5m0s)")
 }
 
-func (n *nodeCare) minorityFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&n.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
-}
-
 // named loads the inventory and checks the names of hosts.
 func (n *nodeCare) named(ctx context.Context, args []string) (err error) {
 	n.hosts = args
@@ -133,7 +129,7 @@ Exit codes: 0 the hosts are isolated; 1 not, or not all: run it again.`,
   provision node isolate --yes node-07 --timeout 10m`,
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.isolate(cmd.Context(), args, false)
+			return n.told(n.isolate(cmd.Context(), args, false))
 		},
 	}
 	n.yes.flag(cmd)
@@ -155,7 +151,7 @@ Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
 		Example: "  provision node recover node-07",
 		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.isolate(cmd.Context(), args, true)
+			return n.told(n.isolate(cmd.Context(), args, true))
 		},
 	}
 	n.yes.flag(cmd)
@@ -165,14 +161,9 @@ Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
 
 // isolate is an apply that is limited to what takes hosts out of service, or
 // puts them back.
-func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) (err error) {
-	defer func() {
-		if err != nil && n.json && !n.concluded {
-			n.line(ended{Type: "result", Error: err.Error()})
-		}
-	}()
-	if n.json && !n.yes.given() {
-		return errors.New("cannot ask for consent with --json: add --yes")
+func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) error {
+	if err := n.askable(); err != nil {
+		return err
 	}
 	if err := n.named(ctx, args); err != nil {
 		return err

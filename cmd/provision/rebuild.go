@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -29,11 +28,7 @@ Exit codes: 0 the host is set up anew; 1 not: run it again.`,
   provision node rebuild --yes=dc1 node-07 -i inventories/dc1.hcl`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := n.rebuild(cmd.Context(), args)
-			if err != nil && n.json && !n.concluded {
-				n.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return n.told(n.rebuild(cmd.Context(), args))
 		},
 	}
 	n.yes.flag(cmd)
@@ -42,8 +37,8 @@ Exit codes: 0 the host is set up anew; 1 not: run it again.`,
 }
 
 func (n *nodeCare) rebuild(ctx context.Context, args []string) error {
-	if n.json && !n.yes.given() {
-		return errors.New("cannot ask for consent with --json: add --yes")
+	if err := n.askable(); err != nil {
+		return err
 	}
 	if err := n.named(ctx, args); err != nil {
 		return err

@@ -53,16 +53,12 @@ Exit codes: 0 the hosts are reset, or nothing was left to undo; 1 not, or not al
 		ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.hosts = args
-			err := r.run(cmd.Context())
-			if err != nil && g.json && !r.concluded {
-				g.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return r.told(r.run(cmd.Context()))
 		},
 	}
 	r.yes.flag(cmd)
 	cmd.Flags().BoolVar(&r.alone, "force", false, "the cluster is dead: do not ask it, only undo the hosts")
-	cmd.Flags().BoolVar(&r.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	r.minorityFlag(cmd)
 	return cmd
 }
 

@@ -55,23 +55,19 @@ creates, and never overwrites.`,
   provision --lab rollback --yes -i inventories/lab.hcl`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := r.run(cmd.Context(), args)
-			if err != nil && g.json && !r.concluded {
-				g.line(ended{Type: "result", Error: err.Error()})
-			}
-			return err
+			return r.told(r.run(cmd.Context(), args))
 		},
 	}
 	r.yes.flag(cmd)
 	cmd.Flags().IntVar(&r.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
-	cmd.Flags().BoolVar(&r.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	r.minorityFlag(cmd)
 	cmd.Flags().StringVar(&r.write, "write", "", "write the old inventory to `FILE|FOLDER`, which must not exist")
 	return cmd
 }
 
 func (r *rollback) run(ctx context.Context, args []string) error {
-	if r.json && !r.yes.given() {
-		return errors.New("cannot ask for consent with --json: add --yes")
+	if err := r.askable(); err != nil {
+		return err
 	}
 	var newer []string
 	err := r.withHistory(ctx, func(o *provision.Operator, inv *inventory.Inventory, h *provision.History) (err error) {

@@ -109,6 +109,19 @@ func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func
 	return provision.New(options), nil
 }
 
+// lookAt opens an operator that changes nothing, for hosts of the inventory.
+// Close it.
+func (g *global) lookAt(ctx context.Context, hosts []string) (*provision.Operator, error) {
+	inv, err := g.load(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := knownHosts(inv, hosts); err != nil {
+		return nil, err
+	}
+	return g.operate(inv, event.Discard)
+}
+
 func openStore() (*storeView, error) {
 	opened, err := store.Open(store.Options{})
 	if err != nil {
