@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // renewAuthorities makes later certificates of the authorities whose keys are
-// named, which this host holds, pending. Names and keys stay what they are.
+// named, which this host holds, pending. Names and keys stay what they are, and
+// so does what is trusted beside them.
 func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	identity, err := s.base(held, state, params)
 	if err != nil {
@@ -21,9 +23,6 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 		name, ok := caOfKey(item)
 		if !ok || !slices.Contains(identity.Holds, item) {
 			return api.IdentityResult{}, badRequest("the host does not hold the key %s of an authority", item)
-		}
-		if len(pki.ParseCerts([]byte(identity.CAs[name]))) != 1 {
-			return api.IdentityResult{}, badRequest("authority %q is being replaced by another; finish that first", name)
 		}
 		key, err := s.readItem(item, s.committed(state)...)
 		if err != nil {
@@ -37,8 +36,12 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 		if err != nil {
 			return api.IdentityResult{}, err
 		}
-		identity.CAs[name] = string(renewed.CertPEM())
-		if err := s.store(pendingOf(identity), map[string]secret.Wire{caCerts()[name]: carried(renewed.CertPEM())}); err != nil {
+		// While it is being replaced by another, the first is the one that signs.
+		blocks := pki.Blocks([]byte(identity.CAs[name]))
+		blocks[0] = renewed.CertPEM()
+		certs := bytes.Join(blocks, nil)
+		identity.CAs[name] = string(certs)
+		if err := s.store(pendingOf(identity), map[string]secret.Wire{caCerts()[name]: carried(certs)}); err != nil {
 			return api.IdentityResult{}, err
 		}
 	}

@@ -88,13 +88,14 @@ func (s *session) base(held *ledger.Ledger, state ledger.State, params api.Ident
 	return facts.Identity{UUID: params.UUID, Cluster: params.Cluster, CAs: map[string]string{}}, nil
 }
 
-// continues reports whether what is pending is of the generation that is put.
-// The first phase of a rotation is always written anew.
+// continues reports whether what is pending is of the generation that is put, or
+// else of that which is committed: what is left of a rotation that was killed is
+// nothing to go on from. The first phase of a rotation is always written anew.
 func continues(state ledger.State, params api.IdentityParams) bool {
-	if params.Identity == nil {
-		return true
+	wanted := state.Pending.Generation
+	if params.Identity != nil {
+		wanted = params.Identity.Generation
 	}
-	wanted := params.Identity.Generation
 	return state.Pending.Generation == wanted && (state.Identity == nil || state.Identity.Generation == wanted)
 }
 

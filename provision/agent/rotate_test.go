@@ -3,6 +3,7 @@ package agent_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,4 +52,46 @@ func TestARotationOfAnAuthorityKeepsTheOldOneUntilItIsDropped(t *testing.T) {
 	}
 	assert.Empty(t, was.Turning)
 	assert.NoDirExists(t, h.root+system.IdentityDir+"/pending")
+}
+
+// An authority can end while it is being replaced: it is renewed, whatever a
+// killed run has left pending, and the rotation goes on.
+func TestAnAuthorityIsRenewedInTheMiddleOfItsRotation(t *testing.T) {
+	h := newHost(t)
+	s := h.locked(t)
+	was := birth(t, h, s, "u", system.ClusterKey)
+	life := pki.CALife
+	act := func(params api.IdentityParams) facts.Identity {
+		t.Helper()
+		life += time.Hour
+		params.CALife = life
+		params.Epoch, params.UUID, params.Cluster = h.epoch, "u", "dc1"
+		result, err := s.Identity(t.Context(), params)
+		require.NoError(t, err)
+		return *result.Identity
+	}
+	turn := func(phase string) facts.Identity {
+		return act(api.IdentityParams{Act: "rotate", Items: []string{system.ClusterKey}, To: &facts.Turn{Phase: phase}})
+	}
+	renew := func(from facts.Identity) facts.Identity {
+		act(api.IdentityParams{Act: "renew", Items: []string{system.ClusterKey}})
+		now := act(api.IdentityParams{Act: "commit"})
+		assert.True(t, pki.Succeeds(from.CAs["cluster"], now.CAs["cluster"]))
+		assert.Equal(t, from.Generation, now.Generation)
+		assert.Equal(t, from.Turning, now.Turning)
+		tree := h.tree(t, system.IdentityDir)
+		assert.Equal(t, now.CAs["cluster"], tree[system.IdentityDir+"/"+system.ClusterCA])
+		_, err := pki.ParseCA([]byte(now.CAs["cluster"]), []byte(tree[system.IdentityDir+"/"+system.ClusterKey]))
+		require.NoError(t, err)
+		return now
+	}
+	for _, phase := range []string{pki.Announced, pki.Signing, pki.Dropped, ""} {
+		turn(phase) // killed here
+		was = renew(was)
+		turn(phase)
+		was = act(api.IdentityParams{Act: "commit"})
+		was = renew(was)
+	}
+	assert.Empty(t, was.Turning)
+	assert.Len(t, pki.Blocks([]byte(was.CAs["cluster"])), 1)
 }

@@ -48,11 +48,12 @@ func (c CA) Renewed(env Env, life time.Duration) (CA, error) {
 }
 
 // Succeeds reports whether next, a PEM text, is a later certificate of the
-// authority of the PEM text old. Only who has its key can make one. Of any two,
+// authority of the PEM text old; of several it is the first, which signs, and
+// the others must be the same. Only who has its key can make one. Of any two,
 // one succeeds the other, so that hosts agree in the end.
 func Succeeds(old, next string) bool {
 	a, b := ParseCerts([]byte(old)), ParseCerts([]byte(next))
-	if len(a) != 1 || len(b) != 1 {
+	if len(a) == 0 || len(b) == 0 || !slices.EqualFunc(a[1:], b[1:], (*x509.Certificate).Equal) {
 		return false
 	}
 	public, ok := a[0].PublicKey.(*ecdsa.PublicKey)

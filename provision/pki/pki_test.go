@@ -174,7 +174,12 @@ func TestARenewedAuthorityIsTheSame(t *testing.T) {
 	assert.False(t, Succeeds("", b))
 	other, err := NewCA(Env{}, "dc1 cluster", 3*time.Hour)
 	require.NoError(t, err)
-	assert.False(t, Succeeds(a, string(other.CertPEM())), "another key")
+	c := string(other.CertPEM())
+	assert.False(t, Succeeds(a, c), "another key")
+	assert.True(t, Succeeds(a+c, b+c), "it is being replaced by another")
+	assert.False(t, Succeeds(b+c, a+c))
+	assert.False(t, Succeeds(a+c, b), "nothing else goes")
+	assert.False(t, Succeeds(a+c, b+a), "or becomes another")
 
 	key, err := NewKey(Env{})
 	require.NoError(t, err)
