@@ -28,8 +28,8 @@ const (
 )
 
 // ends bounds the end of a server. It takes some seconds (see drain), but one
-// that cannot reach etcd, as when all certificates have ended, never ends by
-// itself: it goes on trying to renew the Lease of its identity.
+// that cannot reach etcd, as when all certificates have ended, would take
+// minutes: before it ends it takes its address and its Leases out of it.
 const ends = "TimeoutStopSec=30\n"
 
 func apiServer(s *component.Set) {
