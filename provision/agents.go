@@ -17,6 +17,8 @@ type Agent interface {
 	Facts(ctx context.Context, paths ...string) (facts.Host, error)
 	Plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error)
 	Lock(ctx context.Context, params api.LockParams) (api.LockResult, error)
+	// Await waits until there is reason to ask again for a lock that was refused.
+	Await(ctx context.Context, params api.AwaitParams) error
 	Apply(ctx context.Context, params api.ApplyParams) (api.ApplyResult, error)
 	Remove(ctx context.Context, params api.RemoveParams) (api.ApplyResult, error)
 	Identity(ctx context.Context, params api.IdentityParams) (api.IdentityResult, error)

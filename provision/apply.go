@@ -103,12 +103,8 @@ type Outcome struct {
 // that do not answer.
 func (o *Operator) Apply(ctx context.Context, approve Approve) (*Outcome, error) {
 	for {
-		outcome, err := o.apply(ctx, approve)
-		var unfit *unfitError
-		switch {
-		case errors.As(err, &unfit):
-			o.startOver(unfit.hosts)
-		case err != nil || !o.more(outcome):
+		outcome, err := persist(o, func() (*Outcome, error) { return o.apply(ctx, approve) })
+		if err != nil || !o.more(outcome) {
 			return outcome, err
 		}
 	}

@@ -69,6 +69,11 @@ func (o *Operator) ended(name string) error {
 // the next apply. approve is asked first. It needs neither API nor etcd. What
 // programs read is for the apply that follows.
 func (o *Operator) RenewAuthorities(ctx context.Context, approve func([]Authority) (bool, error)) error {
+	_, err := persist(o, func() (struct{}, error) { return struct{}{}, o.renewAuthorities(ctx, approve) })
+	return err
+}
+
+func (o *Operator) renewAuthorities(ctx context.Context, approve func([]Authority) (bool, error)) error {
 	if err := o.identify(ctx); err != nil {
 		return err
 	}

@@ -43,6 +43,10 @@ type Cared struct {
 // keep it from the others, but for drains: the pods of one more Node might find
 // no place.
 func (o *Operator) Care(ctx context.Context, care Care) ([]Cared, error) {
+	return persist(o, func() ([]Cared, error) { return o.care(ctx, care) })
+}
+
+func (o *Operator) care(ctx context.Context, care Care) ([]Cared, error) {
 	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"provision/provision/agent/api"
 	"provision/provision/internal/wire"
@@ -30,9 +29,11 @@ func (o *Operator) lock(ctx context.Context, names []string, doing string) (uint
 		params.UUID = o.decision.Identity.UUID
 	}
 	if err := o.lockAll(ctx, names, params); err != nil {
+		err = o.awaitLock(ctx, err)
 		o.fleet.close()
 		return 0, err
 	}
+	o.queue = queue{}
 	return params.Epoch, nil
 }
 
@@ -76,37 +77,11 @@ func (o *Operator) take(ctx context.Context, name string, params api.LockParams)
 	case result.Granted:
 		return nil
 	case result.Holder == "":
-		return fmt.Errorf("cannot change host %s: another run took its turn meanwhile; run the same command again", name)
+		return &overtakenError{name}
 	}
-	return &LockedError{Host: name, Holder: result.Holder, Doing: result.Doing, Since: result.Since, Silent: result.Silent}
+	return &LockedError{Host: name, Holder: result.Holder, Doing: result.Doing, Since: result.Since,
+		Silent: result.Silent, Free: result.Free, Brief: result.Brief}
 }
-
-// LockedError says that another operator changes the cluster.
-type LockedError struct {
-	Host   string        // whose lock it has
-	Holder string        // user@machine
-	Doing  string        // what for
-	Since  time.Time     // zero: just now
-	Silent time.Duration // since the host heard of it
-}
-
-// Error implements error.
-func (e *LockedError) Error() string {
-	text := fmt.Sprintf("cannot change host %s: %s holds its lock", e.Host, e.Holder)
-	if !e.Since.IsZero() {
-		text += " since " + e.Since.Local().Format(time.DateTime)
-	}
-	if e.Doing != "" {
-		text += " (" + e.Doing + ")"
-	}
-	if e.Silent > quiet {
-		text += fmt.Sprintf(", was last heard %d s ago", int(e.Silent.Seconds()))
-	}
-	return text + "; wait for that run to end. The lock of a run that died is free within seconds"
-}
-
-// quiet is a silence between two heartbeats that says nothing.
-const quiet = 5 * time.Second
 
 // majority refuses a run that does not reach most of the hosts that hold the
 // cluster's lock, among those of the inventory and among those that belonged to

@@ -71,6 +71,9 @@ type Options struct {
 	Isolation *Isolation
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
+	// LockPatience is how long a run waits for locks that should be free soon; 0:
+	// 30 s.
+	LockPatience time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil
 	// after New.
 	Point func(name string)
@@ -93,6 +96,7 @@ type Operator struct {
 	rebuilt     map[string]bool // whose rebuild this run ended
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
+	queue queue // for locks
 	api   API
 }
 

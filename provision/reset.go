@@ -30,14 +30,7 @@ func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, e
 		}
 		o.Inventory = &some
 	}
-	for {
-		outcome, err := o.resetAlone(ctx, approve)
-		var unfit *unfitError
-		if !errors.As(err, &unfit) {
-			return outcome, err
-		}
-		o.startOver(unfit.hosts)
-	}
+	return persist(o, func() (*Outcome, error) { return o.resetAlone(ctx, approve) })
 }
 
 func (o *Operator) resetAlone(ctx context.Context, approve Approve) (*Outcome, error) {

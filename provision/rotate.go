@@ -62,10 +62,16 @@ func (o *Operator) Rotate(ctx context.Context, r Rotation, approve Approve) (*Ro
 			if next, out.Until = identity.Next(item, turn, o.Now(), r.Hurry); !out.Until.IsZero() {
 				return out, nil
 			}
-			if err := o.advance(ctx, item, next, r.Name); err != nil {
+			err := o.advance(ctx, item, next, r.Name)
+			var anew *anewError
+			switch {
+			case errors.As(err, &anew):
+			case err != nil:
 				return out, fmt.Errorf("rotating %s: %w", r.Name, err)
+			default:
+				out.Phase = next
 			}
-			if out.Phase = next; next == "" {
+			if err == nil && next == "" {
 				out.Done = true
 				return out, nil
 			}

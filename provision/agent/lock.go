@@ -7,6 +7,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/internal/lease"
 	"provision/provision/internal/ledger"
 )
 
@@ -24,14 +25,15 @@ func (s *session) lock(ctx context.Context, params api.LockParams) (api.LockResu
 	if err := sameCluster(state, params.UUID); err != nil {
 		return api.LockResult{}, err
 	}
-	holder := ledger.Holder{Name: params.Holder, Doing: params.Doing, Since: s.sys.Now().UTC(), Epoch: params.Epoch, Seen: params.Seen}
+	holder := ledger.Holder{Name: params.Holder, Doing: params.Doing, Since: s.sys.Now().UTC(), Epoch: params.Epoch, Seen: params.Seen, Brief: params.Brief}
 	held, err := s.take(ctx, holder)
 	var other *heldError
 	var stale *ledger.StaleError
 	switch {
 	case errors.As(err, &other):
 		h := other.holder
-		return api.LockResult{Holder: h.Name, Doing: h.Doing, Since: h.Since, Silent: other.silent, Epoch: max(h.Epoch, state.Epoch)}, nil
+		return api.LockResult{Holder: h.Name, Doing: h.Doing, Since: h.Since, Brief: h.Brief,
+			Silent: other.silent, Free: max(0, lease.Term-other.silent), Epoch: max(h.Epoch, state.Epoch)}, nil
 	case errors.As(err, &stale):
 		return api.LockResult{Epoch: stale.Epoch}, nil
 	case err != nil:

@@ -165,7 +165,7 @@ func (r *renewer) put(ctx context.Context, list []due, pairs map[string]cert.Pai
 		return err
 	}
 	params := api.LockParams{Holder: "the renewal timer of " + r.config.Host, Doing: "renewing certificates",
-		Epoch: state.Epoch + 1, UUID: r.state.Identity.UUID}
+		Epoch: state.Epoch + 1, UUID: r.state.Identity.UUID, Brief: true}
 	result, err := s.lock(ctx, params)
 	if err != nil {
 		return err

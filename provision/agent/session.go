@@ -68,6 +68,8 @@ func (s *session) handle(ctx context.Context, method string, params json.RawMess
 		return with(ctx, params, s.plan)
 	case api.MethodLock:
 		return with(ctx, params, s.lock)
+	case api.MethodAwait:
+		return with(ctx, params, s.await)
 	case api.MethodApply:
 		return with(ctx, params, s.apply)
 	case api.MethodRemove:

@@ -19,6 +19,7 @@ const (
 	MethodFacts    = "facts"    // FactsParams → facts.Host
 	MethodPlan     = "plan"     // PlanParams → PlanResult
 	MethodLock     = "lock"     // LockParams → LockResult
+	MethodAwait    = "await"    // AwaitParams → Empty: until the lock may be free
 	MethodApply    = "apply"    // ApplyParams → ApplyResult
 	MethodRemove   = "remove"   // RemoveParams → ApplyResult
 	MethodIdentity = "identity" // IdentityParams → IdentityResult
@@ -86,6 +87,8 @@ type LockParams struct {
 	// UUID, when set, is the cluster that is meant: a host of another one
 	// refuses (CodeForeign).
 	UUID string `json:"uuid,omitempty"`
+	// Brief says that the lock is only needed for a moment: others wait for it.
+	Brief bool `json:"brief,omitempty"`
 }
 
 // LockResult says who has it. Not granted and without holder: nobody has it,
@@ -97,7 +100,23 @@ type LockResult struct {
 	Since   time.Time `json:"since"`
 	// Silent is how long ago the holder's operator was heard by this host.
 	Silent time.Duration `json:"silent,omitempty"`
-	Epoch  uint64        `json:"epoch"` // highest seen
+	// Free is how soon the lock is free if the holder's operator stays silent.
+	Free time.Duration `json:"free,omitempty"`
+	// Brief says that the holder only needs it for a moment.
+	Brief bool   `json:"brief,omitempty"`
+	Epoch uint64 `json:"epoch"` // highest seen
+}
+
+// Quiet is a silence between two heartbeats that says nothing: an operator that
+// was not heard for longer may be dead.
+const Quiet = 5 * time.Second
+
+// AwaitParams asks to wait while somebody else has the lock who is silent, or
+// brief: until there is reason to ask for it again. The session has no lock.
+type AwaitParams struct {
+	// Brief is that of the holder: it is waited for although it is heard.
+	Brief  bool          `json:"brief,omitempty"`
+	Within time.Duration `json:"within"`
 }
 
 // ApplyParams makes one resource so. Only the holder of the lock may.

@@ -66,6 +66,12 @@ func (s *Session) Lock(ctx context.Context, params api.LockParams) (api.LockResu
 	return call[api.LockResult](ctx, s, api.MethodLock, params)
 }
 
+// Await waits until there is reason to ask again for a lock that was refused.
+func (s *Session) Await(ctx context.Context, params api.AwaitParams) error {
+	_, err := call[api.Empty](ctx, s, api.MethodAwait, params)
+	return err
+}
+
 // Apply makes one resource so.
 func (s *Session) Apply(ctx context.Context, params api.ApplyParams) (api.ApplyResult, error) {
 	return call[api.ApplyResult](ctx, s, api.MethodApply, params)

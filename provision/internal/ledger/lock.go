@@ -21,6 +21,8 @@ type Holder struct {
 	Doing string `json:"doing,omitempty"`
 	// Lease is the name of the holder's lease.
 	Lease string `json:"lease,omitempty"`
+	// Brief says that it only needs the lock for a moment.
+	Brief bool `json:"brief,omitempty"`
 	// Seen, when set, is the epoch that the holder has read before: another
 	// run has come between if it is not that any more.
 	Seen *uint64 `json:"-"`

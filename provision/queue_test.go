@@ -1,0 +1,183 @@
+package provision_test
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision"
+	"provision/provision/agent/api"
+	"provision/provision/event"
+	"provision/provision/fleettest"
+	"provision/provision/internal/lease"
+	"provision/provision/internal/ledger"
+	"provision/provision/internal/system"
+	"provision/test/faults"
+)
+
+// other has a host's lock, in a process of its own as far as the host knows.
+type other struct {
+	*ledger.Ledger
+	lease *lease.Lease
+}
+
+// seize takes a host's lock for one who was heard so long ago.
+func seize(t *testing.T, f *fleettest.Fleet, host string, silent time.Duration, brief bool) *other {
+	t.Helper()
+	h := f.Host(host)
+	self, err := lease.Self()
+	require.NoError(t, err)
+	dir := filepath.Join(h.Root, system.LedgerDir)
+	known, err := ledger.Read(dir)
+	require.NoError(t, err)
+	o := &other{}
+	epoch := known.Epoch + 1
+	o.lease, err = lease.Add(filepath.Join(h.Root, system.LeaseDir), epoch, self, lease.State{Heard: lease.Clock() - silent, Held: true})
+	require.NoError(t, err)
+	o.Ledger, err = ledger.Open(dir, ledger.Holder{Name: "bob@desk (process 7)", Doing: "apply, plan 1a2b3c4d", Since: time.Now(), Epoch: epoch, Lease: o.lease.ID, Brief: brief})
+	require.NoError(t, err)
+	return o
+}
+
+func (o *other) letGo(t *testing.T) {
+	t.Helper()
+	assert.NoError(t, o.Close())
+	o.lease.End()
+}
+
+// notes calls do with each note of a run, and keeps them.
+type notes struct {
+	mu   sync.Mutex
+	text []string
+}
+
+func (n *notes) sink(do func(text string)) func(*provision.Options) {
+	return func(o *provision.Options) {
+		o.Sink = func(e event.Event) {
+			if e.Type != event.Note {
+				return
+			}
+			n.mu.Lock()
+			n.text = append(n.text, e.Text)
+			n.mu.Unlock()
+			if do != nil {
+				do(e.Text)
+			}
+		}
+	}
+}
+
+func (n *notes) all() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Join(n.text, "\n")
+}
+
+func TestALockThatEndsSoonIsWaitedFor(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		host   string
+		silent time.Duration
+		brief  bool
+		says   string
+	}{
+		"a silent one":             {"m2", 7 * time.Second, false, "was last heard 7 s ago; unless it is heard again, the lock is free in at most 5 s"},
+		"a silent one of a worker": {"n1", 7 * time.Second, false, "was last heard 7 s ago"},
+		"a brief one":              {"m3", 0, true, "needs it for a moment; for at most 30 s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, host := range []string{"m1", "m2", "m3", "n1"} {
+				require.NoError(t, f.Host(host).Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
+			}
+			f.Quiet()
+			lock := seize(t, f, test.host, test.silent, test.brief)
+			var said notes
+			var once sync.Once
+			began := time.Now()
+			outcome, err := apply(t, f, inv, said.sink(func(text string) {
+				if strings.HasPrefix(text, "Waiting for the lock of host "+test.host+": bob@desk") {
+					once.Do(func() { lock.letGo(t) })
+				}
+			}))
+			require.NoError(t, err)
+			require.NoError(t, outcome.Result.Err())
+			assert.Contains(t, said.all(), test.says)
+			assert.NotEqual(t, "by hand\n", f.Host(test.host).Read("/etc/haproxy/haproxy.cfg"))
+			t.Logf("%.1f s", time.Since(began).Seconds())
+		})
+	}
+}
+
+func TestAHolderThatIsHeardAgainIsNotWaitedForAnyLonger(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.Quiet()
+	require.NoError(t, f.Host("n1").Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
+	lock := seize(t, f, "m2", 6*time.Second, false)
+	defer lock.letGo(t)
+	var said notes
+	_, err = apply(t, f, inv, said.sink(func(string) {
+		assert.NoError(t, lock.lease.Set(lease.State{Heard: lease.Clock(), Held: true}))
+	}))
+	var locked *provision.LockedError
+	require.ErrorAs(t, err, &locked)
+	assert.Equal(t, "bob@desk (process 7)", locked.Holder)
+	assert.Contains(t, said.all(), "Waiting for the lock of host m2")
+	assert.NotContains(t, err.Error(), "last heard")
+	assert.Equal(t, "by hand\n", f.Host("n1").Read("/etc/haproxy/haproxy.cfg"))
+}
+
+func TestWaitingForLocksHasAnEnd(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.Quiet()
+	require.NoError(t, f.Host("n1").Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
+	lock := seize(t, f, "m1", 0, true)
+	defer lock.letGo(t)
+	began := time.Now()
+	_, err = apply(t, f, inv, func(o *provision.Options) { o.LockPatience = 1500 * time.Millisecond })
+	var locked *provision.LockedError
+	require.ErrorAs(t, err, &locked)
+	assert.Contains(t, err.Error(), "; this run waited 1 s for it; wait for that run to end")
+	assert.Greater(t, time.Since(began), time.Second)
+	faults.Record(t, "lock-brief", "a run that meets the renewal timer of a host waits for it, with a bound, and is not refused at once",
+		"another has the lock of a master for a moment, as the timer has; and does not let it go", "waited and went on; with a bound of 1.5 s refused after %.1f s", time.Since(began).Seconds())
+}
+
+// TestARunThatWasOvertakenLooksAnew: others had the locks, and let them go,
+// between a run's look and its own locks.
+func TestARunThatWasOvertakenLooksAnew(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.Quiet()
+	require.NoError(t, f.Host("n1").Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
+	var once sync.Once
+	f.Host("m3").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
+		if method == api.MethodLock {
+			once.Do(func() { seize(t, f, "m3", 0, false).letGo(t) })
+		}
+		return ask()
+	})
+	var said notes
+	outcome, err := apply(t, f, inv, said.sink(nil))
+	require.NoError(t, err)
+	require.NoError(t, outcome.Result.Err())
+	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; looking at all hosts anew")
+	assert.NotEqual(t, "by hand\n", f.Host("n1").Read("/etc/haproxy/haproxy.cfg"))
+}
