@@ -92,6 +92,12 @@ func (a *api) apply(t *testing.T, stdin string, args ...string) string {
 	return out
 }
 
+// cluster is a field of the cluster in the kubeconfig.
+func (a *api) cluster(t *testing.T, field string) string {
+	t.Helper()
+	return a.do(t, "config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster."+field+"}")
+}
+
 // get reads objects.
 func (a *api) get(t *testing.T, into any, args ...string) {
 	t.Helper()

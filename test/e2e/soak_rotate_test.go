@@ -5,57 +5,162 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"provision/test/faults"
 )
 
-// TestSoakRotation replaces each authority and key of three masters under load;
-// the run is killed once. What the old ones signed is refused afterwards. It takes
-// longer than a journey may: ten rolling restarts of three control planes.
+// rotations is the result that is committed in test/soak/results.
+type rotations struct {
+	Commit    string     `json:"commit"`
+	Date      string     `json:"date"`
+	Journey   string     `json:"journey"`
+	Passed    bool       `json:"passed"`
+	Rotations []rotation `json:"rotations"`
+	// Load is the machine's load average of the last quarter of an hour: others
+	// work on it, and gaps are longer then.
+	Load    string  `json:"load_average"`
+	Cores   int     `json:"cores"`
+	Seconds float64 `json:"seconds"`
+}
+
+// rotation is one of them, with what became of the writes meanwhile.
+type rotation struct {
+	Name    string             `json:"name"`
+	Seconds float64            `json:"seconds"` // of the runs, without what is between them
+	Acked   int                `json:"acknowledged_writes"`
+	Refused int                `json:"refused_writes"`
+	Lost    int                `json:"lost_writes"`
+	Gaps    map[string]float64 `json:"longest_gap_seconds"`
+}
+
+// TestSoakRotation replaces each authority and key of three masters while a
+// host, a pod and the operator write; one run is killed. What the old ones signed
+// is refused afterwards. It takes longer than a journey may: ten rolling restarts
+// of three control planes.
 func TestSoakRotation(t *testing.T) {
-	c := newSuite(t).boot(t, "rotate", extra("rotate.hcl"), extra("shared-kernel.hcl"))
+	s := newSuite(t)
+	s.patience = 15 * time.Minute
+	begun := time.Now()
+	result := &rotations{Journey: "rotation", Commit: commit(t), Date: begun.UTC().Format(time.RFC3339), Cores: runtime.NumCPU()}
+	t.Run("each", func(t *testing.T) { s.rotateAll(t, result) })
+	result.Seconds, result.Passed, result.Load = time.Since(begun).Seconds(), !t.Failed(), loadAverage(t)
+	result.write(t)
+	if !t.Failed() {
+		result.record(t)
+	}
+}
+
+func (s *suite) rotateAll(t *testing.T, result *rotations) {
+	c := s.boot(t, "rotate", extra("rotate.hcl"), extra("shared-kernel.hcl"))
 	c.apply(t)
 	old := c.keepOld(t)
-	stop := c.writes(t, "r1", inPod+"r2")
-
-	c.rotated(t, "cluster", "rotate-ca", "cluster")
-	c.podsTrust(t, "r2", 2)
-	c.rotated(t, "cluster", "rotate-ca", "cluster", "--now")
-	c.killRotation(t)
-	c.rotated(t, "etcd, after a kill", "rotate-ca", "etcd")
-	c.rotated(t, "front-proxy", "rotate-ca", "front-proxy")
-	c.rotated(t, "encryption", "rotate-key", "encryption")
-	waits := c.rotated(t, "service-account", "rotate-key", "service-account")
-	assert.Contains(t, waits.all(), "waits (phase signed)", "tokens of pods get time")
-
-	w := stop()
-	w.none(t)
-	c.note(t, "writes", "%s", w)
-	assert.Less(t, w.Gap, 3*longestGap, "%s", w.Last)
-	c.rotated(t, "service-account, the old key dropped", "rotate-key", "service-account", "--now")
+	c.underLoad(t, result, "cluster", func() time.Duration {
+		first := c.rotated(t, "rotate-ca", "cluster")
+		assert.Contains(t, first.all(), "waits (phase trusted)", "clients get time to learn of the authority")
+		c.podsTrust(t, "r2", 2)
+		c.handOut(t)
+		return first.took + c.rotated(t, "rotate-ca", "cluster", "--now").took
+	})
+	c.underLoad(t, result, "etcd", func() time.Duration {
+		return c.killRotation(t) + c.rotated(t, "rotate-ca", "etcd").took
+	})
+	c.underLoad(t, result, "front-proxy", func() time.Duration { return c.rotated(t, "rotate-ca", "front-proxy").took })
+	c.underLoad(t, result, "encryption", func() time.Duration { return c.rotated(t, "rotate-key", "encryption").took })
+	c.underLoad(t, result, "service-account", func() time.Duration {
+		waits := c.rotated(t, "rotate-key", "service-account")
+		assert.Contains(t, waits.all(), "waits (phase signed)", "tokens of pods get time")
+		return waits.took
+	})
+	c.rotated(t, "rotate-key", "service-account", "--now")
 	c.oldRefused(t, old)
 	c.unchanged(t)
 }
 
+// underLoad has a host, a pod and the operator write during a rotation.
+func (c *cluster) underLoad(t *testing.T, result *rotations, name string, rotate func() time.Duration) {
+	t.Helper()
+	stop := c.writes(t, "r1", inPod+"r2", outside)
+	took := rotate()
+	w := stop()
+	w.none(t)
+	assert.Less(t, w.Gap, 3*longestGap, "%s: %s", name, w.Last)
+	c.note(t, "rotation of "+name, "%.1f s; %s", took.Seconds(), w)
+	one := rotation{Name: name, Seconds: took.Seconds(), Acked: w.Acked, Refused: w.Refused, Lost: w.Lost, Gaps: map[string]float64{}}
+	for from, each := range w.From {
+		one.Gaps[from] = each.Gap.Seconds()
+	}
+	result.Rotations = append(result.Rotations, one)
+}
+
+// handOut gives the operator's client a new kubeconfig, as the command says.
+func (c *cluster) handOut(t *testing.T) {
+	t.Helper()
+	a, closeTunnel := c.tunnel(t)
+	defer closeTunnel()
+	c.outsideCA(t, a)
+}
+
+// write keeps the result in test/soak/results.
+func (result *rotations) write(t *testing.T) {
+	t.Helper()
+	raw, err := json.MarshalIndent(result, "", "  ")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(repo, "test", "soak", "results", result.Journey+".json"), append(raw, '\n'), 0o644))
+}
+
+// record keeps rows of docs/faults.md.
+func (result *rotations) record(t *testing.T) {
+	t.Helper()
+	var each []string
+	acked, refused, lost, gap := 0, 0, 0, 0.0
+	for _, one := range result.Rotations {
+		longest := slices.Max(slices.Collect(maps.Values(one.Gaps)))
+		each = append(each, fmt.Sprintf("%s %.0f s, longest gap %.1f s", one.Name, one.Seconds, longest))
+		acked, refused, lost, gap = acked+one.Acked, refused+one.Refused, lost+one.Lost, max(gap, longest)
+	}
+	faults.Record(t, "rotate-load", "Each authority and key is replaced while the API serves: not one acknowledged write is lost, and the old ones are refused afterwards",
+		"each CA and key of three masters rotated under 100 writes a second from a host, a pod and the operator's tunnel; the run for etcd's killed when the first member had restarted, and run again",
+		"%s; %d writes acknowledged, %d lost, %d refused; longest gap of all %.1f s (%d cores, load average %s)",
+		strings.Join(each, "; "), acked, lost, refused, gap, result.Cores, result.Load)
+}
+
+func loadAverage(t *testing.T) string {
+	t.Helper()
+	raw, err := os.ReadFile("/proc/loadavg")
+	require.NoError(t, err)
+	fields := strings.Fields(string(raw))
+	require.Greater(t, len(fields), 2)
+	return fields[2]
+}
+
 // rotated runs a rotation until it is over or waits.
-func (c *cluster) rotated(t *testing.T, what string, args ...string) ran {
+func (c *cluster) rotated(t *testing.T, args ...string) ran {
 	t.Helper()
 	r := c.provision(t, append(append(append([]string{"certs"}, args...), "--yes"), c.inventory()...)...)
 	require.Zero(t, r.code, "%s", r.all())
-	c.seconds(t, "rotation of "+what, r.took)
+	c.seconds(t, strings.Join(args, " "), r.took)
 	return r
 }
 
 // killRotation kills the rotation of etcd's authority when the first member has
 // restarted.
-func (c *cluster) killRotation(t *testing.T) {
+func (c *cluster) killRotation(t *testing.T) time.Duration {
 	t.Helper()
+	begun := time.Now()
 	cmd := c.command(t.Context(), append([]string{"certs", "rotate-ca", "etcd", "--yes"}, c.inventory()...)...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -70,6 +175,7 @@ func (c *cluster) killRotation(t *testing.T) {
 	}
 	require.Error(t, cmd.Wait())
 	require.True(t, killed, "no member was restarted")
+	return time.Since(begun)
 }
 
 // podsTrust waits until the pods of a host are told of so many authorities.
@@ -82,7 +188,7 @@ func (c *cluster) podsTrust(t *testing.T, host string, want int) {
 	took := eventually(t, 3*time.Minute, "pods are told of the authorities", func(ctx context.Context) error {
 		out, err := c.lab.Exec(ctx, host, "sh", "-c", "grep -c 'BEGIN CERTIFICATE' /dev/null /var/lib/kubelet/pods/*/volumes/kubernetes.io~projected/*/..data/ca.crt")
 		for line := range strings.Lines(out) {
-			if !strings.HasPrefix(line, "/dev/null:") && !strings.HasSuffix(line, fmt.Sprintf(":%d\n", want)) {
+			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "/dev/null:") && !strings.HasSuffix(line, fmt.Sprintf(":%d", want)) {
 				return errors.New(line)
 			}
 		}

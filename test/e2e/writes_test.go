@@ -144,16 +144,20 @@ func (l writeLoad) host(t *testing.T, host string) func() written {
 
 func (l writeLoad) outside(t *testing.T, a *api) func() written {
 	t.Helper()
-	view := func(field string) string {
-		return a.do(t, "config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster."+field+"}")
-	}
-	ca, err := base64.StdEncoding.DecodeString(view("certificate-authority-data"))
-	require.NoError(t, err)
-	files := t.TempDir()
-	caFile, tokenFile := filepath.Join(files, "ca"), filepath.Join(files, "token")
-	require.NoError(t, os.WriteFile(caFile, ca, 0o600))
+	tokenFile := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(tokenFile, []byte(l.token), 0o600))
-	return writing(t, exec.CommandContext(t.Context(), l.c.testpod, l.args(view("server"), caFile, tokenFile)...))
+	return writing(t, exec.CommandContext(t.Context(), l.c.testpod, l.args(a.cluster(t, "server"), l.c.outsideCA(t, a), tokenFile)...))
+}
+
+// outsideCA is what those who write from outside trust: the CA of a kubeconfig.
+func (c *cluster) outsideCA(t *testing.T, a *api) string {
+	t.Helper()
+	ca, err := base64.StdEncoding.DecodeString(a.cluster(t, "certificate-authority-data"))
+	require.NoError(t, err)
+	file := filepath.Join(c.folder, c.name+"-ca.crt")
+	require.NoError(t, os.WriteFile(file+".new", ca, 0o600))
+	require.NoError(t, os.Rename(file+".new", file))
+	return file
 }
 
 // writing starts testpod. It ends with its standard input.
