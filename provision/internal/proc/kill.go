@@ -17,27 +17,27 @@ const look = 100 * time.Millisecond
 // asked once the id can no longer come to mean another process: false leaves it
 // alone.
 func Kill(ctx context.Context, pid int, meant func() (bool, error)) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("opening process %d: %w", pid, err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	if meant != nil {
-		if ok, err := meant(); err != nil || !ok {
-			return err
+	return opened(pid, func(fd int) error {
+		if meant != nil {
+			if ok, err := meant(); err != nil || !ok {
+				return err
+			}
 		}
-	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("killing process %d: %w", pid, err)
-	}
-	return ended(ctx, fd, pid)
+		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("killing process %d: %w", pid, err)
+		}
+		return ended(ctx, fd, pid)
+	})
 }
 
 // Wait waits until the process that has the id now has ended.
 func Wait(ctx context.Context, pid int) error {
+	return opened(pid, func(fd int) error { return ended(ctx, fd, pid) })
+}
+
+// opened hands on a pidfd, by which a process is meant and none that comes to
+// have its id. There is nothing to do for one that has ended.
+func opened(pid int, do func(fd int) error) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
@@ -46,7 +46,7 @@ func Wait(ctx context.Context, pid int) error {
 		return fmt.Errorf("opening process %d: %w", pid, err)
 	}
 	defer func() { _ = unix.Close(fd) }()
-	return ended(ctx, fd, pid)
+	return do(fd)
 }
 
 // ended waits on a pidfd, which becomes readable when the process ends.
