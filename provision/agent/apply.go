@@ -42,6 +42,11 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 	}
 	defer s.ids.alone(want.Address.ID())()
 	defer s.units.shared(unitsOf(want.Triggers))()
+	if params.Act {
+		if result.Acted, err = s.overtake(ctx, held, want.Address.Name); err != nil {
+			return result, failed(want.Address, err)
+		}
+	}
 	changes, have, err := s.observe(ctx, kind, want)
 	if err != nil {
 		return result, failed(want.Address, err)
@@ -52,7 +57,7 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 		}
 		result.Changed = true
 	}
-	if params.Act {
+	if params.Act && result.Acted == "" {
 		if result.Acted, err = s.act(ctx, held, want.Address.Name); err != nil {
 			return result, failed(want.Address, err)
 		}

@@ -131,6 +131,7 @@ type fakeUnits struct {
 	active   map[string]int
 	next     int
 	restarts []string
+	starting map[string]bool // units whose start does not come to an end
 }
 
 func (u *fakeUnits) Status(_ context.Context, unit string) (system.UnitStatus, error) {
@@ -140,12 +141,19 @@ func (u *fakeUnits) Status(_ context.Context, unit string) (system.UnitStatus, e
 	if !ok {
 		return system.UnitStatus{LoadState: "not-found", ActiveState: "inactive"}, nil
 	}
-	return system.UnitStatus{LoadState: "loaded", ActiveState: "active", InvocationID: fmt.Sprint(n)}, nil
+	state := "active"
+	if u.starting[unit] {
+		state = "activating"
+	}
+	return system.UnitStatus{LoadState: "loaded", ActiveState: state, InvocationID: fmt.Sprint(n)}, nil
 }
 
 func (u *fakeUnits) Start(_ context.Context, unit string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.starting[unit] {
+		return fmt.Errorf("starting %s: job failed", unit)
+	}
 	u.next++
 	u.active[unit] = u.next
 	return nil
@@ -154,6 +162,7 @@ func (u *fakeUnits) Start(_ context.Context, unit string) error {
 func (u *fakeUnits) Restart(ctx context.Context, unit string) error {
 	u.mu.Lock()
 	u.restarts = append(u.restarts, "restart "+unit)
+	delete(u.starting, unit)
 	u.mu.Unlock()
 	return u.Start(ctx, unit)
 }

@@ -114,6 +114,28 @@ func (s *session) act(ctx context.Context, held *ledger.Ledger, unit string) (st
 	return record.Action, held.Clear(unit)
 }
 
+// overtake restarts a unit that is still starting with an old input: what waits
+// for it to have started would wait for a process that cannot, and fail with it.
+func (s *session) overtake(ctx context.Context, held *ledger.Ledger, unit string) (string, error) {
+	record, ok := held.State().Restarts[unit]
+	if !ok || record.Action != string(resource.Restart) {
+		return "", nil
+	}
+	status, err := s.sys.Units.Status(ctx, unit)
+	if err != nil {
+		return "", fmt.Errorf("looking at unit %s: %w", unit, err)
+	}
+	if status.ActiveState != "activating" || !open(status, record) {
+		return "", nil
+	}
+	if status.NeedReload {
+		if err := s.sys.Units.DaemonReload(ctx); err != nil {
+			return "", fmt.Errorf("reading unit files anew: %w", err)
+		}
+	}
+	return s.act(ctx, held, unit)
+}
+
 // pending are the records that still ask for something.
 func (s *session) pending(ctx context.Context, records map[string]facts.Restart) (map[string]facts.Restart, error) {
 	var out map[string]facts.Restart

@@ -44,6 +44,26 @@ func TestStoppedUnitNeedsNoRestart(t *testing.T) {
 	assert.Empty(t, h.units.log())
 }
 
+// One that tries to start with certificates that have ended, say, would only
+// fail when its time is up.
+func TestAUnitThatIsStillStartingWithTheOldInputIsRestarted(t *testing.T) {
+	h := newHost(t)
+	require.NoError(t, h.units.Start(t.Context(), service))
+	h.units.starting = map[string]bool{service: true}
+	s := h.locked(t)
+	_, err := h.apply(t.Context(), s, text("/etc/b", "x").Reloading(service), false)
+	require.NoError(t, err)
+	_, err = h.apply(t.Context(), s, unit(service), true)
+	require.ErrorContains(t, err, "job failed", "it would not read that anew")
+	_, err = h.apply(t.Context(), s, text("/etc/a", "x").Restarting(service), false)
+	require.NoError(t, err)
+	result, err := h.apply(t.Context(), s, unit(service), true)
+	require.NoError(t, err)
+	assert.Equal(t, api.ApplyResult{Acted: "restart"}, result)
+	assert.Equal(t, []string{"restart " + service}, h.units.log())
+	assert.Empty(t, plan(t, s, unit(service)).Restarts)
+}
+
 func TestUnitRestartedByOthersNeedsNoRestart(t *testing.T) {
 	h := newHost(t)
 	require.NoError(t, h.units.Start(t.Context(), service))
