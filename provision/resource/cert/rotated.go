@@ -23,11 +23,8 @@ const (
 // writeLink makes a dated file, then the link. Killed in between, the link says
 // what it said, and the file is one of those that Restore removes.
 func writeLink(sys *system.System, name string, want Spec, pairPEM []byte) error {
-	if err := snapshot.EnsureParent(sys.Files, name); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", name, err)
-	}
 	file := strings.TrimSuffix(name, current) + "-" + sys.Now().Format(date) + ".pem"
-	if err := sys.Files.WriteFile(file, bytes.NewReader(pairPEM), keyAttr(want)); err != nil {
+	if err := snapshot.Write(sys.Files, file, bytes.NewReader(pairPEM), keyAttr(want)); err != nil {
 		return fmt.Errorf("writing certificate %s: %w", file, err)
 	}
 	sys.Point("cert:dated")

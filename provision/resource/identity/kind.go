@@ -110,10 +110,7 @@ func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec)
 	if err != nil {
 		return fmt.Errorf("reading item %s: %w", want.Item, err)
 	}
-	if err := snapshot.EnsureParent(sys.Files, name); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", name, err)
-	}
-	if err := sys.Files.WriteFile(name, bytes.NewReader(part(content, want.Part)), want.Attr); err != nil {
+	if err := snapshot.Write(sys.Files, name, bytes.NewReader(part(content, want.Part)), want.Attr); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil

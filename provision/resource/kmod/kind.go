@@ -92,10 +92,7 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 	if want.CheckOnly || presence != Loaded {
 		return nil
 	}
-	if err := snapshot.EnsureParent(sys.Files, confPath(name)); err != nil {
-		return fmt.Errorf("loading %s at boot: %w", name, err)
-	}
-	if err := sys.Files.WriteFile(confPath(name), strings.NewReader(name+"\n"), system.Attr{Mode: 0o644}); err != nil {
+	if err := snapshot.Write(sys.Files, confPath(name), strings.NewReader(name+"\n"), system.Attr{Mode: 0o644}); err != nil {
 		return fmt.Errorf("loading %s at boot: %w", name, err)
 	}
 	return nil

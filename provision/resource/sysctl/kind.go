@@ -135,10 +135,7 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 	if len(k.Diff(name, want, have)) == 0 {
 		return nil
 	}
-	if err := snapshot.EnsureParent(sys.Files, confPath(name)); err != nil {
-		return fmt.Errorf("setting %s: %w", name, err)
-	}
-	if err := sys.Files.WriteFile(confPath(name), strings.NewReader(conf(name, want.Value)), system.Attr{Mode: 0o644}); err != nil {
+	if err := snapshot.Write(sys.Files, confPath(name), strings.NewReader(conf(name, want.Value)), system.Attr{Mode: 0o644}); err != nil {
 		return fmt.Errorf("setting %s: %w", name, err)
 	}
 	sys.Point("sysctl:file")

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -106,10 +107,7 @@ func restore(sys *system.System, name string, before Snapshot) error {
 			return err
 		}
 		defer content.Close()
-		if err := EnsureParent(sys.Files, name); err != nil {
-			return err
-		}
-		return sys.Files.WriteFile(name, content, before.Attr)
+		return Write(sys.Files, name, content, before.Attr)
 	case "symlink":
 		return sys.Files.Symlink(before.Target, name)
 	case "directory":
@@ -139,6 +137,14 @@ func EnsureParent(files system.Files, name string) error {
 		return err
 	}
 	return files.Mkdir(dir, system.Attr{Mode: 0o755})
+}
+
+// Write writes a file, in a folder that need not be there yet.
+func Write(files system.Files, name string, content io.Reader, attr system.Attr) error {
+	if err := EnsureParent(files, name); err != nil {
+		return fmt.Errorf("making its folder: %w", err)
+	}
+	return files.WriteFile(name, content, attr)
 }
 
 // CheckPath refuses names that are not clean absolute paths.
