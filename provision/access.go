@@ -97,15 +97,30 @@ func (o *Operator) issue(ctx context.Context, ca, name, group string, life time.
 	}, nil
 }
 
-// masters are the API servers as the cluster's hosts see them.
-func (o *Operator) masters() []string {
-	var servers []string
+// masters are the masters that answered.
+func (o *Operator) masters() []*member {
+	var list []*member
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		if o.fleet.members[h.Name] != nil {
-			servers = append(servers, net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort)))
+		if m := o.fleet.members[h.Name]; m != nil {
+			list = append(list, m)
 		}
 	}
+	return list
+}
+
+// apiServers are those of the masters that answered, as the cluster's hosts see
+// them.
+func (o *Operator) apiServers() []string {
+	var servers []string
+	for _, m := range o.masters() {
+		servers = append(servers, apiServer(m.host))
+	}
 	return servers
+}
+
+// apiServer is where the API server of a master listens.
+func apiServer(master inventory.Host) string {
+	return net.JoinHostPort(master.Address.String(), strconv.Itoa(component.APIPort))
 }
 
 // dialVia connects to host:port through the agent of the host that has the
@@ -128,7 +143,7 @@ func (o *Operator) newKube(ctx context.Context, group string, life time.Duration
 	if err != nil {
 		return nil, err
 	}
-	return kube.New(kube.Options{Dial: o.dialVia, Servers: o.masters(),
+	return kube.New(kube.Options{Dial: o.dialVia, Servers: o.apiServers(),
 		CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})
 }
 

@@ -2,14 +2,11 @@ package provision
 
 import (
 	"context"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"provision/provision/agent/api"
-	"provision/provision/component"
 	"provision/provision/doctor"
 	"provision/provision/facts"
 	"provision/provision/inventory"
@@ -60,8 +57,7 @@ const reachTried = 10 * time.Second
 func (o *Operator) reachAPI(ctx context.Context, m *member) (reaches, cut bool) {
 	params := api.ReachParams{Nonce: strings.Repeat("0", 32), Within: reachTried}
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		address := net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort))
-		params.Targets = append(params.Targets, api.Target{Address: address, Live: true})
+		params.Targets = append(params.Targets, api.Target{Address: apiServer(h), Live: true})
 	}
 	result, err := m.agent.Reach(ctx, params)
 	if err != nil || len(params.Targets) == 0 {

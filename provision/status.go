@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net"
 	"sort"
-	"strconv"
 	"sync"
 
-	"provision/provision/component"
 	"provision/provision/etcd"
 	"provision/provision/identity"
 	"provision/provision/inventory"
@@ -156,7 +154,8 @@ func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus
 type Access struct {
 	Server      string // host:port of a master that answered
 	Credentials Credentials
-	// Dial reaches that master's API server through the agent's session.
+	// Dial reaches the first API server that takes a connection, through the
+	// sessions with agents.
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Lost waits until the sessions with all masters have ended, and says why:
 	// from then on Dial cannot succeed. It returns nil when ctx ends first.
@@ -175,25 +174,17 @@ func (o *Operator) Access(ctx context.Context) (*Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		if o.fleet.members[h.Name] == nil {
-			continue
-		}
-		server := net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort))
-		return &Access{Server: server, Credentials: credentials,
-			Dial: o.dialAny, Lost: o.mastersLost}, nil
+	servers := o.apiServers()
+	if len(servers) == 0 {
+		return nil, fmt.Errorf("cannot give access to cluster %q: no master answered", o.Inventory.Cluster.Name)
 	}
-	return nil, fmt.Errorf("cannot give access to cluster %q: no master answered", o.Inventory.Cluster.Name)
+	return &Access{Server: servers[0], Credentials: credentials, Dial: o.dialAny, Lost: o.mastersLost}, nil
 }
 
 // mastersLost waits for the end of the sessions with all masters.
 func (o *Operator) mastersLost(ctx context.Context) error {
 	var why []error
-	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		m := o.fleet.members[h.Name]
-		if m == nil {
-			continue
-		}
+	for _, m := range o.masters() {
 		select {
 		case <-m.agent.Done():
 			why = append(why, m.agent.Err())
@@ -208,7 +199,7 @@ func (o *Operator) mastersLost(ctx context.Context) error {
 // dialAny reaches the first API server that takes a connection.
 func (o *Operator) dialAny(ctx context.Context) (net.Conn, error) {
 	var last error
-	for _, server := range o.masters() {
+	for _, server := range o.apiServers() {
 		conn, err := o.dialVia(ctx, "tcp", server)
 		if err == nil {
 			return conn, nil
