@@ -46,7 +46,8 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	// kubelet writes there how long a shutdown may take.
 	logind := s.Dir("/etc/systemd/logind.conf.d", 0o755)
 	s.Add(residue.New(host.Name, k.Name(), residue.Spec{
-		Paths: []string{"/etc/systemd/logind.conf.d/99-kubelet.conf", "/usr/libexec/kubernetes", "/run/kubelet"},
+		Paths:   []string{"/etc/systemd/logind.conf.d/99-kubelet.conf", "/usr/libexec/kubernetes", "/run/kubelet"},
+		Rereads: []string{"systemd-logind.service"},
 	}).After(logind))
 	s.Dir(pkiDir, 0o750)
 	// Kubernetes asks for an empty Node when its kubelet gets another version:

@@ -35,6 +35,20 @@ func clean(ctx context.Context, sys *system.System, spec Spec) error {
 			return err
 		}
 	}
+	return reread(ctx, sys, spec.Rereads)
+}
+
+// reread has services read their settings. systemd's own do so at this signal;
+// before version 253 they know no reload.
+func reread(ctx context.Context, sys *system.System, units []string) error {
+	for _, unit := range units {
+		if status, err := sys.Units.Status(ctx, unit); err != nil || status.ActiveState != "active" {
+			continue // it reads them when it starts
+		}
+		if _, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"systemctl", "kill", "--signal=HUP", unit}}); err != nil {
+			return fmt.Errorf("having %s read its settings: %w", unit, err)
+		}
+	}
 	return nil
 }
 

@@ -84,6 +84,26 @@ func TestRestoreRemovesTraces(t *testing.T) {
 	assert.NotContains(t, string(mounts), "cni-1")
 }
 
+// What was set in a path that goes holds until its reader reads again.
+func TestReadersOfWhatGoesReadAgain(t *testing.T) {
+	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+	require.NoError(t, err)
+	require.NoError(t, host.Systemd.Set("reader.service", systemfake.Unit{Active: "active"}))
+	host.Commands.Handle("systemctl", func([]string) (string, error) {
+		assert.NoFileExists(t, host.Root+"/etc/reader.d/set.conf", "it reads when the path is gone")
+		return "", nil
+	})
+	kind, raw := residue.Of(), residue.New("n1", "set", residue.Spec{
+		Paths: []string{"/etc/reader.d/set.conf"}, Rereads: []string{"reader.service", "stopped.service"},
+	}).Spec
+	before, err := kind.Observe(t.Context(), host.System, "set", raw)
+	require.NoError(t, err)
+	require.NoError(t, kind.Apply(t.Context(), host.System, "set", raw))
+	require.NoError(t, host.Put("/etc/reader.d/set.conf", "x", 0o644))
+	require.NoError(t, kind.Restore(t.Context(), host.System, "set", before))
+	assert.Equal(t, [][]string{{"systemctl", "kill", "--signal=HUP", "reader.service"}}, host.Commands.Ran())
+}
+
 func TestSpecsThatWouldDestroyTooMuchAreRefused(t *testing.T) {
 	for name, bad := range map[string]residue.Spec{
 		"root":        {Paths: []string{"/"}},
@@ -93,6 +113,7 @@ func TestSpecsThatWouldDestroyTooMuchAreRefused(t *testing.T) {
 		"empty group": {Groups: []string{""}},
 		"table":       {Tables: []string{"kube-proxy"}},
 		"link":        {Links: []string{"a b"}},
+		"service":     {Rereads: []string{"--all"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Error(t, residue.Of().Check("pods", residue.New("n1", "pods", bad).Spec))

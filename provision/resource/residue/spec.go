@@ -27,6 +27,9 @@ type Spec struct {
 	Tables []string `json:"tables,omitempty"`
 	// Paths are emptied and removed.
 	Paths []string `json:"paths,omitempty"`
+	// Rereads are services that read their settings anew afterwards: what was
+	// set in the paths holds until they do.
+	Rereads []string `json:"rereads,omitempty"`
 }
 
 // State is what is written down.
@@ -49,9 +52,9 @@ func table(text string) bool {
 
 // Check validates a spec: it names what will be destroyed.
 func (kind) Check(name string, want Spec) error {
-	for _, text := range slices.Concat([]string{name}, want.Groups, want.Commands, want.Links) {
+	for _, text := range slices.Concat([]string{name}, want.Groups, want.Commands, want.Links, want.Rereads) {
 		if !plain(text) {
-			return fmt.Errorf("%q is no name of a process, control group or interface", text)
+			return fmt.Errorf("%q is no name of a process, control group, interface or service", text)
 		}
 	}
 	for _, text := range want.Tables {
