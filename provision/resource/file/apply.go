@@ -41,7 +41,7 @@ func (kind) Apply(ctx context.Context, sys *system.System, name string, want Spe
 		return err
 	}
 	switch {
-	case have.Type != "file" || have.SHA256 != digest(want.text()):
+	case !have.Holds(want.text()):
 		err = sys.Files.WriteFile(name, strings.NewReader(want.text()), want.Attr)
 	case have.Attr != want.Attr:
 		err = sys.Files.SetAttr(name, want.Attr)

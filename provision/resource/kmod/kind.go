@@ -43,14 +43,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, _ Spec) 
 	if err != nil {
 		return State{}, err
 	}
-	state := State{File: file}
-	if file.Type == "file" {
-		content, err := sys.Files.ReadFile(confPath(name))
-		if err != nil {
-			return State{}, fmt.Errorf("reading %s: %w", confPath(name), err)
-		}
-		state.Right = string(content) == name+"\n"
-	}
+	state := State{File: file, Right: file.Holds(name + "\n")}
 	state.Presence = detect(sys.Files, name)
 	return state, nil
 }

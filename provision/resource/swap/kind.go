@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -38,23 +37,12 @@ func (kind) Check(name string, want Spec) error {
 	return nil
 }
 
-func read(files system.Files, path string) (string, error) {
-	content, err := files.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", path, err)
-	}
-	return string(content), nil
-}
-
 func (kind) Observe(ctx context.Context, sys *system.System, _ string, _ Spec) (State, error) {
-	used, err := read(sys.Files, "/proc/swaps")
+	used, err := snapshot.Text(sys.Files, "/proc/swaps")
 	if err != nil {
 		return State{}, err
 	}
-	table, err := read(sys.Files, fstab)
+	table, err := snapshot.Text(sys.Files, fstab)
 	if err != nil {
 		return State{}, err
 	}
@@ -112,7 +100,7 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 	if len(have.AtBoot) == 0 {
 		return nil
 	}
-	table, err := read(sys.Files, fstab)
+	table, err := snapshot.Text(sys.Files, fstab)
 	if err != nil {
 		return err
 	}
@@ -135,7 +123,7 @@ func (k kind) Restore(ctx context.Context, sys *system.System, name string, befo
 	if err != nil {
 		return err
 	}
-	table, err := read(sys.Files, fstab)
+	table, err := snapshot.Text(sys.Files, fstab)
 	if err != nil {
 		return err
 	}

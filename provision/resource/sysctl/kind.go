@@ -70,14 +70,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	if err != nil {
 		return State{}, err
 	}
-	state := State{File: file}
-	if file.Type == "file" {
-		content, err := sys.Files.ReadFile(confPath(name))
-		if err != nil {
-			return State{}, fmt.Errorf("reading %s: %w", confPath(name), err)
-		}
-		state.Right = string(content) == conf(name, want.Value)
-	}
+	state := State{File: file, Right: file.Holds(conf(name, want.Value))}
 	value, err := sys.Files.ReadFile(live(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
+	"provision/provision/resource/internal/snapshot"
 )
 
 const nologin = "/usr/sbin/nologin"
@@ -50,20 +50,12 @@ func (kind) Check(name string, want Spec) error {
 	return nil
 }
 
-func read(files system.Files, path string) (string, error) {
-	content, err := files.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("reading %s: %w", path, err)
-	}
-	return string(content), nil
-}
-
 func (kind) Observe(_ context.Context, sys *system.System, name string, want Spec) (State, error) {
-	passwd, err := read(sys.Files, "/etc/passwd")
+	passwd, err := snapshot.Text(sys.Files, "/etc/passwd")
 	if err != nil {
 		return State{}, err
 	}
-	groupFile, err := read(sys.Files, "/etc/group")
+	groupFile, err := snapshot.Text(sys.Files, "/etc/group")
 	if err != nil {
 		return State{}, err
 	}

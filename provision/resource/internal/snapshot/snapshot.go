@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +30,21 @@ type Snapshot struct {
 
 // Exists reports whether anything stands at the path.
 func (s Snapshot) Exists() bool { return s.Type != "" }
+
+// Holds reports whether it is a file with that content.
+func (s Snapshot) Holds(content string) bool {
+	sum := sha256.Sum256([]byte(content))
+	return s.Type == "file" && s.SHA256 == hex.EncodeToString(sum[:])
+}
+
+// Text is the content of a file, "" when there is none.
+func Text(files system.Files, name string) (string, error) {
+	content, err := files.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("reading %s: %w", name, err)
+	}
+	return string(content), nil
+}
 
 // Take records what stands at name. It changes nothing.
 func Take(files system.Files, name string) (Snapshot, error) {
