@@ -26,9 +26,9 @@ type deprecations interface {
 // warnOfRemoved adds warnings for APIs that the wanted release no longer has and
 // that somebody still uses. Every API server only knows what it was asked itself.
 func (o *Operator) warnOfRemoved(ctx context.Context, s *survey) {
-	target, err := upgrade.Parse(s.hops[len(s.hops)-1].Kubernetes)
+	target := o.target()
 	api, ok := o.api.(deprecations)
-	if err != nil || !ok || !s.installed.below(target) {
+	if !ok {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)

@@ -12,9 +12,11 @@ import (
 	"provision/provision/component"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/event"
+	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/resource"
+	"provision/provision/resource/unit"
 	"provision/provision/upgrade"
 )
 
@@ -36,12 +38,40 @@ func (o *Operator) snapshots(s *survey) []resource.Address {
 	name := fmt.Sprintf("before Kubernetes %s and etcd %s", s.hops[0].Kubernetes, s.hops[0].Etcd)
 	var list []resource.Address
 	for _, h := range o.fleet.answered(o.Inventory) {
-		if h.Has(inventory.RoleEtcd) && slices.Contains(s.hosts[h.Name].Result.Running, etcdcomponent.Unit) {
+		if h.Has(inventory.RoleEtcd) && works(s.hosts[h.Name].Result, component.UnitAt(h.Name, etcdcomponent.Unit)) {
 			list = append(list, resource.Address{Host: h.Name, Kind: plan.SnapshotKind, Name: name})
 		}
 	}
 	slices.SortFunc(list, func(a, b resource.Address) int { return strings.Compare(a.Host, b.Host) })
 	return list[:min(len(list), snapshotHosts)]
+}
+
+// works reports whether the host's unit runs, and not merely starts again and
+// again.
+func works(seen api.PlanResult, u resource.Address) bool {
+	ill := slices.ContainsFunc(seen.Items, func(item api.PlanItem) bool {
+		return item.ID == u.ID() && slices.ContainsFunc(item.Changes, func(c resource.Change) bool { return c.Field == unit.FieldActive })
+	})
+	return !ill && slices.Contains(seen.Running, u.Name)
+}
+
+// unkept is for versions that change while no member of etcd works, so that no
+// snapshot can be taken: that must be possible, because it may be what mends
+// them, but there is no way back from another minor release.
+func (o *Operator) unkept(s *survey, p *plan.Plan, before, after []upgrade.Host) error {
+	if !upgrading(s) || len(o.snapshots(s)) > 0 {
+		return nil
+	}
+	for i, h := range before {
+		for _, program := range []string{upgrade.Etcd, upgrade.APIServer} {
+			was, is := h.Programs[program], after[i].Programs[program]
+			if was.Known() && is.Known() && was.Line() != is.Line() {
+				return fmt.Errorf("cannot change %s of %s from %s to %s: etcd runs on no host, so no snapshot of it can be taken before, and without one there would be no way back; mend it with the versions that it has (provision doctor), then upgrade", program, h.Name, was, is)
+			}
+		}
+	}
+	p.Warnings = append(p.Warnings, "etcd runs on no host, so no snapshot of it is taken before versions change; earlier ones are in "+system.SnapshotDir+" on etcd hosts")
+	return nil
 }
 
 // upgrading reports whether a program of etcd or of the API servers is of

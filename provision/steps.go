@@ -118,6 +118,9 @@ func (s *steps) healthy(ctx context.Context, r resource.Resource) error {
 		if c.Name() != r.Component || gate.URL == "" {
 			continue
 		}
+		if err := s.lives(ctx, r, gate); err != nil {
+			return err
+		}
 		_, err := s.o.fleet.members[r.Address.Host].agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
 		if err != nil {
 			return fmt.Errorf("%s was restarted and is not healthy: %w", r.Address.Name, err)

@@ -27,6 +27,9 @@ type installed struct {
 	hosts []upgrade.Host
 	// unknown are programs, as HOST: NAME, that this store knows no version of.
 	unknown []string
+	// silent are Nodes whose hosts take no part, with the versions that their
+	// kubelets told the API: they will meet the API servers when they come back.
+	silent []upgrade.Host
 	// unfinished: a restart into what is installed is still to be done.
 	unfinished bool
 }
@@ -51,10 +54,17 @@ func (o *Operator) learnInstalled(ctx context.Context, s *survey) error {
 		}
 	}
 	s.hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, o.Inventory.Cluster.Versions.Via, known)
-	if err == nil {
+	if err == nil && s.installed.below(o.target()) {
 		o.warnOfRemoved(ctx, s)
+		o.learnSilent(ctx, s)
 	}
 	return err
+}
+
+// target is the wanted version of Kubernetes.
+func (o *Operator) target() upgrade.Version {
+	v, _ := upgrade.Parse(o.Inventory.Cluster.Versions.Kubernetes)
+	return v
 }
 
 // programs digests the programs of all hosts at once; hosts keep the digests of
@@ -156,8 +166,12 @@ func (o *Operator) upgrades(s *survey, p *plan.Plan) error {
 	if !changed {
 		return nil
 	}
-	if bad := upgrade.Check(before, after); len(bad) > 0 {
+	others := s.installed.silent
+	if bad := upgrade.Check(slices.Concat(before, others), slices.Concat(after, others)); len(bad) > 0 {
 		return fmt.Errorf("cannot go on, nothing was changed:\n%w", errors.Join(bad...))
+	}
+	if err := o.unkept(s, p, before, after); err != nil {
+		return err
 	}
 	for _, program := range s.installed.unknown {
 		p.Warnings = append(p.Warnings, "the version of a program is not known to this store, so it is not checked what it may run together with: "+program)

@@ -38,7 +38,7 @@ func (s *session) probe(ctx context.Context, params api.ProbeParams) (api.ProbeR
 	defer deadline.Stop()
 	for {
 		err := p.ask(ctx)
-		if err == nil {
+		if err == nil || params.Shows && showed(err) {
 			return api.ProbeResult{Took: s.sys.Now().Sub(start)}, nil
 		}
 		select {
@@ -77,6 +77,14 @@ func (s *session) prober(params api.ProbeParams) (prober, error) {
 		return prober{}, fmt.Errorf("probing %s: no certificate in %s", params.URL, params.CA)
 	}
 	return p, nil
+}
+
+// showed reports whether a server showed a certificate that nobody can verify:
+// programs that sign theirs themselves are told from those that do not come up
+// by that, and no more is asked of them.
+func showed(err error) bool {
+	var unverified *tls.CertificateVerificationError
+	return errors.As(err, &unverified)
 }
 
 // ask makes one attempt.

@@ -152,7 +152,9 @@ func (s *session) verify(ctx context.Context, programs, part string, result *api
 	return nil
 }
 
-// dropOld keeps so many of the newest snapshots.
+// dropOld keeps so many of the newest snapshots, and among them the first of the
+// fresh one's upgrade: those that repeated runs take hold what an upgrade that
+// was begun has made of the data.
 func (s *session) dropOld(keep int, fresh string) error {
 	entries, err := s.sys.Files.ReadDir(system.SnapshotDir)
 	if err != nil {
@@ -173,10 +175,28 @@ func (s *session) dropOld(keep int, fresh string) error {
 		}
 	}
 	slices.SortFunc(list, func(a, b aged) int { return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(b.name, a.name)) })
+	first := -1
+	for i, a := range list {
+		if occasion(a.name) == occasion(fresh) {
+			first = i
+		}
+	}
+	if first >= 0 && keep > 1 {
+		kept := list[first]
+		list = slices.Insert(slices.Delete(list, first, first+1), 0, kept)
+	}
 	for _, old := range list[min(len(list), keep-1):] {
 		if err := s.sys.Files.Remove(path.Join(system.SnapshotDir, old.name)); err != nil {
 			return fmt.Errorf("removing an old snapshot: %w", err)
 		}
 	}
 	return nil
+}
+
+// occasion is a snapshot's name without its time.
+func occasion(name string) string {
+	if i := strings.LastIndex(name, "-"); i >= 0 {
+		return name[:i]
+	}
+	return name
 }

@@ -91,6 +91,22 @@ func TestSnapshotsAreVerifiedAndFewAreKept(t *testing.T) {
 	}
 }
 
+func TestRepeatedRunsKeepTheSnapshotFromBefore(t *testing.T) {
+	h := newHost(t)
+	h.write(t, "/data/db", "data")
+	h.runner = &etcd{content: whole("all objects")}
+	s := h.locked(t)
+	for i, name := range []string{"before-1-0.db", "before-2-1.db", "before-2-2.db", "before-2-3.db", "before-2-4.db", "before-2-5.db"} {
+		params := snapshotParams(h.epoch, name)
+		params.Keep = 3
+		got, err := s.Snapshot(t.Context(), params)
+		require.NoError(t, err)
+		past := time.Now().Add(time.Duration(i-10) * time.Minute)
+		require.NoError(t, os.Chtimes(h.root+got.Path, past, past))
+	}
+	assert.Equal(t, []string{"before-2-1.db", "before-2-4.db", "before-2-5.db"}, snapshotsOf(t, h))
+}
+
 func TestSnapshotsThatNobodyMayTake(t *testing.T) {
 	h := newHost(t)
 	h.write(t, "/data/db", "data")

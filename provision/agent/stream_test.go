@@ -103,6 +103,12 @@ func TestProbeWaitsUntilReady(t *testing.T) {
 	params.CA, params.Within = "", 0
 	_, err = s.Probe(t.Context(), params)
 	assert.ErrorContains(t, err, "certificate", "an unknown authority is not ready")
+	params.Shows = true
+	_, err = s.Probe(t.Context(), params)
+	require.NoError(t, err, "but it is there")
+	server.Close()
+	_, err = s.Probe(t.Context(), params)
+	require.ErrorContains(t, err, "did not become ready", "and then it is not")
 	for _, url := range []string{"https://192.0.2.1/", "file:///etc/passwd", "https://example.test/"} {
 		_, err = s.Probe(t.Context(), api.ProbeParams{URL: url})
 		assert.True(t, wire.IsCode(err, api.CodeBadRequest), url)

@@ -190,6 +190,15 @@ func (h *Host) Hangup() { h.server.Hangup() }
 // Execs counts the exec channels opened so far.
 func (h *Host) Execs() int { return h.server.Execs() }
 
+// Break lets a unit fail to start, with this log; none mends it.
+func (h *Host) Break(unit, log string) error {
+	fake, err := systemfake.Open(h.Root, systemfake.Options{})
+	if err != nil {
+		return err
+	}
+	return fake.Systemd.Break(unit, log)
+}
+
 // Units are the units that run, or are to be started at boot.
 func (h *Host) Units() (map[string]systemfake.Unit, error) {
 	fake, err := systemfake.Open(h.Root, systemfake.Options{})

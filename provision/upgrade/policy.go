@@ -116,7 +116,7 @@ func skew(servers, nodes []Host) []error {
 				bad = append(bad, fmt.Errorf("%s %s of %s would be newer than an API server, of version %s: it never may be; upgrade the API servers first, with the same version for all", program, v, h.Name, low))
 			}
 			if high.ahead(v) > behind(program) {
-				bad = append(bad, fmt.Errorf("%s %s of %s would be %d minor releases older than an API server, of version %s: at most %d are supported; upgrade that host first", program, v, h.Name, high.ahead(v), high, behind(program)))
+				bad = append(bad, fmt.Errorf("%s %s of %s would be %d minor releases older than an API server, of version %s: at most %d are supported; upgrade that host first, or take it out", program, v, h.Name, high.ahead(v), high, behind(program)))
 			}
 		}
 	}

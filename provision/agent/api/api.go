@@ -195,6 +195,8 @@ type ProbeParams struct {
 	URL    string        `json:"url"`
 	CA     string        `json:"ca,omitempty"` // file on the host that verifies the server
 	Within time.Duration `json:"within"`       // 0: one attempt
+	// Shows: that a certificate is shown is enough, though nobody can verify it.
+	Shows bool `json:"shows,omitempty"`
 }
 
 // ProbeResult is how the last attempt ended. A deadline that passes is an error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ type Unit struct {
 	Invocations int
 	Reloads     int
 	Loaded      string // digest of the unit file when it was last read
-	// Fail makes the next jobs fail with this log.
+	// Fail makes jobs that start the unit fail with this log.
 	Fail string
 	// Service is what Units.Service answers.
 	Service system.ServiceStatus
@@ -56,7 +57,7 @@ func (u *Units) fragment(unit string) (path, digest string) {
 	return path, hex.EncodeToString(hash.Sum(nil))
 }
 
-// edit changes a unit under the lock and keeps it.
+// edit changes a unit under the lock and keeps it, also when its job failed.
 func (u *Units) edit(unit string, change func(*Unit) error) error {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -71,10 +72,8 @@ func (u *Units) edit(unit string, change func(*Unit) error) error {
 		_, digest := u.fragment(unit)
 		all[unit] = &Unit{Loaded: digest}
 	}
-	if err := change(all[unit]); err != nil {
-		return err
-	}
-	return store(u.root, unitsFile, all)
+	err = change(all[unit])
+	return errors.Join(err, store(u.root, unitsFile, all))
 }
 
 // All returns the units that are not in their first state.
@@ -98,6 +97,11 @@ func (u *Units) Set(unit string, state Unit) error {
 		*have = state
 		return nil
 	})
+}
+
+// Break lets all jobs of a unit fail with this log; none mends it.
+func (u *Units) Break(unit, log string) error {
+	return u.edit(unit, func(have *Unit) error { have.Fail = log; return nil })
 }
 
 // Status implements system.Units. Like systemd it loads a unit it never saw,
@@ -155,6 +159,7 @@ func (u *Units) start(unit string, again bool) error {
 			return fmt.Errorf("starting %s: Unit %s is masked", unit, unit)
 		case have.Fail != "":
 			have.Active = "failed"
+			have.Invocations++
 			return &system.UnitError{Unit: unit, Message: "starting " + unit + ": job failed", Log: have.Fail}
 		case have.Active == "active" && !again:
 			return nil
