@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/event"
 	"provision/provision/history"
 	"provision/provision/inventory"
 	"provision/provision/report"
@@ -102,11 +101,7 @@ exist yet.`,
 
 // withHistory reads the history and hands it on.
 func (g *global) withHistory(ctx context.Context, use func(*provision.Operator, *inventory.Inventory, *provision.History) error) error {
-	inv, err := g.load(ctx, nil)
-	if err != nil {
-		return err
-	}
-	o, err := g.operate(inv, event.Discard)
+	o, err := g.lookAt(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -121,7 +116,7 @@ func (g *global) withHistory(ctx context.Context, use func(*provision.Operator, 
 	for _, damaged := range h.Damaged {
 		fmt.Fprintln(g.err, "Warning: passed over:", report.Line(damaged))
 	}
-	return use(o, inv, h)
+	return use(o, o.Inventory, h)
 }
 
 // describedRun is a run in JSON.

@@ -77,35 +77,16 @@ func (o *office) listen(t *testing.T, listener net.Listener, signer ssh.Signer, 
 }
 
 func (o *office) serve(t *testing.T, conn net.Conn, config *ssh.ServerConfig, all *sync.WaitGroup) {
-	defer conn.Close()
-	_, channels, requests, err := ssh.NewServerConn(conn, config)
-	if err != nil {
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	for asked := range channels {
-		var to struct {
-			Host   string
-			Port   uint32
-			Origin string
-			From   uint32
-		}
-		if err := ssh.Unmarshal(asked.ExtraData(), &to); err != nil {
-			continue
-		}
-		host, err := o.fleet.Dial(t.Context(), "tcp", net.JoinHostPort(to.Host, fmt.Sprint(to.Port)))
+	forward(conn, config, func(address string, port uint32) func(ssh.Channel) {
+		host, err := o.fleet.Dial(t.Context(), "tcp", net.JoinHostPort(address, fmt.Sprint(port)))
 		if err != nil {
-			_ = asked.Reject(ssh.ConnectionFailed, "Connection refused")
-			continue
+			return nil
 		}
-		channel, more, err := asked.Accept()
-		if err != nil {
-			continue
+		return func(channel ssh.Channel) {
+			all.Go(func() { _, _ = io.Copy(host, channel); host.Close() })
+			all.Go(func() { _, _ = io.Copy(channel, host); channel.Close() })
 		}
-		go ssh.DiscardRequests(more)
-		all.Go(func() { _, _ = io.Copy(host, channel); host.Close() })
-		all.Go(func() { _, _ = io.Copy(channel, host); channel.Close() })
-	}
+	})
 }
 
 // run starts provision on a terminal, in a folder.

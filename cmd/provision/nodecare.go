@@ -43,6 +43,17 @@ func (n *nodeCare) named(ctx context.Context, args []string) (err error) {
 	return knownHosts(n.inv, args)
 }
 
+// beginOn is begin for what is done to hosts that are named.
+func (n *nodeCare) beginOn(ctx context.Context, hosts []string) error {
+	if err := n.askable(); err != nil {
+		return err
+	}
+	if err := n.named(ctx, hosts); err != nil {
+		return err
+	}
+	return n.yes.fits(n.inv.Cluster)
+}
+
 // careTexts are the words of a verb that changes Nodes at once.
 type careTexts struct{ act, short, long, example string }
 
@@ -162,13 +173,7 @@ Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
 // isolate is an apply that is limited to what takes hosts out of service, or
 // puts them back.
 func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) error {
-	if err := n.askable(); err != nil {
-		return err
-	}
-	if err := n.named(ctx, args); err != nil {
-		return err
-	}
-	if err := n.yes.fits(n.inv.Cluster); err != nil {
+	if err := n.beginOn(ctx, args); err != nil {
 		return err
 	}
 	if back {

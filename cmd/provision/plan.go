@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"provision/provision"
 	"provision/provision/event"
+	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/report"
 )
@@ -44,20 +46,10 @@ much was left out. Hosts outside the targets are looked at but not touched.`,
 			if err != nil {
 				return err
 			}
-			progress := g.progress(g.err)
-			o, err := g.operate(inv, quiet(progress.Event), func(o *provision.Options) {
+			p, err := g.plan(cmd.Context(), inv, func(o *provision.Options) {
 				o.AllowUntestedOS, o.Targets, o.IgnorePreflight = untested, targets, ignore
 			})
 			if err != nil {
-				return err
-			}
-			defer o.Close()
-			p, err := o.Plan(cmd.Context())
-			progress.Close()
-			if err != nil {
-				return err
-			}
-			if err := g.showPlan(p); err != nil {
 				return err
 			}
 			if out != "" {
@@ -74,6 +66,22 @@ much was left out. Hosts outside the targets are looked at but not touched.`,
 	ignoreFlag(cmd, &ignore)
 	g.targetFlag(cmd, &targets)
 	return cmd
+}
+
+// plan makes a plan and shows it.
+func (g *global) plan(ctx context.Context, inv *inventory.Inventory, tune func(*provision.Options)) (*plan.Plan, error) {
+	progress := g.progress(g.err)
+	o, err := g.operate(inv, quiet(progress.Event), tune)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	p, err := o.Plan(ctx)
+	progress.Close()
+	if err != nil {
+		return nil, err
+	}
+	return p, g.showPlan(p)
 }
 
 func (g *global) targetFlag(cmd *cobra.Command, targets *[]string) {

@@ -37,13 +37,7 @@ Exit codes: 0 the host is set up anew; 1 not: run it again.`,
 }
 
 func (n *nodeCare) rebuild(ctx context.Context, args []string) error {
-	if err := n.askable(); err != nil {
-		return err
-	}
-	if err := n.named(ctx, args); err != nil {
-		return err
-	}
-	if err := n.yes.fits(n.inv.Cluster); err != nil {
+	if err := n.beginOn(ctx, args); err != nil {
 		return err
 	}
 	stands, err := n.stands(ctx, args[0])

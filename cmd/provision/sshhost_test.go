@@ -82,6 +82,20 @@ func (m *machines) listen(listener net.Listener, signer ssh.Signer) {
 
 // forward lets a client of the bastion reach the machines.
 func (m *machines) forward(conn net.Conn, config *ssh.ServerConfig) {
+	forward(conn, config, func(address string, _ uint32) func(ssh.Channel) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		signer, known := m.hosts[address]
+		if !known {
+			return nil
+		}
+		return func(channel ssh.Channel) { m.all.Go(func() { greet(channel, signer) }) }
+	})
+}
+
+// forward is a bastion's end of a connection: reach says what becomes of the
+// channel to an address, nil when nothing is there.
+func forward(conn net.Conn, config *ssh.ServerConfig, reach func(address string, port uint32) func(ssh.Channel)) {
 	defer conn.Close()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
@@ -95,13 +109,12 @@ func (m *machines) forward(conn net.Conn, config *ssh.ServerConfig) {
 			Origin string
 			From   uint32
 		}
-		m.mu.Lock()
-		signer, known := ssh.Signer(nil), false
-		if ssh.Unmarshal(asked.ExtraData(), &to) == nil {
-			signer, known = m.hosts[to.Host]
+		if err := ssh.Unmarshal(asked.ExtraData(), &to); err != nil {
+			_ = asked.Reject(ssh.Prohibited, "not an address")
+			continue
 		}
-		m.mu.Unlock()
-		if !known {
+		use := reach(to.Host, to.Port)
+		if use == nil {
 			_ = asked.Reject(ssh.ConnectionFailed, "Connection refused")
 			continue
 		}
@@ -110,7 +123,7 @@ func (m *machines) forward(conn net.Conn, config *ssh.ServerConfig) {
 			return
 		}
 		go ssh.DiscardRequests(more)
-		m.all.Go(func() { greet(channel, signer) })
+		use(channel)
 	}
 }
 

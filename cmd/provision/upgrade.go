@@ -41,18 +41,8 @@ Exit codes: 0 when it could be done, 1 when not, or when hosts took no part.`,
 			v := &inv.Cluster.Versions
 			setVersion(&v.Kubernetes, to)
 			setVersion(&v.Etcd, etcd)
-			progress := g.progress(g.err)
-			o, err := g.operate(inv, quiet(progress.Event), func(o *provision.Options) { o.AllowUntestedOS = untested })
+			p, err := g.plan(cmd.Context(), inv, func(o *provision.Options) { o.AllowUntestedOS = untested })
 			if err != nil {
-				return err
-			}
-			defer o.Close()
-			p, err := o.Plan(cmd.Context())
-			progress.Close()
-			if err != nil {
-				return err
-			}
-			if err := g.showPlan(p); err != nil {
 				return err
 			}
 			if !g.json && !p.Empty() {
