@@ -29,6 +29,7 @@ type Scope struct {
 // as gone, so see should not count on that alone.
 func (c *Client) Watch(ctx context.Context, scope Scope, see func(object *unstructured.Unstructured, gone bool) (done bool, err error)) error {
 	pause := 50 * time.Millisecond
+	refused := false // although the API was ready
 	for {
 		done, progress, err := c.watchOnce(ctx, scope, see)
 		if done {
@@ -38,7 +39,11 @@ func (c *Client) Watch(ctx context.Context, scope Scope, see func(object *unstru
 			return cause
 		}
 		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-			return fmt.Errorf("watching %s: %w", scope.Resource.Resource, err)
+			if refused {
+				return fmt.Errorf("watching %s: %w", scope.Resource.Resource, err)
+			}
+			_, unready := c.readyz(ctx) // one that starts does not know yet who may do what
+			refused = unready == nil
 		}
 		if progress {
 			pause = 50 * time.Millisecond
