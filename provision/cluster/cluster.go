@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -37,6 +38,15 @@ var (
 
 // Object is a Kubernetes object as its API writes it.
 type Object = map[string]any
+
+// Decode reads what a type has of an object.
+func Decode(object Object, into any) error {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, into)
+}
 
 // Ref names a Kubernetes object.
 type Ref struct {

@@ -2,7 +2,6 @@ package fleettest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -164,26 +163,19 @@ func (a *API) write(ref cluster.Ref, object cluster.Object) {
 type objects struct{ *API }
 
 func refOf(object cluster.Object) (cluster.Ref, error) {
-	raw, err := json.Marshal(object)
-	if err != nil {
-		return cluster.Ref{}, err
-	}
 	var head struct {
 		APIVersion, Kind string
 		Metadata         struct{ Namespace, Name string }
 	}
-	err = json.Unmarshal(raw, &head)
+	err := cluster.Decode(object, &head)
 	return cluster.Ref{APIVersion: head.APIVersion, Kind: head.Kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name}, err
 }
 
 // plain is the object as JSON has it, shared with nobody.
 func plain(object cluster.Object) (cluster.Object, error) {
-	raw, err := json.Marshal(object)
-	if err != nil {
-		return nil, err
-	}
 	var out cluster.Object
-	return out, json.Unmarshal(raw, &out)
+	err := cluster.Decode(object, &out)
+	return out, err
 }
 
 func asMap(v any) map[string]any {

@@ -1,7 +1,6 @@
 package drain
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -120,12 +119,8 @@ func Read(name string, object cluster.Object) (State, error) {
 	if object == nil {
 		return State{}, nil
 	}
-	raw, err := json.Marshal(object)
-	if err != nil {
-		return State{}, fmt.Errorf("reading Node %s: %w", name, err)
-	}
 	var node live
-	if err := json.Unmarshal(raw, &node); err != nil {
+	if err := cluster.Decode(object, &node); err != nil {
 		return State{}, fmt.Errorf("reading Node %s: %w", name, err)
 	}
 	mark, ours := node.Metadata.Annotations[CordonedAnnotation]
