@@ -34,7 +34,8 @@ const keepWithin = 10 * time.Second
 type chronicle struct {
 	o       *Operator
 	run     history.Run
-	keepers []string
+	plan    *plan.Plan
+	keepers map[string]keeping
 	sources []byte // nil: they cannot be kept
 	absent  error  // of hosts that take no part
 }
@@ -43,7 +44,16 @@ type chronicle struct {
 // has the lock and consent and before it changes anything; end notes how it ended.
 // A run that is killed in between shows as not finished.
 func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chronicle {
-	c := &chronicle{o: o, keepers: o.keepers(), absent: incomplete(p)}
+	keepers := map[string]keeping{}
+	for _, name := range o.keepers() {
+		keepers[name] = o.fleet.members[name].agent
+	}
+	return o.recordOn(ctx, p, epoch, keepers, p.Targets)
+}
+
+// recordOn is record for keepers, and targets, that are others than usual.
+func (o *Operator) recordOn(ctx context.Context, p *plan.Plan, epoch uint64, keepers map[string]keeping, targets []string) *chronicle {
+	c := &chronicle{o: o, plan: p, keepers: keepers, absent: incomplete(p)}
 	salt, err := uuid()
 	if err != nil {
 		salt = "0000" // runs without a number of their own are still in order
@@ -51,7 +61,7 @@ func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chro
 	c.run = history.Run{
 		ID: history.NewID(epoch, salt), Verb: o.Operation.Verb, Back: o.Operation.Back,
 		Who: whoOf(o.Holder), From: o.Operation.From, Version: o.Operation.Version, Started: o.Now().UTC(),
-		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Plan: p.Hash(), Inventory: p.Inventory, Targets: p.Targets,
+		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Plan: p.Hash(), Inventory: p.Inventory, Targets: targets,
 		Steps: map[string]int{},
 	}
 	for action, n := range p.Count() {
@@ -65,7 +75,7 @@ func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chro
 	if steps, err := history.EncodeSteps(stepsOf(p)); err == nil {
 		files[history.StepsName(c.run.ID)] = steps
 	}
-	c.keep(ctx, files)
+	c.keep(ctx, files, c.putOn)
 	o.Point("recorded " + c.run.Verb)
 	return c
 }
@@ -179,12 +189,23 @@ func (c *chronicle) end(ctx context.Context, result engine.Result, err error) {
 	if c.run.Whole() && c.sources != nil {
 		files[history.SourcesName(c.run.Sources)] = c.sources
 	}
-	c.keep(context.WithoutCancel(ctx), files)
+	c.forsake(result)
+	c.keep(context.WithoutCancel(ctx), files, c.sweepOn)
 }
 
-// keep puts the run's record, and the files with it, on all keepers, and drops
-// there what is too old.
-func (c *chronicle) keep(ctx context.Context, files map[string][]byte) {
+// forsake leaves out the keepers that gave the cluster up in this run: nothing of
+// it is to be left there.
+func (c *chronicle) forsake(result engine.Result) {
+	undone := result.Undone()
+	for _, step := range c.plan.Steps {
+		if step.Address.Kind == plan.IdentityKind && step.Action == plan.Remove && !undone[step.Address] {
+			delete(c.keepers, step.Address.Host)
+		}
+	}
+}
+
+// keep puts the run's record, and the files with it, on all keepers.
+func (c *chronicle) keep(ctx context.Context, files map[string][]byte, on func(context.Context, keeping, map[string][]byte) error) {
 	raw, err := c.run.Encode()
 	if err != nil {
 		c.o.emit(event.Event{Type: event.Warning, Text: "The history does not tell of this run: " + err.Error()})
@@ -193,16 +214,25 @@ func (c *chronicle) keep(ctx context.Context, files map[string][]byte) {
 	files[history.RunName(c.run.ID)] = raw
 	ctx, cancel := context.WithTimeout(ctx, keepWithin)
 	defer cancel()
-	for name, err := range each(c.keepers, func(name string) error { return c.keepOn(ctx, name, files) }) {
+	for name, err := range each(sortedKeys(c.keepers), func(name string) error { return on(ctx, c.keepers[name], files) }) {
 		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 			c.o.emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
 		}
 	}
 }
 
-func (c *chronicle) keepOn(ctx context.Context, name string, files map[string][]byte) error {
-	agent := c.o.fleet.members[name].agent
-	have, err := agent.History(ctx, api.HistoryParams{Runs: true})
+// putOn only adds to what is there, in one exchange: a run waits for it before it
+// does anything. Where that fails there is no room, perhaps.
+func (c *chronicle) putOn(ctx context.Context, keeper keeping, files map[string][]byte) error {
+	if _, err := keeper.History(ctx, api.HistoryParams{Put: files}); err == nil || ctx.Err() != nil {
+		return err
+	}
+	return c.sweepOn(ctx, keeper, files)
+}
+
+// sweepOn drops what is too old as well.
+func (c *chronicle) sweepOn(ctx context.Context, keeper keeping, files map[string][]byte) error {
+	have, err := keeper.History(ctx, api.HistoryParams{Runs: true})
 	if err != nil {
 		return err
 	}
@@ -215,6 +245,6 @@ func (c *chronicle) keepOn(ctx context.Context, name string, files map[string][]
 		size += int64(len(content))
 	}
 	drop := slices.DeleteFunc(history.Surplus(history.Kept{Sizes: have.Sizes, Runs: have.Content}, size), func(old string) bool { return files[old] != nil })
-	_, err = agent.History(ctx, api.HistoryParams{Put: put, Drop: drop})
+	_, err = keeper.History(ctx, api.HistoryParams{Put: put, Drop: drop})
 	return err
 }

@@ -2,15 +2,20 @@ package provision_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"provision/provision"
+	"provision/provision/agent/api"
+	"provision/provision/event"
 	"provision/provision/fleettest"
 	"provision/provision/history"
 	"provision/provision/internal/ssh/sshtest"
@@ -171,4 +176,49 @@ func TestDamagedRecordsArePassedOverAndNamed(t *testing.T) {
 	require.Len(t, h.Damaged, 1)
 	assert.Contains(t, h.Damaged[0], "of m1: damaged")
 	assert.NotContains(t, h.Damaged[0], "\x1b")
+}
+
+// TestTheHistoryCostsAnExchangeBeforeAndTwoAfter a run, on each keeper.
+func TestTheHistoryCostsAnExchangeBeforeAndTwoAfter(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	before, after := 0, 0
+	var mu sync.Mutex
+	begun := false
+	f.Host("m1").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
+		mu.Lock()
+		switch {
+		case method == api.MethodHistory && begun:
+			after++
+		case method == api.MethodHistory:
+			before++
+		case method == api.MethodApply:
+			begun = true
+		}
+		mu.Unlock()
+		return ask()
+	})
+	_, err := apply(t, f, inv, as("apply"))
+	require.NoError(t, err)
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, 1, before)
+	assert.Equal(t, 2, after)
+}
+
+// TestRunsThatWereKilledLeaveRoom: each left its record and did not sweep.
+func TestRunsThatWereKilledLeaveRoom(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	for i := range api.MaxHistoryFiles {
+		r := history.Run{ID: history.NewID(uint64(i+1), "ab12"), Verb: "apply", Who: "ann@desk", Version: "1", Cluster: "dc1", Started: time.Now()}
+		raw, err := r.Encode()
+		require.NoError(t, err)
+		require.NoError(t, f.Host("m1").Write(system.HistoryDir+"/"+history.RunName(r.ID), string(raw)))
+	}
+	var warned notes
+	_, err := apply(t, f, inv, as("apply"), warned.of(event.Warning))
+	require.NoError(t, err)
+	assert.NotContains(t, warned.all(), "history")
+	assert.Len(t, past(t, f, inv).Runs, history.MaxRuns)
 }

@@ -52,26 +52,39 @@ func (o *other) letGo(t *testing.T) {
 	o.lease.End()
 }
 
-// notes calls do with each note of a run, and keeps them.
+// notes are what a run says.
 type notes struct {
 	mu   sync.Mutex
 	text []string
 }
 
+// sink keeps notes, and calls do with each.
 func (n *notes) sink(do func(text string)) func(*provision.Options) {
 	return func(o *provision.Options) {
 		o.Sink = func(e event.Event) {
-			if e.Type != event.Note {
-				return
-			}
-			n.mu.Lock()
-			n.text = append(n.text, e.Text)
-			n.mu.Unlock()
-			if do != nil {
+			if e.Type == event.Note {
+				n.add(e.Text)
 				do(e.Text)
 			}
 		}
 	}
+}
+
+// of keeps the texts of one type of event.
+func (n *notes) of(kind event.Type) func(*provision.Options) {
+	return func(o *provision.Options) {
+		o.Sink = func(e event.Event) {
+			if e.Type == kind {
+				n.add(e.Text)
+			}
+		}
+	}
+}
+
+func (n *notes) add(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text = append(n.text, text)
 }
 
 func (n *notes) all() string {
@@ -175,7 +188,7 @@ func TestARunThatWasOvertakenLooksAnew(t *testing.T) {
 		return ask()
 	})
 	var said notes
-	outcome, err := apply(t, f, inv, said.sink(nil))
+	outcome, err := apply(t, f, inv, said.of(event.Note))
 	require.NoError(t, err)
 	require.NoError(t, outcome.Result.Err())
 	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; looking at all hosts anew")

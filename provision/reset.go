@@ -22,6 +22,7 @@ import (
 // dead. Without Options.Reset it is all hosts, those included that have left
 // the inventory.
 func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
+	bystanders := o.bystanders()
 	if o.resetting != nil {
 		some := *o.Inventory
 		some.Hosts = nil
@@ -30,10 +31,10 @@ func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, e
 		}
 		o.Inventory = &some
 	}
-	return persist(o, func() (*Outcome, error) { return o.resetAlone(ctx, approve) })
+	return persist(o, func() (*Outcome, error) { return o.resetAlone(ctx, bystanders, approve) })
 }
 
-func (o *Operator) resetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
+func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, approve Approve) (*Outcome, error) {
 	s, err := o.inventoryOfOwned(ctx)
 	if err != nil {
 		return nil, err
@@ -61,15 +62,38 @@ func (o *Operator) resetAlone(ctx context.Context, approve Approve) (*Outcome, e
 	case !ok:
 		return nil, ErrDeclined
 	}
+	seen := o.witness(ctx, bystanders, epoch, "reset, plan "+p.Hash()[:8])
+	defer seen.close()
+	record := o.recordReset(ctx, p, locked, seen)
 	o.emit(event.Event{Type: event.PhaseStarted, Text: "Undoing " + event.Count(len(p.Steps), "step")})
 	work := newSteps(o, s, epoch, nil, nil)
 	outcome := &Outcome{Plan: p}
 	outcome.Result = engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
-	if ctx.Err() != nil {
-		return outcome, context.Cause(ctx)
+	if err = errors.Join(outcome.Result.Err(), incomplete(p)); ctx.Err() != nil {
+		err = context.Cause(ctx)
+	} else {
+		o.commit(ctx, locked)
 	}
-	o.commit(ctx, locked)
-	return outcome, errors.Join(outcome.Result.Err(), incomplete(p))
+	record.end(ctx, outcome.Result, err)
+	if len(record.keepers) == 0 {
+		o.unrecorded()
+	}
+	return outcome, err
+}
+
+// recordReset records on the witnesses, and on those of the hosts themselves that
+// keep the history: there it stays until nothing else is left to undo. Such a run
+// leads to no state that an inventory describes.
+func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []string, seen *witnesses) *chronicle {
+	keepers := map[string]keeping{}
+	own, _ := o.split(locked)
+	for _, name := range own {
+		keepers[name] = o.fleet.members[name].agent
+	}
+	for name, agent := range seen.agents {
+		keepers[name] = agent
+	}
+	return o.recordOn(ctx, p, seen.epoch, keepers, locked)
 }
 
 // inventoryOfOwned connects, refuses what is another cluster's, and has every

@@ -175,3 +175,72 @@ func TestARebuildGoesOnWhereItWas(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, provision.Rebuilding{}, stands(), "it is over")
 }
+
+// told are the verbs and results of the runs that a host's records tell of.
+func told(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory) []string {
+	t.Helper()
+	var list []string
+	for _, r := range past(t, f, inv).Runs {
+		list = append(list, r.Verb+" "+r.Outcome())
+	}
+	return list
+}
+
+func TestAResetWithoutTheClusterIsRecordedWhereItCanBe(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv, as("apply"))
+	require.NoError(t, err)
+	f.API.Break(errors.New("dead"))
+	f.Host("m2").Fail(sshtest.Refuse)
+	var warned notes
+	alone := func(hosts ...string) error {
+		f.Quiet()
+		o := f.Operator(inv, as("reset"), resetting(hosts...), warned.of(event.Warning))
+		_, err := o.ResetAlone(t.Context(), yes)
+		require.NoError(t, o.Close())
+		return err
+	}
+	require.NoError(t, alone("n1", "m3"))
+	assert.Empty(t, warned.all())
+	assert.Equal(t, []string{"reset done", "apply done"}, told(t, f, inv))
+	assert.Error(t, past(t, f, inv).Runs[0].Returnable(), "no inventory describes what it left")
+	assert.NoDirExists(t, filepath.Join(f.Host("m3").Root, system.HistoryDir), "nothing is left on the host")
+
+	_, err = apply(t, f, inv, as("apply"), func(o *provision.Options) { o.AllowMinority = true })
+	require.Error(t, err, "the API is dead")
+	f.Host("m1").Fail(sshtest.Refuse)
+	f.Host("m3").Fail(sshtest.Refuse)
+	require.NoError(t, alone("n1"))
+	assert.Contains(t, warned.all(), "No history tells of this reset: no other master or etcd host")
+}
+
+func TestAClusterThatIsHalfResetTellsOfIt(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv, as("apply"))
+	require.NoError(t, err)
+	f.Quiet()
+	var warned notes
+	o := f.Operator(inv, as("reset"), warned.of(event.Warning), func(o *provision.Options) {
+		o.Point = func(point string) {
+			if point == "recorded reset" { // somebody killed it
+				f.Host("m1").Hangup()
+				f.Host("n1").Hangup()
+			}
+		}
+	})
+	_, err = o.ResetAlone(t.Context(), yes)
+	require.Error(t, err)
+	require.NoError(t, o.Close())
+	f.Quiet()
+	assert.Equal(t, []string{"reset not finished", "apply done"}, told(t, f, inv))
+	assert.NotContains(t, warned.all(), "No history")
+
+	o = f.Operator(inv, as("reset"), warned.of(event.Warning))
+	_, err = o.ResetAlone(t.Context(), yes)
+	require.NoError(t, err)
+	require.NoError(t, o.Close())
+	assert.Contains(t, warned.all(), "No history tells of this reset any more: the cluster's history went with its masters and etcd hosts")
+	assert.NoDirExists(t, filepath.Join(f.Host("m1").Root, system.HistoryDir))
+}

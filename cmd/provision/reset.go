@@ -180,7 +180,7 @@ func (r *resetting) question() string {
 func (r *resetting) show(p *plan.Plan) {
 	fmt.Fprintln(r.out, report.Header(p))
 	if r.whole() {
-		fmt.Fprintln(r.out, "The cluster ends: its objects, certificate authorities and keys are gone for good.")
+		fmt.Fprintln(r.out, "The cluster ends: its objects, certificate authorities, keys and history are gone for good.")
 	}
 	for _, text := range p.Warnings {
 		fmt.Fprintln(r.out, "  "+report.Line(text))

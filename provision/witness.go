@@ -1,0 +1,108 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/event"
+	"provision/provision/inventory"
+)
+
+// witnessTime bounds the search for hosts that can keep the record of a reset:
+// those of a dead cluster do not answer.
+const witnessTime = 5 * time.Second
+
+// keeping is a host that keeps the history.
+type keeping interface {
+	History(ctx context.Context, params api.HistoryParams) (api.HistoryResult, error)
+}
+
+// witnesses are the masters and etcd hosts that a reset of others leaves as they
+// are: they only keep its record, and their locks meanwhile.
+type witnesses struct {
+	agents map[string]Agent
+	epoch  uint64 // under which they were locked
+}
+
+// bystanders are the masters and etcd hosts beside those that are reset.
+func (o *Operator) bystanders() []inventory.Host {
+	if o.resetting == nil {
+		return nil
+	}
+	var list []inventory.Host
+	for _, h := range o.Inventory.Hosts {
+		if keeper(h) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// witness reaches those that can, and locks them. The reset does not need them:
+// whoever does not answer, or is at work for another run, is left out.
+func (o *Operator) witness(ctx context.Context, list []inventory.Host, epoch uint64, doing string) *witnesses {
+	w := &witnesses{agents: map[string]Agent{}, epoch: epoch}
+	if len(list) == 0 {
+		return w
+	}
+	ctx, cancel := context.WithTimeout(ctx, witnessTime)
+	defer cancel()
+	var mu sync.Mutex
+	found := map[string]*member{}
+	spread(list, func(h inventory.Host) {
+		m, err := o.dialOne(ctx, h)
+		if err == nil && !o.ours(m) {
+			_ = m.agent.Close()
+			err = errors.New("it is no host of this cluster")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			o.emit(event.Event{Type: event.HostFailed, Host: h.Name, Text: err.Error()})
+			return
+		}
+		o.emit(event.Event{Type: event.HostConnected, Host: h.Name})
+		found[h.Name] = m
+		w.epoch = max(w.epoch, m.facts.Owned.Epoch+1)
+	})
+	for _, name := range sortedKeys(found) {
+		m := found[name]
+		result, err := m.agent.Lock(ctx, api.LockParams{Holder: o.Holder, Doing: doing, Epoch: w.epoch, UUID: m.facts.Owned.Identity.UUID, Brief: true})
+		if err != nil || !result.Granted {
+			_ = m.agent.Close() // nothing was done there
+			continue
+		}
+		w.agents[name] = m.agent
+	}
+	return w
+}
+
+// ours reports whether a host belongs to the cluster of those that are reset.
+func (o *Operator) ours(m *member) bool {
+	id := m.facts.Owned.Identity
+	if id == nil {
+		return false
+	}
+	if o.decision.Identity == nil {
+		return id.Cluster == o.Inventory.Cluster.Name
+	}
+	return id.UUID == o.decision.Identity.UUID
+}
+
+func (w *witnesses) close() {
+	for _, agent := range w.agents {
+		_ = agent.Close() // the record is kept, or a warning said that it is not
+	}
+}
+
+// unrecorded says that nobody is left who could tell of a reset.
+func (o *Operator) unrecorded() {
+	text := "No history tells of this reset: no other master or etcd host of the cluster answered in time, free for it"
+	if o.resetting == nil {
+		text = "No history tells of this reset any more: the cluster's history went with its masters and etcd hosts"
+	}
+	o.emit(event.Event{Type: event.Warning, Text: text})
+}
