@@ -67,7 +67,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	if o.Renew != nil {
 		return o.renewPlan(in, s), nil
 	}
-	in.Snapshots = o.snapshots(s)
+	in.Snapshots, in.Narrow = o.snapshots(s), o.narrow()
 	var err error
 	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
 		return nil, err
@@ -76,10 +76,11 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	return p, o.upgrades(s, p)
 }
 
-// removals are what the inventory takes away from the cluster.
+// removals are what this run takes away from the cluster because the inventory
+// does. Hosts that are named one by one are not a mistake in it.
 func (o *Operator) removals() removal.Set {
-	if o.resetting != nil {
-		return removal.Set{} // they were named, and nothing else is done
+	if o.narrow() {
+		return removal.Set{}
 	}
 	known, _ := o.lastRoster()
 	return removal.Of(slices.Collect(maps.Values(known)), o.Inventory)

@@ -105,11 +105,15 @@ func (o *Operator) isolations(in *plan.Input) {
 	in.Isolating = map[string]plan.Isolating{}
 	o.Targets = nil
 	isolated := o.isolated()
+	known, _ := o.lastRoster()
 	for _, name := range o.Isolation.Hosts {
 		h, _ := o.Inventory.Host(name)
 		i := plan.Isolating{Back: o.Isolation.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
 		if h.Has(inventory.RoleMaster) {
 			for _, other := range o.fleet.answered(o.Inventory) {
+				if _, member := known[other.Name]; !member {
+					continue
+				}
 				i.Steps = append(i.Steps, component.UnitAt(other.Name, loadbalancer.Unit))
 			}
 		}

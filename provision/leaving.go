@@ -124,6 +124,9 @@ func (o *Operator) shrinks(known map[string]facts.RosterHost) []error {
 	var voters []voter
 	var members, masters []string
 	for _, name := range slices.Sorted(maps.Keys(o.leaving)) {
+		if !o.goes(name) {
+			continue
+		}
 		if o.leaving[name].member {
 			members = append(members, name)
 		}

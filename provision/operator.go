@@ -54,6 +54,9 @@ type Options struct {
 	// Targets limits plan and apply to these addresses, or hosts, and what
 	// they require.
 	Targets []string
+	// Remove are hosts that left the inventory. Apply takes them out of the
+	// cluster and does nothing else.
+	Remove []string
 	// Forget are hosts that left the inventory and do not answer, and never
 	// will: the cluster forgets them.
 	Forget []string

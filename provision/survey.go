@@ -52,6 +52,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.aim(); err != nil {
 		return nil, err
 	}
+	if err := o.removeNamed(); err != nil {
+		return nil, err
+	}
 	o.loseRoles()
 	if err := o.safe(); err != nil {
 		return nil, err

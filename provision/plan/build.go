@@ -42,6 +42,9 @@ type Input struct {
 	Removals removal.Set
 	// Targets limit the plan when there are any.
 	Targets []Target
+	// Narrow plans leave out what targets only come after: changes of other
+	// hosts and components that wait for an apply.
+	Narrow bool
 	// Forming is what must be done before etcd's cluster id is recorded; empty
 	// when it is known.
 	Forming []resource.Address
@@ -343,6 +346,7 @@ func (b *builder) oneAtATime() {
 func (b *builder) finish() *Plan {
 	through := newThrough(b)
 	hard := map[resource.Address][]resource.Address{}
+	own := b.own()
 	p := &Plan{Format: Format, Cluster: b.in.Cluster, UUID: b.in.UUID, Target: b.in.Target,
 		Inventory: b.in.Inventory, Created: b.in.Now, Warnings: b.in.Warnings, Environment: b.in.Environment}
 	if b.in.Removals.Count() > 0 {
@@ -372,6 +376,9 @@ func (b *builder) finish() *Plan {
 			h.Error = seen.Err.Error()
 		}
 		p.Hosts = append(p.Hosts, h)
+	}
+	if b.in.Narrow {
+		hard = b.narrow(p, hard, own)
 	}
 	if len(b.in.Targets) > 0 {
 		limit(p, b.in.Targets, hard)
