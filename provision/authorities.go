@@ -34,7 +34,8 @@ func (o *Operator) clusterTime() time.Time {
 	return now.Add(facts.Middle(ahead))
 }
 
-// dueAuthorities are those that have ended or are about to, by name.
+// dueAuthorities are those that have ended or are about to, by name. One that is
+// being replaced by another only counts when the one that signs has ended.
 func (o *Operator) dueAuthorities() []Authority {
 	if o.decision.Identity == nil {
 		return nil
@@ -43,10 +44,10 @@ func (o *Operator) dueAuthorities() []Authority {
 	now := o.clusterTime()
 	for _, name := range sortedKeys(o.decision.Identity.CAs) {
 		certs := pki.ParseCerts([]byte(o.decision.Identity.CAs[name]))
-		if len(certs) != 1 {
-			continue // it is being replaced
+		if len(certs) == 0 {
+			continue
 		}
-		if left := certs[0].NotAfter.Sub(now); left < o.authorityBefore() {
+		if left := certs[0].NotAfter.Sub(now); left <= 0 || left < o.authorityBefore() && len(certs) == 1 {
 			due = append(due, Authority{Name: name, NotAfter: certs[0].NotAfter.UTC(), Ended: left <= 0})
 		}
 	}
@@ -87,9 +88,10 @@ func (o *Operator) renewAuthorities(ctx context.Context, approve func([]Authorit
 			return fmt.Errorf("cannot renew authority %q: no host that holds its key answered; bring one up", a.Name)
 		}
 	}
+	// Who missed a phase of a rotation is told everything by the next apply.
 	var members []string
 	for _, name := range o.fleet.names() {
-		if o.fleet.members[name].facts.Owned.Identity != nil {
+		if known := o.fleet.members[name].facts.Owned.Identity; known != nil && known.Generation == o.decision.Identity.Generation {
 			members = append(members, name)
 		}
 	}

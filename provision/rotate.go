@@ -45,40 +45,65 @@ func (o *Operator) Rotate(ctx context.Context, r Rotation, approve Approve) (*Ro
 		return nil, fmt.Errorf("cannot rotate %q: it must be one of %s", r.Name, strings.Join(slices.Sorted(maps.Keys(identity.Rotatable())), ", "))
 	}
 	out := &Rotated{Name: r.Name}
-	for {
+	for again := 0; ; again++ {
 		outcome, err := o.Apply(ctx, func(p *plan.Plan) (bool, error) {
+			if again >= stubborn {
+				return false, fmt.Errorf("the hosts differ from the inventory again and again; see provision plan, and what changes them (%s)", firstSteps(p))
+			}
 			if err := o.undisturbed(item, p); err != nil {
 				return false, err
 			}
 			return approve(p)
 		})
+		if o.decision.Identity != nil {
+			out.Phase = o.turn(item).Phase
+		}
 		if err != nil {
 			return out, err
 		}
 		if outcome.Plan.Empty() {
-			turn := o.turn(item)
-			out.Phase = turn.Phase
-			var next string
-			if next, out.Until = identity.Next(item, turn, o.Now(), r.Hurry); !out.Until.IsZero() {
-				return out, nil
-			}
-			err := o.advance(ctx, item, next, r.Name)
-			var anew *anewError
-			switch {
-			case errors.As(err, &anew):
-			case err != nil:
-				return out, fmt.Errorf("rotating %s: %w", r.Name, err)
-			default:
-				out.Phase = next
-			}
-			if err == nil && next == "" {
-				out.Done = true
-				return out, nil
+			again = -1
+			if over, err := o.goOn(ctx, item, r, out); over || err != nil {
+				return out, err
 			}
 		}
 		o.fleet.close()
 		o.startOver(nil)
 	}
+}
+
+// stubborn is how often in a row hosts are made as a phase wants them before
+// somebody has to look who changes them.
+const stubborn = 5
+
+// goOn has the next phase begin, unless it is too early for it.
+func (o *Operator) goOn(ctx context.Context, item string, r Rotation, out *Rotated) (over bool, err error) {
+	// Operators take turns, so the time is that of the hosts.
+	now := o.clusterTime()
+	ahead := now.Sub(o.Now())
+	next, until := identity.Next(item, o.turn(item), now, r.Hurry)
+	if out.Until = until; !until.IsZero() {
+		return true, nil
+	}
+	err = o.advance(ctx, item, next, r.Name, ahead)
+	var anew *anewError
+	switch {
+	case errors.As(err, &anew):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("rotating %s: %w", r.Name, err)
+	}
+	out.Phase, out.Done = next, next == ""
+	return out.Done, nil
+}
+
+// firstSteps are the addresses of the first few steps of a plan.
+func firstSteps(p *plan.Plan) string {
+	var names []string
+	for _, step := range p.Steps[:min(3, len(p.Steps))] {
+		names = append(names, step.Address.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // turn is how far the rotation of an item is.
@@ -106,9 +131,9 @@ func (o *Operator) undisturbed(item string, p *plan.Plan) error {
 	return nil
 }
 
-// advance has all hosts know the next phase. Nothing differs from the inventory
-// at this point, and all hosts answer.
-func (o *Operator) advance(ctx context.Context, item, next, name string) error {
+// advance has all hosts, whose clocks are so far ahead, know the next phase.
+// Nothing differs from the inventory at this point, and all hosts answer.
+func (o *Operator) advance(ctx context.Context, item, next, name string, ahead time.Duration) error {
 	if err := o.rotatable(ctx, item); err != nil {
 		return err
 	}
@@ -126,7 +151,7 @@ func (o *Operator) advance(ctx context.Context, item, next, name string) error {
 	id := o.decision.Identity
 	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife, Generation: id.Generation + 1}
 	return o.recorded(ctx, epoch, "rotation", name, func() error {
-		return o.turnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.Now().UTC()})
+		return o.turnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.Now().Add(ahead).UTC()})
 	})
 }
 

@@ -2,6 +2,8 @@ package provision_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/pki"
+	"provision/provision/plan"
 )
 
 // rotate goes on with a rotation.
@@ -81,16 +84,15 @@ func TestRotatedAuthoritiesAndKeysAreOthers(t *testing.T) {
 }
 
 func TestARotationWaitsForClientsAndAnApplyKeepsItsPhase(t *testing.T) {
-	f, inv := answering(t, 1)
-	var later time.Duration
-	clock := func(o *provision.Options) {
-		now := o.Now
-		o.Now = func() time.Time { return now().Add(later) }
+	f, inv, c := grown(t, 1)
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xe7cd})
+	early := func(o *provision.Options) { // the hosts' clocks count
+		o.Now = func() time.Time { return c.now.Add(time.Hour) }
 	}
 	old := heldItem(f, "m1", system.ClusterCA)
 	for _, phase := range []string{pki.Trusted, pki.Signed} {
 		for range 2 {
-			got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"}, clock)
+			got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"}, early)
 			require.NoError(t, err)
 			assert.False(t, got.Done)
 			assert.Equal(t, phase, got.Phase)
@@ -101,11 +103,11 @@ func TestARotationWaitsForClientsAndAnApplyKeepsItsPhase(t *testing.T) {
 			assert.Len(t, pki.Blocks([]byte(f.Host("n1").Read("/etc/kubernetes/pki/ca.crt"))), 2, "both are trusted")
 			assert.Len(t, pki.Blocks([]byte(f.Host("m1").Read("/etc/kubernetes/pki/ca-signing.crt"))), 1, "one signs")
 		}
-		_, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"}, clock)
+		_, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"}, early)
 		require.ErrorContains(t, err, "finish it first")
-		later += 11 * time.Minute
+		c.now = c.now.Add(11 * time.Minute)
 	}
-	got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"}, clock)
+	got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"}, early)
 	require.NoError(t, err)
 	assert.True(t, got.Done)
 	assert.NotEqual(t, old, heldItem(f, "n1", system.ClusterCA))
@@ -172,4 +174,116 @@ func TestARotationCanBeKilledAnywhere(t *testing.T) {
 		require.True(t, done.Done)
 		nothingLeft(t, f, inv)
 	}
+}
+
+// Somebody, or something, may change a host all the time.
+func TestARotationDoesNotMakeHostsEqualForEver(t *testing.T) {
+	f, inv := answering(t, 1)
+	files := []string{"/etc/kubernetes/kubelet.yaml", "/etc/kubernetes/kube-proxy.yaml"}
+	o := f.Operator(inv, unprobe)
+	asked := 0
+	begun, err := o.Rotate(t.Context(), provision.Rotation{Name: "etcd"}, func(p *plan.Plan) (bool, error) {
+		asked++
+		for i, file := range files { // the one that this plan does not mend
+			if !strings.Contains(fmt.Sprint(p.Steps), file) {
+				return true, f.Host("n1").Write(files[i], "changed by hand")
+			}
+		}
+		return true, nil
+	})
+	require.NoError(t, o.Close())
+	require.ErrorContains(t, err, "differ from the inventory again and again")
+	assert.Equal(t, pki.Announced, begun.Phase)
+	assert.Equal(t, 5, asked)
+	done, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"})
+	require.NoError(t, err)
+	assert.True(t, done.Done)
+	nothingLeft(t, f, inv)
+}
+
+// Hosts that join in the middle get what is under way, those that hold keys too.
+func TestHostsJoinInTheMiddleOfARotation(t *testing.T) {
+	inv, more := load(t, "dc1", 1), load(t, "dc1", 2)
+	f := boot(t, more, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xe7cd})
+	for _, name := range []string{"encryption", "cluster"} {
+		got, err := rotate(t, f, inv, provision.Rotation{Name: name})
+		require.NoError(t, err)
+		require.Equal(t, name == "encryption", got.Done)
+	}
+	_, err = apply(t, f, more, unprobe)
+	require.NoError(t, err)
+	assert.Equal(t, heldItem(f, "m1", system.ClusterCA), heldItem(f, "n2", system.ClusterCA))
+	assert.Len(t, pki.Blocks([]byte(f.Host("n2").Read("/etc/kubernetes/pki/ca.crt"))), 2, "both are trusted")
+	done, err := rotate(t, f, more, provision.Rotation{Name: "cluster", Hurry: true})
+	require.NoError(t, err)
+	assert.True(t, done.Done)
+	nothingLeft(t, f, more)
+}
+
+// nearItsEnd is a cluster whose authorities end in 200 days.
+func nearItsEnd(t *testing.T) (*fleettest.Fleet, *inventory.Inventory, *clock) {
+	t.Helper()
+	f, inv, c := grown(t, 1)
+	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xe7cd})
+	c.pass(3450)
+	_, err := apply(t, f, inv, unprobe)
+	require.NoError(t, err)
+	return f, inv, c
+}
+
+// An authority can end while it waits to be replaced.
+func TestAnAuthorityThatEndsInTheMiddleOfItsRotationIsRenewed(t *testing.T) {
+	f, inv, c := nearItsEnd(t)
+	got, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"})
+	require.NoError(t, err)
+	require.Equal(t, pki.Trusted, got.Phase)
+	c.pass(201)
+	_, err = look(t, f, inv)
+	require.ErrorContains(t, err, `authority "cluster" of cluster "dc1" ended on`)
+	due, err := renewAuthorities(t, f, inv)
+	require.NoError(t, err)
+	require.Len(t, due, 3)
+	_, err = apply(t, f, inv, unprobe, renewing(provision.Renewal{}))
+	require.NoError(t, err)
+	assert.Len(t, pki.Blocks([]byte(f.Host("n1").Read("/etc/kubernetes/pki/ca.crt"))), 2)
+	for range 2 {
+		got, err = rotate(t, f, inv, provision.Rotation{Name: "cluster"})
+		require.NoError(t, err)
+		c.now = c.now.Add(time.Hour)
+	}
+	assert.True(t, got.Done)
+	nothingLeft(t, f, inv)
+}
+
+// Who missed a phase would refuse a part of it; the rest of the cluster cannot
+// wait for that.
+func TestAuthoritiesAreRenewedAlthoughAHostMissedAPhase(t *testing.T) {
+	f, inv, c := nearItsEnd(t)
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	o := f.Operator(inv, unprobe, func(o *provision.Options) {
+		o.Point = func(name string) {
+			if name == "committed m1" {
+				kill()
+				f.Host("m1").Hangup()
+				f.Host("n1").Hangup()
+			}
+		}
+	})
+	_, err := o.Rotate(ctx, provision.Rotation{Name: "etcd"}, yes)
+	require.Error(t, err)
+	require.NoError(t, o.Close())
+	f.Quiet()
+	c.pass(201)
+	_, err = renewAuthorities(t, f, inv)
+	require.NoError(t, err)
+	_, err = apply(t, f, inv, unprobe, renewing(provision.Renewal{}))
+	require.NoError(t, err)
+	done, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"})
+	require.NoError(t, err)
+	assert.True(t, done.Done)
+	nothingLeft(t, f, inv)
 }

@@ -92,8 +92,11 @@ func (a *application) rotate(ctx context.Context, rotation provision.Rotation) (
 	}
 	rotated, err := o.Rotate(ctx, rotation, func(p *plan.Plan) (bool, error) { return a.approve(p) })
 	a.progress.Close()
-	if err != nil {
+	if err != nil && rotated != nil && rotated.Phase != "" {
 		return fmt.Errorf("%w\nThe rotation of %s goes on when the same command is run again", err, rotation.Name)
+	}
+	if err != nil {
+		return err
 	}
 	return a.tellRotated(rotated)
 }
