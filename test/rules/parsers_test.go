@@ -11,6 +11,7 @@ import (
 var decoders = map[string]bool{
 	"json.Unmarshal": true, "json.NewDecoder": true, "yaml.Unmarshal": true, "pem.Decode": true,
 	"x509.ParseCertificate": true, "tar.NewReader": true, "bufio.NewScanner": true, "hclsyntax.ParseConfig": true,
+	"cluster.Decode": true,
 }
 
 // undamaged are packages that decode something and have no test that damages it,
@@ -20,6 +21,7 @@ var undamaged = map[string]string{
 	"provision/fleettest":                  "a test's own data",
 	"provision/resource":                   "specs of our own making, strictly; agent's TestDamagedRequests feeds them",
 	"provision/resource/drain":             "fed with resource/node's damaged Nodes",
+	"provision/cluster":                    "its callers are fed: Decode is one of the decoders",
 	"provision/component/renewal":          "specs that other components have just written",
 	"provision/secret":                     "a JSON string, or an error",
 	"provision/kube":                       "answers of an API server whose certificate was verified, into single fields",
