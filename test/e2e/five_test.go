@@ -26,6 +26,7 @@ func (s *suite) five(t *testing.T) {
 	t.Run("attributes", c.attributes)
 	t.Run("drift", c.drift)
 	t.Run("one node more", c.addNode)
+	t.Run("front-proxy", c.frontProxy)
 	t.Run("one master lost", c.masterLost)
 }
 

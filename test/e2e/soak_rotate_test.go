@@ -147,15 +147,6 @@ func loadAverage(t *testing.T) string {
 	return fields[2]
 }
 
-// rotated runs a rotation until it is over or waits.
-func (c *cluster) rotated(t *testing.T, args ...string) ran {
-	t.Helper()
-	r := c.provision(t, append(append(append([]string{"certs"}, args...), "--yes"), c.inventory()...)...)
-	require.Zero(t, r.code, "%s", r.all())
-	c.seconds(t, strings.Join(args, " "), r.took)
-	return r
-}
-
 // killRotation kills the rotation of etcd's authority when the first member has
 // restarted.
 func (c *cluster) killRotation(t *testing.T) time.Duration {
