@@ -107,18 +107,18 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	if err != nil || step.Act == "" {
 		return err
 	}
-	return s.healthy(ctx, r)
+	return s.healthy(ctx, step, r)
 }
 
 // healthy waits, after a restart or reload, until the component says on that
 // host that it works: the next host's turn comes only then.
-func (s *steps) healthy(ctx context.Context, r resource.Resource) error {
+func (s *steps) healthy(ctx context.Context, step plan.Step, r resource.Resource) error {
 	for _, c := range s.o.Components {
 		gate := c.Gate()
-		if c.Name() != r.Component || gate.URL == "" {
+		if c.Name() != r.Component {
 			continue
 		}
-		if err := s.lives(ctx, r, gate); err != nil {
+		if err := s.lives(ctx, step, r, gate); err != nil || gate.URL == "" {
 			return err
 		}
 		_, err := s.o.fleet.members[r.Address.Host].agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})

@@ -47,7 +47,8 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		return nil, diags
 	}
 	s.Dir(configDir, 0o755)
-	s.Binary("flanneld", Unit)
+	// In waves, so that one that does not work cuts off the pods of no second Node.
+	s.Draining(s.Binary("flanneld", Unit))
 	s.File(netConf, netConfig(cluster.Inventory.Network, settings), 0o644, Unit)
 	// Where udev or networkd run they would give our interfaces other MAC
 	// addresses and take their routes away.

@@ -44,7 +44,8 @@ type Gate struct {
 	// CA is the file on the host that verifies the server.
 	CA string
 	// Live is where the component's services answer while they live, whatever
-	// they say. Rollouts do not wait for it.
+	// they say. Rollouts wait for it where the URL is another service's, and
+	// after another program was put into place.
 	Live []Live
 }
 

@@ -30,10 +30,11 @@ func TestWhatNeedsAnEmptyNode(t *testing.T) {
 		}
 	}
 	for _, id := range []string{`binary["/usr/local/bin/kubelet"]`, `binary["/usr/local/bin/containerd"]`,
-		`binary["/usr/local/bin/containerd-shim-runc-v2"]`, `binary["/usr/local/bin/runc"]`, `file["/etc/containerd/config.toml"]`} {
+		`binary["/usr/local/bin/containerd-shim-runc-v2"]`, `binary["/usr/local/bin/runc"]`, `file["/etc/containerd/config.toml"]`,
+		`binary["/usr/local/bin/kube-proxy"]`, `binary["/usr/local/bin/flanneld"]`} {
 		assert.True(t, drains[id], id)
 	}
-	for _, id := range []string{`binary["/usr/local/bin/ctr"]`, `binary["/usr/local/bin/kube-proxy"]`, `file["/etc/systemd/system/kubelet.service"]`, `unit["kubelet.service"]`} {
+	for _, id := range []string{`binary["/usr/local/bin/ctr"]`, `file["/etc/kubernetes/kube-proxy.yaml"]`, `file["/etc/systemd/system/kubelet.service"]`, `unit["kubelet.service"]`} {
 		is, there := drains[id]
 		assert.True(t, there && !is, id)
 	}

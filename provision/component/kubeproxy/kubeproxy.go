@@ -34,7 +34,9 @@ func (proxy) Runs(_ *component.Cluster, host inventory.Host) bool { return host.
 
 func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, p.Name())
-	s.Binary("kube-proxy", Unit)
+	// It goes host by host with the kubelet, so that one that does not work is
+	// seen on the first Node, and without pods.
+	s.Draining(s.Binary("kube-proxy", Unit))
 	s.File(configFile, config(cluster.Inventory, host), 0o644, Unit)
 	s.Add(residue.New(host.Name, p.Name(), residue.Spec{Tables: []string{"ip kube-proxy", "ip6 kube-proxy"}}).
 		After(ossettings.Needed(s, pkg.Kind)...)) // the program that drops tables goes later
