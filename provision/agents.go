@@ -38,6 +38,8 @@ type Agent interface {
 	// unit's log; they change nothing.
 	Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error)
 	Collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error)
+	// Reboot restarts the host, unless it runs another boot than the one named.
+	Reboot(ctx context.Context, params api.RebootParams) (api.RebootResult, error)
 	// History reads and writes the records of runs.
 	History(ctx context.Context, params api.HistoryParams) (api.HistoryResult, error)
 	Journal(ctx context.Context, unit string, lines int) ([]string, error)
@@ -72,6 +74,9 @@ type Connector interface {
 	// Connect reaches a host and starts its agent. sign is called when the
 	// agent asks for a certificate.
 	Connect(ctx context.Context, host inventory.Host, sign SignFunc) (Agent, error)
+	// Forget ends the connection to a host that reboots: the next Connect makes
+	// another, and tries anew what was refused.
+	Forget(host inventory.Host)
 	Close() error
 }
 

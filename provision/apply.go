@@ -63,6 +63,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	}
 	in.Leaving, in.Rollout = o.leaves(), o.rollout()
 	o.isolations(&in)
+	o.reboots(&in)
 	in.Warnings = append(in.Warnings, o.destroyed(sortedKeys(o.resetting))...)
 	if o.Renew != nil {
 		return o.renewPlan(in, s), nil
@@ -195,6 +196,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 	if err := o.completeBirth(ctx, epoch); err != nil {
 		o.emit(event.Event{Type: event.Warning, Text: "completing the cluster's identity: " + err.Error()})
 	}
+	o.noteReboots(p)
 	if err := o.writeRoster(ctx, s); err != nil {
 		o.emit(event.Event{Type: event.Warning, Text: err.Error()})
 	}

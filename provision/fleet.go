@@ -17,7 +17,7 @@ import (
 // member is a host that answered.
 type member struct {
 	host  inventory.Host
-	agent Agent
+	agent *line
 	facts facts.Host
 }
 
@@ -72,7 +72,7 @@ func (o *Operator) dialOne(ctx context.Context, host inventory.Host) (*member, e
 		_ = agent.Close()
 		return nil, err
 	}
-	return &member{host: host, agent: agent, facts: known}, nil
+	return &member{host: host, agent: newLine(agent), facts: known}, nil
 }
 
 // rightTarget keeps a rehearsal off the real hosts, and the other way round.

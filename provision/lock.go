@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"provision/provision/agent/api"
-	"provision/provision/internal/wire"
 	"provision/provision/inventory"
 )
 
@@ -130,37 +128,4 @@ func (o *Operator) knownKeepers() []string {
 		roles := known[name].Roles
 		return !slices.Contains(roles, string(inventory.RoleMaster)) && !slices.Contains(roles, string(inventory.RoleEtcd))
 	})
-}
-
-// hold watches over the lock that a run has. When so many of its holders are
-// lost that another operator can have it, the run ends: its context does, and
-// all sessions, so that nothing is written any more.
-func (o *Operator) hold(ctx context.Context, names []string) (held context.Context, release func()) {
-	held, cancel := context.WithCancelCause(ctx)
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	alive := slices.Clone(names)
-	keepers, _ := o.split(names)
-	for _, name := range keepers {
-		all.Go(func() {
-			select {
-			case <-o.fleet.members[name].agent.Done():
-			case <-held.Done():
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			alive = slices.DeleteFunc(alive, func(other string) bool { return other == name })
-			if o.majority(alive) == nil || held.Err() != nil {
-				return
-			}
-			cancel(fmt.Errorf("stopped: the cluster's lock was lost with host %s: it may not have heard of this run for %.0f s, and another operator can have taken the lock; apply again: at once if this run was suspended, else when the host answers",
-				name, wire.Silence.Seconds()))
-			o.fleet.close()
-		})
-	}
-	return held, func() {
-		cancel(nil)
-		all.Wait()
-	}
 }

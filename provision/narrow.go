@@ -9,10 +9,10 @@ import (
 )
 
 // narrow reports whether a run is limited to what was named: hosts to isolate,
-// to reset or to remove. Changes of the inventory that wait for an apply, at
+// to reboot, to reset or to remove. Changes of the inventory that wait for an apply, at
 // these hosts or elsewhere, go on waiting.
 func (o *Operator) narrow() bool {
-	return o.Isolation != nil || o.resetting != nil || len(o.Remove) > 0
+	return o.Isolation != nil || o.Reboot != nil || o.resetting != nil || len(o.Remove) > 0
 }
 
 // goes reports whether a host that leaves is taken out by this run.

@@ -72,6 +72,8 @@ type Options struct {
 	Rebuild []string
 	// Isolation limits Apply to taking hosts out of service, or back into it.
 	Isolation *Isolation
+	// Reboot limits Apply to rebooting hosts.
+	Reboot *Reboot
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// LockPatience is how long a run waits for locks that should be free soon; 0:
@@ -95,8 +97,13 @@ type Operator struct {
 	leaving     map[string]departure
 	silent      map[string]error // hosts that left the inventory and do not answer
 	resetting   map[string]inventory.Host
-	marks       map[string]bool // of isolation, as this run changed them
-	rebuilt     map[string]bool // whose rebuild this run ended
+	marks       map[string]bool   // of isolation, as this run changed them
+	rebuilt     map[string]bool   // whose rebuild this run ended
+	rebooting   map[string]string // the boots that this run ends, by host
+	rebooted    bool              // this run has done all its reboots
+	// rosterWritten is when this run wrote the roster last.
+	rosterWritten time.Time
+	held          *holding
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
 	queue queue // for locks

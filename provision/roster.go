@@ -14,6 +14,7 @@ import (
 // Hosts that left the inventory stay on it until nothing of them is left.
 func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...string) error {
 	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
+	o.rosterWritten = roster.Written
 	known, _ := o.lastRoster()
 	for name, h := range known {
 		if _, listed := o.Inventory.Host(name); !listed && !slices.Contains(forgotten, name) {
@@ -38,6 +39,7 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 	if mark, changed := o.marks[h.Name]; changed {
 		entry.Isolated = mark
 	}
+	entry.Reboot = o.rebootMark(h.Name, known[h.Name].Reboot)
 	entry.Rebuilding = o.rebuilding(h.Name, known[h.Name].Rebuilding)
 	for _, role := range h.Roles {
 		entry.Roles = append(entry.Roles, string(role))

@@ -66,6 +66,9 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.isolable(ctx); err != nil {
 		return nil, err
 	}
+	if err := o.rebootable(ctx); err != nil {
+		return nil, err
+	}
 	if err := o.admit(ctx, s); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,8 @@ type application struct {
 	forget   []string // hosts that do not answer and never will
 	// isolation is set when hosts are only taken out of service, or put back.
 	isolation *provision.Isolation
+	// reboots is set when hosts are only rebooted.
+	reboots   *provision.Reboot
 	rebuildOf []string // hosts that were reset and are set up anew
 	agreed    bool     // to the whole, in an earlier part of it
 	renew     *provision.Renewal
@@ -146,6 +148,7 @@ func (a *application) apply(ctx context.Context) error {
 	defer a.progress.Close()
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
 		o.AllowRemovals, o.Isolation, o.Rebuild = a.removals, a.isolation, a.rebuildOf
+		o.Reboot = a.reboots
 		o.AllowUntestedOS, o.Targets = a.untested, a.targets
 		o.IgnorePreflight = a.ignore
 		o.OneHop = a.saved != nil

@@ -5,11 +5,10 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
 )
 
 func nodeVerb(g *global) *cobra.Command {
-	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRebuildVerb(g), nodeRemoveVerb(g)}
+	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRebootVerb(g), nodeRebuildVerb(g), nodeRemoveVerb(g)}
 	for _, texts := range careVerbs() {
 		verbs = append(verbs, nodeCareVerb(g, texts))
 	}

@@ -7,8 +7,8 @@ import "time"
 type Host struct {
 	Hostname   string    `json:"hostname"`
 	MachineID  string    `json:"machine_id"`
-	BootID     string    `json:"boot_id"`
-	Arch       string    `json:"arch"` // GOARCH: amd64, arm64
+	BootID     string    `json:"boot_id"` // another one after each boot
+	Arch       string    `json:"arch"`    // GOARCH: amd64, arm64
 	Kernel     string    `json:"kernel"`
 	OS         OS        `json:"os"`
 	CPUs       int       `json:"cpus"`
@@ -22,7 +22,8 @@ type Host struct {
 	Init       string    `json:"init"`          // name of process 1
 	Lab        string    `json:"lab,omitempty"` // content of the lab marker, "" on real hosts
 	Rebooting  bool      `json:"rebooting,omitempty"`
-	Capability uint64    `json:"capability"` // bounding set of the agent
+	NeedsBoot  []string  `json:"needs_boot,omitempty"` // why it should be rebooted
+	Capability uint64    `json:"capability"`           // bounding set of the agent
 	Owned      Owned     `json:"owned"`
 	// Present are those of the paths asked for that exist.
 	Present []string `json:"present,omitempty"`
@@ -126,4 +127,14 @@ type RosterHost struct {
 	Isolated bool `json:"isolated,omitempty"`
 	// Rebuilding: the host was reset and is being set up anew.
 	Rebuilding bool `json:"rebuilding,omitempty"`
+	// Reboot is set from when the host's reboot was asked for until all that was
+	// asked for with it is done.
+	Reboot *Reboot `json:"reboot,omitempty"`
+}
+
+// Reboot is a reboot that was asked for. The host is done when it runs another
+// boot.
+type Reboot struct {
+	Boot  string    `json:"boot"` // that is to end
+	Since time.Time `json:"since"`
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -33,6 +34,8 @@ type Host struct {
 	key      gossh.Signer
 	accepted bool
 	impostor Impostor
+	boots    boots
+	running  sync.WaitGroup // its agents
 }
 
 // Impostor speaks in the place of a host's agent: input and output are those of
@@ -112,6 +115,8 @@ func exec(_ context.Context, e sshtest.Exec) int {
 func (h *Host) agent(ctx context.Context, args []string, e sshtest.Exec) int {
 	h.fleet.agents.Add(1)
 	defer h.fleet.agents.Done()
+	h.running.Add(1)
+	defer h.running.Done()
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "serve" && h.impostor != nil:
@@ -142,6 +147,7 @@ func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
 	}
 	fake.System.Units = units{fake.System.Units, h}
 	fake.Commands.Handle("/usr/sbin/haproxy", func([]string) (string, error) { return "", nil })
+	fake.Commands.Handle("systemctl", h.systemctl)
 	fake.Commands.Handle("journalctl", func([]string) (string, error) { return "", nil })
 	// The connection's end is the session's: sshd closes the agent's input.
 	in := &input{Reader: e.Stdin}

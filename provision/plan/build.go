@@ -58,7 +58,9 @@ type Input struct {
 	// upgraded; none when its versions stay.
 	Snapshots []resource.Address
 	// Reboots are the hosts to reboot once all else is done there.
-	Reboots []string
+	Reboots map[string]Boot
+	// RebootsOpen: an earlier run was to reboot hosts and has not come to its end.
+	RebootsOpen bool
 }
 
 // IdentityKind is the kind in the addresses of steps that give a host, or the
@@ -385,5 +387,6 @@ func (b *builder) finish() *Plan {
 	}
 	guard(p, b.in, through)
 	late(p)
+	rebooted(p)
 	return p
 }

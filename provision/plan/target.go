@@ -61,10 +61,11 @@ func targetable(in Input) map[string]Target {
 	known := map[string]Target{resource.ClusterHost: {Host: resource.ClusterHost}}
 	add := func(a resource.Address) { known[a.String()] = Target{Host: a.Host, Address: a} }
 	add(BirthAddress(in.Cluster))
+	add(RebootsAddress(in.Cluster))
 	for host, seen := range in.Hosts {
 		known[host] = Target{Host: host}
 		add(JoinAddress(host, in.Cluster))
-		if slices.Contains(in.Reboots, host) {
+		if _, reboots := in.Reboots[host]; reboots {
 			add(RebootAddress(host))
 		}
 		for _, gone := range seen.Result.Removed {

@@ -66,7 +66,10 @@ func (f farm) build(t require.TestingT) *plan.Plan {
 	g, err := desired.Build(in)
 	require.NoError(t, err)
 	input := plan.Input{Cluster: "dc1", UUID: "u1", Target: "the real hosts", Now: time.Unix(1, 0).UTC(), Graph: g,
-		Hosts: f.seen, Objects: objects, Rollout: f.bounds, Reboots: f.reboots}
+		Hosts: f.seen, Objects: objects, Rollout: f.bounds, Reboots: map[string]plan.Boot{}}
+	for _, h := range f.reboots {
+		input.Reboots[h] = plan.Boot{ID: "boot of " + h, Why: []string{"a newer kernel"}}
+	}
 	input.Targets, err = plan.ParseTargets(f.targets, input)
 	require.NoError(t, err)
 	p := plan.Build(input)

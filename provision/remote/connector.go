@@ -76,6 +76,13 @@ func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provi
 		patience: target.ConnectTimeout}, nil
 }
 
+// Forget implements provision.Connector.
+func (c *Connector) Forget(host inventory.Host) {
+	if target, err := c.options.Target(host); err == nil {
+		c.options.Pool.Forget(target)
+	}
+}
+
 // Close ends all connections.
 func (c *Connector) Close() error { return c.options.Pool.Close() }
 

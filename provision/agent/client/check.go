@@ -66,7 +66,10 @@ func checkFacts(h facts.Host, asked []string) error {
 	say(h.Cgroup != 1 && h.Cgroup != 2, "its cgroup version is %d", h.Cgroup)
 	say(h.Systemd < 0 || h.Systemd > 100_000, "its systemd version is %d", h.Systemd)
 	say(h.Resolver != "" && (!path.IsAbs(h.Resolver) || path.Clean(h.Resolver) != h.Resolver), "its resolver file is %.80q", h.Resolver)
-	say(len(h.Addresses) > maxList || len(h.Blobs) > maxList || len(h.Owned.Resources) > maxList, "it tells of more than %d things", maxList)
+	for _, why := range h.NeedsBoot {
+		errs = append(errs, plainText("why it needs a boot", why))
+	}
+	say(len(h.Addresses) > maxList || len(h.NeedsBoot) > maxList || len(h.Blobs) > maxList || len(h.Owned.Resources) > maxList, "it tells of more than %d things", maxList)
 	for _, a := range h.Addresses {
 		_, err := netip.ParsePrefix(a.CIDR)
 		say(err != nil || a.MTU < 0 || a.MTU > 1<<24, "interface %.40q has the address %.80q and MTU %d", a.Interface, a.CIDR, a.MTU)
@@ -110,6 +113,9 @@ func checkOwned(o facts.Owned) error {
 		}
 		seen[h.Name] = true
 		errs = append(errs, plainText("roster", h.Name), plainText("roster", h.User), plainText("roster", h.Jump), plainText("roster", strings.Join(h.Roles, ",")))
+		if h.Reboot != nil {
+			errs = append(errs, plainText("roster", h.Reboot.Boot))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -158,6 +158,27 @@ func (p *Pool) drop(e *entry) {
 	}
 }
 
+// Forget ends the connection to the target, and tries a refused login again when
+// asked again: a host that boots refuses everyone for a while.
+func (p *Pool) Forget(t Target) {
+	t = t.withDefaults()
+	p.mu.Lock()
+	e := p.entries[t.key()]
+	delete(p.entries, t.key())
+	p.mu.Unlock()
+	if e == nil {
+		return
+	}
+	select {
+	case <-e.ready:
+		if e.conn != nil {
+			_ = e.conn.Close()
+		}
+	default:
+		e.cancel()
+	}
+}
+
 // run connects and then stays until the connection ends.
 func (p *Pool) run(ctx context.Context, key string, t Target, e *entry) {
 	defer e.cancel()

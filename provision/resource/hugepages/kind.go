@@ -46,6 +46,23 @@ func live(kib string) string {
 
 func confPath(kib string) string { return "/etc/tmpfiles.d/provision-hugepages-" + kib + "kB.conf" }
 
+// Booted is how many pages of a size are to be set aside at boot, and how many
+// the kernel has.
+func Booted(files system.Files, kib string) (wanted, have int, err error) {
+	raw, err := files.ReadFile(confPath(kib))
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading %s: %w", confPath(kib), err)
+	}
+	if words := strings.Fields(string(raw)); len(words) > 0 {
+		wanted, err = strconv.Atoi(words[len(words)-1])
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading %s: %w", confPath(kib), err)
+	}
+	have, _, err = count(files, kib)
+	return wanted, have, err
+}
+
 func conf(kib string, count int) string {
 	return "w " + live(kib) + " - - - - " + strconv.Itoa(count) + "\n"
 }
@@ -55,14 +72,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	if err != nil {
 		return State{}, err
 	}
-	state := State{File: file}
-	if file.Type == "file" {
-		content, err := sys.Files.ReadFile(confPath(name))
-		if err != nil {
-			return State{}, fmt.Errorf("reading %s: %w", confPath(name), err)
-		}
-		state.Right = string(content) == conf(name, want.Count)
-	}
+	state := State{File: file, Right: file.Holds(conf(name, want.Count))}
 	state.Count, state.Missing, err = count(sys.Files, name)
 	return state, err
 }
@@ -103,10 +113,7 @@ func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec)
 	case missing:
 		return fmt.Errorf("cannot set huge pages of %s KiB aside: the kernel has none of this size", name)
 	}
-	if err := snapshot.EnsureParent(sys.Files, confPath(name)); err != nil {
-		return fmt.Errorf("setting huge pages aside: %w", err)
-	}
-	if err := sys.Files.WriteFile(confPath(name), strings.NewReader(conf(name, want.Count)), system.Attr{Mode: 0o644}); err != nil {
+	if err := snapshot.Write(sys.Files, confPath(name), strings.NewReader(conf(name, want.Count)), system.Attr{Mode: 0o644}); err != nil {
 		return fmt.Errorf("setting huge pages aside: %w", err)
 	}
 	sys.Point("hugepages:file")

@@ -1,0 +1,210 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/agent/api"
+	"provision/provision/component"
+	"provision/provision/event"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+)
+
+// Reboot restarts hosts. Apply does that and nothing else.
+type Reboot struct {
+	Hosts []string
+	// All: one that does not answer is left out; else it is an error.
+	All bool
+	// IfNeeded leaves out those that say of nothing that it needs a boot.
+	IfNeeded bool
+	// Within is how long a host may take to come back; 0: 15 minutes.
+	Within time.Duration
+}
+
+// toReboot are the hosts that a run is still to reboot. Those that an earlier
+// run, which did not come to its end, has rebooted already are done.
+func (o *Operator) toReboot() (hosts, done []string) {
+	known, _ := o.lastRoster()
+	for _, name := range o.Reboot.Hosts {
+		m := o.fleet.members[name]
+		if m == nil {
+			continue
+		}
+		switch mark := known[name].Reboot; {
+		case mark != nil && mark.Boot != m.facts.BootID:
+			done = append(done, name)
+		case o.Reboot.IfNeeded && len(m.facts.NeedsBoot) == 0:
+		default:
+			hosts = append(hosts, name)
+		}
+	}
+	return hosts, done
+}
+
+// reboots limits a run that reboots hosts to that, and to letting pods onto
+// those that an earlier run has rebooted.
+func (o *Operator) reboots(in *plan.Input) {
+	if o.Reboot == nil {
+		return
+	}
+	known, _ := o.lastRoster()
+	hosts, done := o.toReboot()
+	in.Reboots, o.Targets = map[string]plan.Boot{}, []string{plan.RebootsAddress(o.Inventory.Cluster.Name).String()}
+	for _, name := range hosts {
+		f := o.fleet.members[name].facts
+		in.Reboots[name] = plan.Boot{ID: f.BootID, Why: f.NeedsBoot}
+		o.Targets = append(o.Targets, plan.RebootAddress(name).String())
+	}
+	isolated := o.isolated()
+	for _, name := range append(slices.Clone(hosts), done...) {
+		if h, _ := o.Inventory.Host(name); h.Joins() && !isolated[name] {
+			o.Targets = append(o.Targets, uncordonOf(h).Address.String())
+		}
+	}
+	for _, name := range o.Reboot.Hosts {
+		in.RebootsOpen = in.RebootsOpen || known[name].Reboot != nil
+	}
+	for _, name := range done {
+		in.Warnings = append(in.Warnings, fmt.Sprintf("host %s was rebooted already, by a run that did not end, after %s; to reboot it once more, run the same command again afterwards",
+			name, known[name].Reboot.Since.Local().Format(time.DateTime)))
+	}
+	in.Warnings = append(in.Warnings, o.standstill(hosts)...)
+}
+
+// standstill says what stops meanwhile, where nothing else can do its work.
+func (o *Operator) standstill(hosts []string) []string {
+	var list []string
+	masters, members := o.Inventory.With(inventory.RoleMaster), o.Inventory.With(inventory.RoleEtcd)
+	for _, name := range hosts {
+		h, _ := o.Inventory.Host(name)
+		switch {
+		case h.Has(inventory.RoleMaster) && len(masters) == 1:
+			list = append(list, fmt.Sprintf("the API does not answer while %s reboots: it is the only master", name))
+		case h.Has(inventory.RoleEtcd) && len(members) < 3:
+			list = append(list, fmt.Sprintf("the API does not answer while %s reboots: etcd's %d members do without none", name, len(members)))
+		}
+	}
+	return list
+}
+
+// rebootMark says, in the roster, that a host is to be rebooted.
+func (o *Operator) rebootMark(host string, before *facts.Reboot) *facts.Reboot {
+	switch boot, asked := o.rebooting[host]; {
+	case o.Reboot == nil || !slices.Contains(o.Reboot.Hosts, host):
+		return before
+	case o.rebooted:
+		return nil
+	case asked && before == nil:
+		return &facts.Reboot{Boot: boot, Since: o.Now().UTC()}
+	}
+	return before
+}
+
+// noteReboots remembers what a plan reboots, for the roster.
+func (o *Operator) noteReboots(p *plan.Plan) {
+	o.rebooting = map[string]string{}
+	for _, step := range p.Steps {
+		if m := o.fleet.members[step.Address.Host]; m != nil && step.Address.Kind == plan.RebootKind {
+			o.rebooting[step.Address.Host] = m.facts.BootID
+		}
+	}
+}
+
+// endReboots forgets that the hosts were to be rebooted.
+func (s *steps) endReboots(ctx context.Context) error {
+	s.roster.Lock()
+	defer s.roster.Unlock()
+	s.o.rebooted = true
+	return s.o.writeRoster(ctx, s.survey, s.forgotten...)
+}
+
+// rebootable refuses what a run that reboots must not do.
+func (o *Operator) rebootable(ctx context.Context) error {
+	if o.Reboot == nil {
+		return nil
+	}
+	if o.decision.Identity == nil {
+		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.Inventory.Cluster.Name)
+	}
+	known, _ := o.lastRoster()
+	for _, name := range o.Reboot.Hosts {
+		_, member := known[name]
+		switch {
+		case o.fleet.members[name] == nil && o.Reboot.All:
+		case o.fleet.members[name] == nil:
+			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.fleet.failed[name])
+		case !member && !o.Reboot.All:
+			return fmt.Errorf("cannot reboot host %s: it is not part of the cluster yet; apply first", name)
+		}
+	}
+	o.Reboot.Hosts = slices.DeleteFunc(slices.Clone(o.Reboot.Hosts), func(name string) bool {
+		_, member := known[name]
+		if !member {
+			o.emit(event.Event{Type: event.Note, Host: name, Text: "Host " + name + " is not part of the cluster and is left as it is"})
+		}
+		return !member
+	})
+	hosts, _ := o.toReboot()
+	for _, name := range hosts {
+		if err := o.spared(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spared refuses to reboot a host without which the cluster would lose its etcd
+// or its API, although it need not: because another one is down already.
+func (o *Operator) spared(ctx context.Context, host string) error {
+	h, _ := o.Inventory.Host(host)
+	if h.Has(inventory.RoleEtcd) {
+		if down, why := o.down(ctx, inventory.RoleEtcd, "etcd", host); len(down) > 0 {
+			return fmt.Errorf("cannot reboot host %s: etcd's member on %s does not answer, and while two are away etcd may lose its quorum; see provision doctor, and mend %s first: %w",
+				host, strings.Join(down, ", "), strings.Join(down, ", "), why)
+		}
+	}
+	if masters := o.Inventory.With(inventory.RoleMaster); h.Has(inventory.RoleMaster) && len(masters) > 1 {
+		if down, why := o.down(ctx, inventory.RoleMaster, "controlplane", host); len(down) == len(masters)-1 {
+			return fmt.Errorf("cannot reboot host %s: no other master serves, and the cluster would have no API; see provision doctor, and mend one of %s first: %w",
+				host, strings.Join(down, ", "), why)
+		}
+	}
+	return nil
+}
+
+// down are the other hosts of a role whose part of the cluster does not answer.
+func (o *Operator) down(ctx context.Context, role inventory.Role, part, but string) ([]string, error) {
+	var names []string
+	for _, h := range o.Inventory.With(role) {
+		if h.Name != but {
+			names = append(names, h.Name)
+		}
+	}
+	gate := o.gateOf(part)
+	errs := each(names, func(name string) error {
+		m := o.fleet.members[name]
+		if m == nil {
+			return o.fleet.failed[name]
+		}
+		if gate.URL == "" {
+			return nil
+		}
+		_, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
+		return err
+	})
+	return sortedKeys(errs), inOrder(errs)
+}
+
+func (o *Operator) gateOf(part string) component.Gate {
+	for _, c := range o.Components {
+		if c.Name() == part {
+			return c.Gate()
+		}
+	}
+	return component.Gate{}
+}
