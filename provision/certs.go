@@ -32,6 +32,7 @@ const (
 	ByTimer   = "timer"
 	ByApply   = "apply" // nobody does by itself
 	ByRenew   = "certs renew"
+	ByRotate  = "certs rotate-ca" // it is being replaced by another, or will replace it
 )
 
 // allHosts is the host of authorities that every host knows alike.
@@ -61,8 +62,21 @@ type Certificates struct {
 	UUID         string        `json:"uuid,omitempty"`
 	Target       string        `json:"target"`
 	Certificates []Certificate `json:"certificates"` // the one that ends first is first
+	// Rotations are under way.
+	Rotations []Turning `json:"rotations,omitempty"`
 	// Silent are the hosts that could not be asked, and why.
 	Silent map[string]string `json:"silent,omitempty"`
+}
+
+// Turning is a rotation that is under way.
+type Turning struct {
+	Name  string    `json:"name"`
+	Phase string    `json:"phase"`
+	Means string    `json:"means"` // the phase in a few words
+	Since time.Time `json:"since"`
+	// Until is when it can go on, if it waits.
+	Until   time.Time `json:"until,omitzero"`
+	Command string    `json:"command"` // that goes on
 }
 
 // Sound reports whether nobody needs to do anything.
@@ -103,7 +117,9 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 			out.Certificates = append(out.Certificates, leaves(o.fleet.members[h.Name], expected[h.Name], c)...)
 		}
 	}
-	out.Certificates = append(out.Certificates, o.authorities(asked, o.Now().Add(facts.Middle(ahead)))...)
+	now := o.Now().Add(facts.Middle(ahead))
+	out.Certificates = append(out.Certificates, o.authorities(asked, now)...)
+	out.Rotations = o.turnings(now)
 	slices.SortStableFunc(out.Certificates, func(a, b Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	return out, nil
 }
@@ -180,14 +196,40 @@ func (o *Operator) authorities(asked func(string) bool, now time.Time) []Certifi
 		if versions[k.name] > 1 {
 			one.Host = strings.Join(names, ",")
 		}
-		for _, parsed := range pki.ParseCerts([]byte(k.text)) {
+		for i, parsed := range pki.ParseCerts([]byte(k.text)) {
 			each := one
+			if i > 0 { // the first signs, the others are only trusted
+				each.Renews = ByRotate
+			}
 			each.Subject, each.Issuer, each.NotAfter = parsed.Subject.String(), parsed.Issuer.String(), parsed.NotAfter.UTC()
 			each.judge(now, o.authorityBefore())
 			list = append(list, each)
 		}
 	}
 	slices.SortFunc(list, func(a, b Certificate) int { return strings.Compare(a.Authority+a.Host, b.Authority+b.Host) })
+	return list
+}
+
+// turnings are the rotations that are under way, by name.
+func (o *Operator) turnings(now time.Time) []Turning {
+	if o.decision.Identity == nil {
+		return nil
+	}
+	var list []Turning
+	items := identity.Rotatable()
+	for _, name := range slices.Sorted(maps.Keys(items)) {
+		turn := o.turn(items[name])
+		if turn.Phase == "" {
+			continue
+		}
+		verb := "rotate-key "
+		if items[name] == name+".key" {
+			verb = "rotate-ca "
+		}
+		one := Turning{Name: name, Phase: turn.Phase, Means: said(turn.Phase), Since: turn.Since, Command: "provision certs " + verb + name}
+		_, one.Until = identity.Next(items[name], turn, now, false)
+		list = append(list, one)
+	}
 	return list
 }
 

@@ -287,3 +287,27 @@ func TestAuthoritiesAreRenewedAlthoughAHostMissedAPhase(t *testing.T) {
 	assert.True(t, done.Done)
 	nothingLeft(t, f, inv)
 }
+
+func TestStatusTellsOfRotationsThatAreUnderWay(t *testing.T) {
+	f, inv, c := nearItsEnd(t)
+	assert.Empty(t, certificates(t, f, inv).Rotations)
+	_, err := rotate(t, f, inv, provision.Rotation{Name: "cluster"})
+	require.NoError(t, err)
+	begun := c.now.UTC()
+	found := certificates(t, f, inv)
+	require.Equal(t, []provision.Turning{{Name: "cluster", Phase: pki.Trusted, Means: found.Rotations[0].Means, Since: begun, Until: begun.Add(10 * time.Minute),
+		Command: "provision certs rotate-ca cluster"}}, found.Rotations)
+	renews := map[string]int{}
+	for _, one := range found.Certificates {
+		if one.Authority == "cluster" {
+			renews[one.Renews]++
+		}
+	}
+	assert.Equal(t, map[string]int{provision.ByRenew: 1, provision.ByRotate: 1}, renews)
+	c.pass(1)
+	found = certificates(t, f, inv)
+	assert.Zero(t, found.Rotations[0].Until, "it can go on")
+	_, err = rotate(t, f, inv, provision.Rotation{Name: "cluster", Hurry: true})
+	require.NoError(t, err)
+	assert.Empty(t, certificates(t, f, inv).Rotations)
+}

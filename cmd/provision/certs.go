@@ -30,6 +30,8 @@ are down. Nothing is changed.
 The column RENEWS says what renews each: the timer on the host, kubelet, or
 nothing by itself ("apply", "certs renew").
 
+Rotations that are under way are told with the command that goes on with them.
+
 Exit codes: 0 all is well, or renews by itself in time; 1 a certificate has
 ended, is missing or overdue, or a host could not be asked.`,
 		Example: "  provision certs status\n  provision certs status node-07 --json\n  provision --lab certs status -i inventories/lab.hcl",
@@ -78,6 +80,13 @@ func (g *global) showCertificates(c *provision.Certificates) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, r := range c.Rotations {
+		fmt.Fprintf(g.out, "\nRotation of %s since %s: %s.\n  It goes on with: %s", r.Name, r.Since.UTC().Format(time.DateTime), report.Line(r.Means), r.Command)
+		if !r.Until.IsZero() {
+			fmt.Fprintf(g.out, " (after %s)", r.Until.UTC().Format(time.DateTime))
+		}
+		fmt.Fprintln(g.out)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Silent)) {
 		fmt.Fprintf(g.out, "\n%s could not be asked: %s\n", report.Line(name), report.Clean(c.Silent[name]))
