@@ -109,6 +109,7 @@ func (c *cluster) bare(t *testing.T, host string) []string {
 		{"dpkg-query", "--show", "--showformat=${Package} ${Version} ${db:Status-Abbrev}\n"}, {"sh", "-c", "ls -d /sys/fs/cgroup/*/*/"},
 		{"sh", "-c", "cut -d' ' -f5 /proc/self/mountinfo"}, {"sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null | sort -u | grep -e kube -e containerd -e etcd -e haproxy -e flannel -e pause; true"},
 		{"cat", "/etc/hosts", "/etc/passwd", "/etc/group"},
+		{"busctl", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "InhibitDelayMaxUSec"},
 	} {
 		lines = append(lines, strings.Split(c.on(t, host, argv...), "\n")...)
 	}

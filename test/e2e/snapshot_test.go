@@ -61,7 +61,7 @@ func (c *cluster) snapshot(t *testing.T) snapshot {
 // keys, and what netbase's own script leaves empty for good when it is killed
 // between making the file and writing it.
 func own() *regexp.Regexp {
-	return regexp.MustCompile(`^/etc/(ssh/|machine-id|provision-lab|\.pwd\.lock|.*-$|ld\.so\.cache|mtab)|/var/lib/provision/(ledger|history|saved|agent|digests|blobs/received$)`)
+	return regexp.MustCompile(`^/etc/(ssh/|machine-id|provision-lab|\.pwd\.lock|.*-$|ld\.so\.cache|mtab)|/var/lib/provision/(ledger|history|snapshots|saved|agent|digests|blobs/received$)`)
 }
 
 func ownContent() *regexp.Regexp {
