@@ -61,7 +61,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.EtcdWas, in.EtcdIs = s.reformed.was, s.reformed.is
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
 	}
-	in.Leaving, in.Rollout = o.leaves(), o.rollout()
+	in.Leaving, in.Rollout, in.Anew = o.leaves(), o.rollout(), o.anew(s)
 	o.isolations(&in)
 	o.reboots(&in)
 	in.Warnings = append(in.Warnings, o.destroyed(sortedKeys(o.resetting))...)

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -48,14 +49,13 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 	o.leaving, o.silent = map[string]departure{}, map[string]error{}
 	spread(list, func(h inventory.Host) {
 		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
-		var m *member
-		if !d.gone {
-			var err error
-			if m, err = o.dialOne(ctx, h); err != nil {
-				o.leave(h.Name, departure{host: h, whole: true}, nil, err)
-				return
-			}
+		m, err := o.dialOne(ctx, h)
+		switch {
+		case err == nil:
 			m.host.Roles = nil
+		case !d.gone:
+			o.leave(h.Name, departure{host: h, whole: true}, nil, err)
+			return
 		}
 		o.leave(h.Name, d, m, nil)
 	})
@@ -77,6 +77,10 @@ func (o *Operator) leave(name string, d departure, m *member, err error) {
 		switch id := m.facts.Owned.Identity; {
 		case id == nil || o.decision.Identity == nil || id.UUID != o.decision.Identity.UUID:
 			_ = m.agent.Close() // another machine by now, or another cluster's: nothing there is ours
+		case d.gone:
+			_ = m.agent.Close()
+			o.silent[name] = errors.New("it answers, so it is not forgotten: its pods would not be drained, and its kubelet would go on with the cluster's certificates. Remove it without --force; if that cannot work, power it off first")
+			return
 		default:
 			o.fleet.members[name] = m
 		}

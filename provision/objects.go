@@ -58,7 +58,9 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 	// known, and none is made for a host that may never come.
 	for _, h := range o.fleet.answered(o.Inventory) {
 		if h.Joins() {
-			r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(api)
+			spec := nodeSpec(c, h)
+			spec.Registered = o.registered(c, h)
+			r := resource.New(resource.ClusterHost, node.Name, h.Name, spec).After(api)
 			r.Component = "nodes"
 			list = append(list, r, o.schedulable(h, c.Isolated))
 		}

@@ -106,12 +106,23 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	defer done()
 	slot := s.slots[a.Host]
 	slot <- struct{}{}
-	_, err = s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != ""})
+	_, err = s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step)})
 	<-slot
 	if err != nil || step.Act == "" {
 		return err
 	}
 	return s.healthy(ctx, step, r)
+}
+
+// causedByCluster names the cluster-scoped resource because of which a unit
+// restarts: its host knows nothing of that.
+func causedByCluster(step plan.Step) string {
+	for _, cause := range step.Causes {
+		if cause.IsCluster() {
+			return cause.String()
+		}
+	}
+	return ""
 }
 
 // healthy waits, after a restart or reload, until the component says on that

@@ -36,6 +36,12 @@ type flannel struct{}
 
 func (flannel) Name() string { return Name }
 
+// Registers: flanneld tells others its address so, when it starts.
+// https://github.com/flannel-io/flannel/blob/master/Documentation/kubernetes.md
+func (flannel) Registers() (field, unit string) {
+	return "annotations.flannel.alpha.coreos.com/public-ip", Unit
+}
+
 func (flannel) Runs(cluster *component.Cluster, host inventory.Host) bool {
 	return cluster.Inventory.Network.Plugin.Name == Name && host.Joins()
 }

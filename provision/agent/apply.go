@@ -42,6 +42,11 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 	}
 	defer s.ids.alone(want.Address.ID())()
 	defer s.units.shared(unitsOf(want.Triggers))()
+	if params.Anew != "" {
+		if err := s.announceUnit(ctx, held, params.Anew, want.Address.Name, string(resource.Restart)); err != nil {
+			return result, failed(want.Address, err)
+		}
+	}
 	if params.Act {
 		if result.Acted, err = s.overtake(ctx, held, want.Address.Name); err != nil {
 			return result, failed(want.Address, err)
@@ -68,7 +73,7 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 func checkApply(params api.ApplyParams) error {
 	want := params.Resource
 	if want.Address.Kind != unitKind {
-		if params.Act {
+		if params.Act || params.Anew != "" {
 			return badRequest("only units can be acted on, not %s", want.Address.ID())
 		}
 		return nil

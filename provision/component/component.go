@@ -19,6 +19,14 @@ const (
 	OneAtATime Rollout = "one-at-a-time"
 )
 
+// Registrar is a Component whose service writes a field of the host's Node when
+// it starts, and never again: should somebody delete the Node, it has to start
+// anew once there is one again.
+type Registrar interface {
+	// Registers is the field, labels.KEY or annotations.KEY, and the unit.
+	Registers() (field, unit string)
+}
+
 // Component is a part of a cluster that runs on hosts.
 type Component interface {
 	// Name is a component's name in plans: "etcd".

@@ -19,6 +19,9 @@ type units struct {
 }
 
 func (u units) ran(unit string, err error) error {
+	if err == nil {
+		u.host.fleet.API.register(u.host.Name, unit)
+	}
 	path, ok := leaves[unit]
 	if err != nil || !ok {
 		return err

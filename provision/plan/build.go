@@ -57,10 +57,19 @@ type Input struct {
 	// Snapshots are the steps that keep etcd's data before the control plane is
 	// upgraded; none when its versions stay.
 	Snapshots []resource.Address
+	// Anew are the units of hosts that must start anew if they run, because of a
+	// change of a cluster-scoped resource.
+	Anew map[string]Anew
 	// Reboots are the hosts to reboot once all else is done there.
 	Reboots map[string]Boot
 	// RebootsOpen: an earlier run was to reboot hosts and has not come to its end.
 	RebootsOpen bool
+}
+
+// Anew are units that must start anew.
+type Anew struct {
+	Cause resource.Address
+	Units []string
 }
 
 // IdentityKind is the kind in the addresses of steps that give a host, or the
@@ -229,6 +238,13 @@ func (b *builder) units() {
 		for _, t := range r.Triggers {
 			if unit := unitAt(r.Address.Host, t.Unit); running[unit] {
 				add(unit, t.Action, r.Address)
+			}
+		}
+	}
+	for host, anew := range b.in.Anew {
+		for _, name := range anew.Units {
+			if unit := unitAt(host, name); running[unit] {
+				add(unit, resource.Restart, anew.Cause)
 			}
 		}
 	}

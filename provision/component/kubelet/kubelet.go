@@ -38,6 +38,10 @@ type kubelet struct{}
 
 func (kubelet) Name() string { return "kubelet" }
 
+// Registers: kubelet writes labels of its own into its Node once, when it starts.
+// https://kubernetes.io/docs/concepts/architecture/nodes/#self-registration-of-nodes
+func (kubelet) Registers() (field, unit string) { return "labels.kubernetes.io/hostname", Unit }
+
 func (kubelet) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
 
 func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {

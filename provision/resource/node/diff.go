@@ -14,10 +14,10 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 		return gone(have)
 	}
 	if !have.Exists {
-		return append([]resource.Change{{Field: "node", New: "created", Create: true}}, created(want)...)
+		return append([]resource.Change{{Field: Made, New: "created", Create: true}}, created(want)...)
 	}
 	if want.replaces(have) {
-		return append([]resource.Change{{Field: "node", Old: "of machine " + have.Machine, New: "made anew for machine " + want.Machine}}, created(want)...)
+		return append([]resource.Change{{Field: Made, Old: "of machine " + have.Machine, New: "made anew for machine " + want.Machine}}, created(want)...)
 	}
 	changes := diffMap("labels", want.Labels, have.Labels, have.Owned.Labels)
 	changes = append(changes, diffMap("annotations", want.Annotations, have.Annotations, have.Owned.Annotations)...)
@@ -25,8 +25,26 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	if len(want.PodCIDRs) > 0 && !equalSets(want.PodCIDRs, have.PodCIDRs) {
 		changes = append(changes, resource.Change{Field: "pod_cidrs", Old: strings.Join(have.PodCIDRs, ","), New: strings.Join(want.PodCIDRs, ",")})
 	}
+	changes = append(changes, unregistered(want, have)...)
 	if len(changes) == 0 && !have.Owned.equal(want.owned()) {
 		changes = append(changes, resource.Change{Field: "owned", Old: have.Owned.summary(), New: want.owned().summary()})
+	}
+	return changes
+}
+
+// unregistered are the fields that no service wrote, as the Node was made anew
+// while they ran.
+func unregistered(want Spec, have State) []resource.Change {
+	var changes []resource.Change
+	for _, field := range keys(want.Registered) {
+		kind, key, _ := strings.Cut(field, ".")
+		there := have.Labels
+		if kind == "annotations" {
+			there = have.Annotations
+		}
+		if _, ok := there[key]; !ok {
+			changes = append(changes, resource.Change{Field: field, New: "written by " + want.Registered[field]})
+		}
 	}
 	return changes
 }

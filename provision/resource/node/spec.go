@@ -11,6 +11,9 @@ import (
 // Name is the kind's name in addresses.
 const Name = "node"
 
+// Made is the field of a change that makes the Node, or makes it anew.
+const Made = "node"
+
 // OwnedAnnotation records which keys of a Node this kind has set.
 const OwnedAnnotation = "provision/owned"
 
@@ -38,6 +41,10 @@ type Spec struct {
 	// another machine reported to is made anew: what it says of volumes, images
 	// and addresses is of a machine that is gone.
 	Machine string `json:"machine,omitempty"`
+	// Registered are the fields, as Diff names them, that services of the host
+	// write when they start and find the Node, and never again; with the unit of
+	// each. Apply does not write them: the unit must start anew.
+	Registered map[string]string `json:"registered,omitempty"`
 	// Absent wants no Node of this name; nothing else may be given then.
 	Absent bool `json:"absent,omitempty"`
 }
