@@ -46,7 +46,7 @@ type labBench struct {
 // three masters with etcd and two nodes, on nothing but what a fresh server has.
 func TestFiveLabHosts(t *testing.T) {
 	require.Zero(t, os.Geteuid(), "lab hosts take root")
-	b := bootLab(t)
+	b := bootLab(t, "../../inventories/lab.hcl")
 	var runs []labRun
 	cold := b.measure(t, "cold apply", b.files)
 	cold.DNSSeconds = cold.Seconds + b.waitDNS(t)
@@ -57,17 +57,17 @@ func TestFiveLabHosts(t *testing.T) {
 	runs = append(runs, b.measure(t, "add one node", b.more))
 	runs = append(runs, b.measure(t, "no-op apply", b.more))
 	for _, r := range runs {
-		t.Logf("%-14s %7.2f s   operator %6.2f CPU s, %4d MiB   machine %7.2f CPU s   %8.1f MB sent   DNS %.1f s",
+		t.Logf("%-26s %7.2f s   operator %6.2f CPU s, %4d MiB   machine %7.2f CPU s   %8.1f MB sent   DNS %.1f s",
 			r.Name, r.Seconds, r.OperatorCPU, r.OperatorMiB, r.MachineCPU, r.MegabytesSent, r.DNSSeconds)
 	}
 	writeAny(t, "lab", runs)
 }
 
-func bootLab(t *testing.T) *labBench {
+func bootLab(t *testing.T, file string) *labBench {
 	t.Helper()
 	bin, err := filepath.Abs(valueOr("PROVISION_BIN", "../../bin/provision"))
 	require.NoError(t, err)
-	b := &labBench{bin: bin, files: []string{"../../inventories/lab.hcl"}}
+	b := &labBench{bin: bin, files: []string{file}}
 	sixth := filepath.Join(t.TempDir(), "sixth.hcl")
 	require.NoError(t, os.WriteFile(sixth, []byte("host \"n3\" {\n  address = \"10.88.0.23\"\n  roles = [\"node\"]\n}\n"), 0o600))
 	b.more = append(append([]string(nil), b.files...), sixth)

@@ -13,6 +13,7 @@ import (
 
 	"provision/provision/event"
 	"provision/test/faults"
+	"provision/test/stamped"
 )
 
 // newerKubernetes and newerEtcd are stamped builds of what is tested: as long,
@@ -26,8 +27,7 @@ const (
 // a worker that dies when its turn has come, and takes them back.
 func (s *suite) upgrade(t *testing.T) {
 	is := tested(t)
-	s.stamped(t, append(kubernetesStamps(is.Kubernetes, newerKubernetes),
-		stamp{"etcd", is.Etcd, newerEtcd}, stamp{"etcdctl", is.Etcd, newerEtcd}, stamp{"etcdutl", is.Etcd, newerEtcd})...)
+	s.stamped(t, append(kubernetesStamps(is.Kubernetes, newerKubernetes), stamped.Etcd(is.Etcd, newerEtcd)...)...)
 	old := sample("lab.hcl")
 	newer := edited(t, old, `version     = "`+is.Kubernetes+`"`,
 		`version     = "`+newerKubernetes+"\"\n  versions { etcd = \""+newerEtcd+`" }`)
