@@ -80,13 +80,16 @@ func endpoint(host inventory.Host) string {
 
 // Watches may be silent for long, exec sessions for hours, hence the long
 // timeouts; TCP keepalive finds peers that are gone. A master that is marked
-// down loses its connections at once, so that clients turn to another. HAProxy
+// down loses its connections at once, so that clients turn to another. After a
+// reload the old process, which checks nothing any more and may still talk to a
+// master that was taken out, ends within seconds, not hours. HAProxy
 // wants two file descriptors for each of maxconn and refuses to start without:
 // 4000 is far more than one host's programs open and fits usual limits.
 const configText = `# Written by provision; changes are lost.
 global
   log stdout format raw local0 notice
   maxconn 4000
+  hard-stop-after 10s
   user haproxy
   group haproxy
 

@@ -48,6 +48,7 @@ func TestAnIsolatedMasterIsNoBackend(t *testing.T) {
 	assert.Contains(t, spec.Content, "server m1 ")
 	assert.NotContains(t, spec.Content, "server m2 ")
 	assert.Contains(t, spec.Content, "server m3 ")
+	assert.Contains(t, spec.Content, "  hard-stop-after 10s\n", "and is asked no more over the connections of before")
 }
 
 // A restart would cut every watch on the host.
