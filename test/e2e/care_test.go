@@ -16,8 +16,10 @@ import (
 // care takes a worker out of service and puts it back, and rebuilds it, killed
 // while it is undone and again while it is set up.
 func (s *suite) care(t *testing.T) {
-	c := s.boot(t, "care", sample("small.hcl"), extra("shared-kernel.hcl"))
+	c := s.boot(t, "care", sample("small.hcl"), extra("shared-kernel.hcl"), extra("node-3.hcl"))
+	c.files = c.files[:2]
 	c.apply(t)
+	c.addsBeside(t)
 	c.drained(t)
 	c.isolates(t)
 	c.rebuilds(t)

@@ -37,6 +37,7 @@ func (s *suite) grown(t *testing.T) {
 	c.unchanged(t)
 	c.threeVoters(t)
 
+	c.isolatesMaster(t)
 	t.Run("replaced master", c.replacedMaster)
 
 	without := edited(t, all[1], `roles   = ["etcd", "master"]`, `roles   = ["master"]`)

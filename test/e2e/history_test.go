@@ -23,6 +23,7 @@ type past struct {
 
 type pastRun struct {
 	Run, Verb, Who, Outcome string
+	Hosts                   []string
 	Rollback                *int
 	Steps                   int `json:"steps_total"`
 }
