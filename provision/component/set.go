@@ -44,15 +44,6 @@ func (s *Set) Add(r resource.Resource) resource.Address {
 	return r.Address
 }
 
-// Try is Add for constructors that can fail.
-func (s *Set) Try(r resource.Resource, err error) resource.Address {
-	if err != nil {
-		s.Fail(err)
-		return r.Address
-	}
-	return s.Add(r)
-}
-
 // Fail keeps the first error.
 func (s *Set) Fail(err error) {
 	if s.err == nil {

@@ -33,11 +33,6 @@ func Operator(name string) Profile {
 	return Profile{CA: ClusterCA, CommonName: name, Organizations: []string{Admin}, Client: true, Life: time.Hour}
 }
 
-// EtcdOperator is the operator's access to etcd.
-func EtcdOperator(name string) Profile {
-	return Profile{CA: EtcdCA, CommonName: name, Client: true, Life: time.Hour}
-}
-
 // Request is the profile as a request.
 func (p Profile) Request(dns, ips []string) Request {
 	return Request{CommonName: p.CommonName, Organizations: p.Organizations, DNSNames: dns, IPs: ips}

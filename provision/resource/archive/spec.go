@@ -1,7 +1,5 @@
 package archive
 
-import "provision/provision/resource"
-
 // Kind is the kind's name in addresses; the name of a resource is the folder
 // that the archive is unpacked into and that it owns alone.
 const Kind = "archive"
@@ -11,9 +9,4 @@ const Kind = "archive"
 // Entries that leave the folder, devices and setuid bits are refused.
 type Spec struct {
 	SHA256 string `json:"sha256"`
-}
-
-// New wants an unpacked archive.
-func New(host, path, sha256 string) resource.Resource {
-	return resource.New(host, Kind, path, Spec{SHA256: sha256}).WithBlobs(sha256)
 }

@@ -1,7 +1,5 @@
 package kmod
 
-import "provision/provision/resource"
-
 // Kind is the kind's name in addresses; the name of a resource is the module's.
 const Kind = "kmod"
 
@@ -14,6 +12,3 @@ type Spec struct {
 	// Optional accepts a kernel that has no such module.
 	Optional bool `json:"optional,omitempty"`
 }
-
-// New wants a module.
-func New(host, name string) resource.Resource { return resource.New(host, Kind, name, Spec{}) }

@@ -1,7 +1,5 @@
 package pkg
 
-import "provision/provision/resource"
-
 // Kind is the kind's name in addresses; the name of a resource is the name of
 // the package that is wanted.
 const Kind = "package"
@@ -27,6 +25,3 @@ type Deb struct {
 	Package string `json:"package"`
 	Version string `json:"version"`
 }
-
-// New wants a package from the host's repositories.
-func New(host, name string) resource.Resource { return resource.New(host, Kind, name, Spec{}) }

@@ -1,7 +1,5 @@
 package user
 
-import "provision/provision/resource"
-
 // Kind is the kind's name in addresses; the name of a resource is the login.
 const Kind = "user"
 
@@ -12,6 +10,3 @@ type Spec struct {
 	Shell     string   `json:"shell,omitempty"` // default /usr/sbin/nologin
 	Groups    []string `json:"groups,omitempty"`
 }
-
-// System wants a system user that cannot log in.
-func System(host, name string) resource.Resource { return resource.New(host, Kind, name, Spec{}) }
