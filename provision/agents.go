@@ -74,6 +74,8 @@ type Connector interface {
 	// Connect reaches a host and starts its agent. sign is called when the
 	// agent asks for a certificate.
 	Connect(ctx context.Context, host inventory.Host, sign SignFunc) (Agent, error)
+	// Gone waits until the host has ended the connection, or ctx ends.
+	Gone(ctx context.Context, host inventory.Host)
 	// Forget ends the connection to a host that reboots: the next Connect makes
 	// another, and tries anew what was refused.
 	Forget(host inventory.Host)

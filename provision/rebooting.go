@@ -17,7 +17,7 @@ import (
 // How long things may take around a reboot.
 const (
 	rebootWithin = 15 * time.Minute // large machines test their memory first
-	goneWithin   = 30 * time.Second // until the session ends; then the connection is given up
+	goneWithin   = 30 * time.Second // until the connection ends; then it is given up
 	firstRetry   = 500 * time.Millisecond
 	lastRetry    = 5 * time.Second
 	relockWithin = 45 * time.Second
@@ -58,14 +58,14 @@ func (s *steps) restarted(ctx context.Context, m *member) (uint64, error) {
 	if errors.As(err, &refused) {
 		return 0, err
 	}
-	// An answer that did not come says nothing: the boot id will.
+	// An answer that did not come says nothing: the boot id will. The host goes
+	// down when the session has ended.
+	_ = old.Close()
 	o.Point("rebooting " + host)
-	gone := time.NewTimer(goneWithin)
-	defer gone.Stop()
-	select {
-	case <-old.Done():
-	case <-gone.C:
-	case <-ctx.Done():
+	gone, cancel := context.WithTimeout(ctx, goneWithin)
+	o.Connector.Gone(gone, m.host)
+	cancel()
+	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
 	fresh, known, err := o.redial(ctx, m, was)
@@ -73,7 +73,6 @@ func (s *steps) restarted(ctx context.Context, m *member) (uint64, error) {
 		return 0, err
 	}
 	m.agent.replace(fresh)
-	_ = old.Close() // it ended with the boot
 	o.Point("rebooted " + host)
 	return s.relock(ctx, m, known)
 }

@@ -16,8 +16,12 @@ import (
 // bootTime bounds the wait for the end of a boot: jobs that hang tell nobody.
 const bootTime = 2 * time.Minute
 
-// reboot restarts the host, unless the boot that is meant has ended. The answer
-// gets out first: systemd takes the order and stops services afterwards.
+// rebootDelay is how long the session has to end before the host goes down: the
+// answer gets out, the ledger is closed, and systemd does not wait for the scope
+// of an agent that it has to stop.
+const rebootDelay = "2s"
+
+// reboot restarts the host in a moment, unless the boot that is meant has ended.
 func (s *session) reboot(ctx context.Context, params api.RebootParams) (api.RebootResult, error) {
 	if _, err := s.writer(params.Epoch); err != nil {
 		return api.RebootResult{}, err
@@ -32,7 +36,8 @@ func (s *session) reboot(ctx context.Context, params api.RebootParams) (api.Rebo
 		return result, err
 	}
 	s.sys.Point("rebooting")
-	_, err := s.sys.Runner.Run(ctx, system.Command{Argv: []string{"systemctl", "reboot", "--no-wall"}})
+	_, err := s.sys.Runner.Run(ctx, system.Command{Argv: []string{"systemd-run", "--quiet", "--collect",
+		"--on-active=" + rebootDelay, "--timer-property=AccuracySec=100ms", "systemctl", "reboot", "--no-wall"}})
 	if err != nil {
 		return result, fmt.Errorf("rebooting: %w", err)
 	}

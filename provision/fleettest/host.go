@@ -148,6 +148,7 @@ func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
 	fake.System.Units = units{fake.System.Units, h}
 	fake.Commands.Handle("/usr/sbin/haproxy", func([]string) (string, error) { return "", nil })
 	fake.Commands.Handle("systemctl", h.systemctl)
+	fake.Commands.Handle("systemd-run", h.systemdRun)
 	fake.Commands.Handle("journalctl", func([]string) (string, error) { return "", nil })
 	// The connection's end is the session's: sshd closes the agent's input.
 	in := &input{Reader: e.Stdin}

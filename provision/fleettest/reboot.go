@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"provision/provision/internal/ssh/sshtest"
@@ -62,11 +63,17 @@ func (h *Host) systemctl(argv []string) (string, error) {
 	switch {
 	case len(argv) > 1 && argv[1] == "is-system-running":
 		return "running\n", nil
-	case len(argv) > 1 && argv[1] == "reboot":
-		h.fleet.agents.Go(h.reboot) // the answer may get out, or not
-		return "", nil
 	}
 	return "", fmt.Errorf("systemctl %q is unknown here", argv[1:])
+}
+
+// systemdRun is the command that starts a reboot.
+func (h *Host) systemdRun(argv []string) (string, error) {
+	if !slices.Contains(argv, "reboot") {
+		return "", fmt.Errorf("systemd-run %q is unknown here", argv[1:])
+	}
+	h.fleet.agents.Go(h.reboot) // the answer may get out, or not
+	return "", nil
 }
 
 // reboot ends all sessions, and everything of the boot with them.

@@ -76,6 +76,13 @@ func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provi
 		patience: target.ConnectTimeout}, nil
 }
 
+// Gone implements provision.Connector.
+func (c *Connector) Gone(ctx context.Context, host inventory.Host) {
+	if target, err := c.options.Target(host); err == nil {
+		c.options.Pool.Gone(ctx, target)
+	}
+}
+
 // Forget implements provision.Connector.
 func (c *Connector) Forget(host inventory.Host) {
 	if target, err := c.options.Target(host); err == nil {

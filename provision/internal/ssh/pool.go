@@ -158,6 +158,28 @@ func (p *Pool) drop(e *entry) {
 	}
 }
 
+// Gone waits until the connection to the target has ended. There may be none.
+func (p *Pool) Gone(ctx context.Context, t Target) {
+	p.mu.Lock()
+	e := p.entries[t.withDefaults().key()]
+	p.mu.Unlock()
+	if e == nil {
+		return
+	}
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		return
+	}
+	if e.conn == nil {
+		return
+	}
+	select {
+	case <-e.conn.Done():
+	case <-ctx.Done():
+	}
+}
+
 // Forget ends the connection to the target, and tries a refused login again when
 // asked again: a host that boots refuses everyone for a while.
 func (p *Pool) Forget(t Target) {
