@@ -84,7 +84,7 @@ func TestPrograms(t *testing.T) {
 	assert.Equal(t, "conforms\n", string(said.Stdout))
 	undo()
 
-	undo = cycle(t, sys, archive.New("h", "/opt/conformance", blob(t, sys, packed(t, "bin/tool", "#!/bin/sh\necho unpacked\n"))))
+	undo = cycle(t, sys, resource.New("h", archive.Kind, "/opt/conformance", archive.Spec{SHA256: blob(t, sys, packed(t, "bin/tool", "#!/bin/sh\necho unpacked\n"))}))
 	said, err = sys.Runner.Run(context.Background(), system.Command{Argv: []string{"/opt/conformance/bin/tool"}})
 	require.NoError(t, err)
 	assert.Equal(t, "unpacked\n", string(said.Stdout))
