@@ -28,7 +28,8 @@ type Options struct {
 	Connector  Connector
 	Components []component.Component
 	Addons     []addons.Addon
-	// HostKinds and ClusterKinds are the catalogues.
+	// ClusterKinds is the catalogue of kinds that act on the cluster; those that
+	// act on hosts are the agents'.
 	ClusterKinds map[string]resource.Kind[*cluster.Env]
 	// API replaces the cluster's own APIs; nil reaches them through the hosts.
 	API API

@@ -141,8 +141,8 @@ type Kubernetes struct {
 	APIServerArgs, ControllerManagerArgs, SchedulerArgs map[string]string
 	// Kubelet is merged over our KubeletConfiguration; any field of it.
 	Kubelet map[string]any
-	// KubeletFeatureGates and the like are part of Kubelet; CgroupDriver is
-	// "systemd" or "cgroupfs" and goes to both kubelet and containerd.
+	// CgroupDriver is "systemd" or "cgroupfs" and goes to both kubelet and
+	// containerd.
 	CgroupDriver string
 	// RestrictOOMScoreAdj goes to containerd's CRI plugin, for hosts without
 	// CAP_SYS_RESOURCE.

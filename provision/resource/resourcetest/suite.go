@@ -21,8 +21,8 @@ type Case struct {
 	Spec  any
 	// Setup makes the host as it is before the first apply.
 	Setup func(host *systemfake.Host) error
-	// NoRestore is for what a kind says cannot be undone; KeepsOnRestore for
-	// what it leaves in place on purpose.
+	// NoRestore is for what a kind says cannot be undone, or leaves in place on
+	// purpose.
 	NoRestore bool
 	// Drifts are what somebody may do by hand to what was applied, by what it is:
 	// each must show, and an apply must put it back. A kind needs at least one.
