@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -40,6 +41,23 @@ func (c cgroups) roots() []string {
 		roots = append(roots, c.V2)
 	}
 	return roots
+}
+
+// start starts a program in a group: with version 2 it is born there, with
+// version 1 the thread that starts it is in the group already.
+func (c cgroups) start(cmd *exec.Cmd, group string) (*os.Process, error) {
+	if c.unified() {
+		dir, err := os.Open(filepath.Join(c.V2, group))
+		if err != nil {
+			return nil, fmt.Errorf("opening the host's cgroup: %w", err)
+		}
+		defer dir.Close()
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", cmd.Args[0], err)
+	}
+	return cmd.Process, nil
 }
 
 // parseCgroups reads the hierarchies from the text of /proc/PID/mountinfo.

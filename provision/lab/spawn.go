@@ -98,18 +98,7 @@ func (c container) start() (*os.Process, error) {
 	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = c.Env, "/", console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if c.Groups.unified() {
-		dir, err := os.Open(filepath.Join(c.Groups.V2, c.Group))
-		if err != nil {
-			return nil, fmt.Errorf("opening the host's cgroup: %w", err)
-		}
-		defer dir.Close()
-		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", c.Argv[0], err)
-	}
-	return cmd.Process, nil
+	return c.Groups.start(cmd, c.Group)
 }
 
 // ownMounts gives the thread a mount namespace without the names of network

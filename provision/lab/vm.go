@@ -178,18 +178,7 @@ func (l *Lab) startQEMU(groups cgroups, h hostState) (*os.Process, error) {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	if groups.unified() {
-		dir, err := os.Open(filepath.Join(groups.V2, l.group(h.Name)))
-		if err != nil {
-			return nil, fmt.Errorf("opening the host's cgroup: %w", err)
-		}
-		defer dir.Close()
-		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", qemu, err)
-	}
-	return cmd.Process, nil
+	return groups.start(cmd, l.group(h.Name))
 }
 
 // makeTap makes a port of the bridge whose cable is the file.
