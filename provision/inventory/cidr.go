@@ -17,100 +17,94 @@ func numParam(name string) function.Parameter {
 	return function.Parameter{Name: name, Type: cty.Number}
 }
 
+// cidrFunc is a function of a prefix and of what follows it.
+func cidrFunc(spec function.Spec, impl func(p netip.Prefix, args []cty.Value) (cty.Value, error)) function.Function {
+	spec.Params = append([]function.Parameter{strParam("prefix")}, spec.Params...)
+	spec.Impl = func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		p, err := parseCIDR(args[0].AsString())
+		if err != nil {
+			return cty.NilVal, function.NewArgError(0, err)
+		}
+		return impl(p, args)
+	}
+	return function.New(&spec)
+}
+
+// wholeArg is an argument that must be a whole number.
+func wholeArg(args []cty.Value, i int) (*big.Int, error) {
+	n, accuracy := args[i].AsBigFloat().Int(nil)
+	if accuracy != big.Exact {
+		return nil, function.NewArgErrorf(i, "must be a whole number")
+	}
+	return n, nil
+}
+
 func cidrHostFunc() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{strParam("prefix"), numParam("hostnum")},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			p, err := parseCIDR(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
-			}
-			n, accuracy := args[1].AsBigFloat().Int(nil)
-			if accuracy != big.Exact {
-				return cty.NilVal, function.NewArgErrorf(1, "must be a whole number")
-			}
-			a, err := nthAddress(p, n)
-			if err != nil {
-				return cty.NilVal, err
-			}
-			return cty.StringVal(a.String()), nil
-		},
+	spec := function.Spec{Params: []function.Parameter{numParam("hostnum")}, Type: function.StaticReturnType(cty.String)}
+	return cidrFunc(spec, func(p netip.Prefix, args []cty.Value) (cty.Value, error) {
+		n, err := wholeArg(args, 1)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		a, err := nthAddress(p, n)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		return cty.StringVal(a.String()), nil
 	})
 }
 
 func cidrNetmaskFunc() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{strParam("prefix")},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			p, err := parseCIDR(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
-			}
-			if !p.Addr().Is4() {
-				return cty.NilVal, function.NewArgErrorf(0, "IPv6 has no netmasks")
-			}
-			mask := uint32(0xffffffff << (32 - p.Bits()))
-			return cty.StringVal(netip.AddrFrom4([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)}).String()), nil
-		},
+	spec := function.Spec{Type: function.StaticReturnType(cty.String)}
+	return cidrFunc(spec, func(p netip.Prefix, _ []cty.Value) (cty.Value, error) {
+		if !p.Addr().Is4() {
+			return cty.NilVal, function.NewArgErrorf(0, "IPv6 has no netmasks")
+		}
+		mask := uint32(0xffffffff << (32 - p.Bits()))
+		return cty.StringVal(netip.AddrFrom4([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)}).String()), nil
 	})
 }
 
 func cidrSubnetFunc() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{strParam("prefix"), numParam("newbits"), numParam("netnum")},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			p, err := parseCIDR(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
-			}
-			var bits int
-			if err := gocty.FromCtyValue(args[1], &bits); err != nil {
-				return cty.NilVal, function.NewArgError(1, err)
-			}
-			n, accuracy := args[2].AsBigFloat().Int(nil)
-			if accuracy != big.Exact {
-				return cty.NilVal, function.NewArgErrorf(2, "must be a whole number")
-			}
-			s, err := subnet(p, bits, n)
-			if err != nil {
-				return cty.NilVal, err
-			}
-			return cty.StringVal(s.String()), nil
-		},
+	spec := function.Spec{Params: []function.Parameter{numParam("newbits"), numParam("netnum")}, Type: function.StaticReturnType(cty.String)}
+	return cidrFunc(spec, func(p netip.Prefix, args []cty.Value) (cty.Value, error) {
+		var bits int
+		if err := gocty.FromCtyValue(args[1], &bits); err != nil {
+			return cty.NilVal, function.NewArgError(1, err)
+		}
+		n, err := wholeArg(args, 2)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		s, err := subnet(p, bits, n)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		return cty.StringVal(s.String()), nil
 	})
 }
 
 func cidrSubnetsFunc() function.Function {
 	newbits := numParam("newbits")
-	return function.New(&function.Spec{
-		Params: []function.Parameter{strParam("prefix")}, VarParam: &newbits,
-		Type: function.StaticReturnType(cty.List(cty.String)),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			p, err := parseCIDR(args[0].AsString())
+	spec := function.Spec{VarParam: &newbits, Type: function.StaticReturnType(cty.List(cty.String))}
+	return cidrFunc(spec, func(p netip.Prefix, args []cty.Value) (cty.Value, error) {
+		out := []cty.Value{}
+		next := new(big.Int)
+		for i, a := range args[1:] {
+			var bits int
+			if err := gocty.FromCtyValue(a, &bits); err != nil {
+				return cty.NilVal, function.NewArgError(i+1, err)
+			}
+			s, err := nextSubnet(p, bits, next)
 			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
+				return cty.NilVal, function.NewArgError(i+1, err)
 			}
-			out := []cty.Value{}
-			next := new(big.Int)
-			for i, a := range args[1:] {
-				var bits int
-				if err := gocty.FromCtyValue(a, &bits); err != nil {
-					return cty.NilVal, function.NewArgError(i+1, err)
-				}
-				s, err := nextSubnet(p, bits, next)
-				if err != nil {
-					return cty.NilVal, function.NewArgError(i+1, err)
-				}
-				out = append(out, cty.StringVal(s.String()))
-			}
-			if len(out) == 0 {
-				return cty.ListValEmpty(cty.String), nil
-			}
-			return cty.ListVal(out), nil
-		},
+			out = append(out, cty.StringVal(s.String()))
+		}
+		if len(out) == 0 {
+			return cty.ListValEmpty(cty.String), nil
+		}
+		return cty.ListVal(out), nil
 	})
 }
 
