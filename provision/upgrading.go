@@ -56,6 +56,7 @@ func (o *Operator) learnInstalled(ctx context.Context, s *survey) error {
 	s.hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, o.Inventory.Cluster.Versions.Via, known)
 	if err == nil && s.installed.below(o.target()) {
 		o.warnOfRemoved(ctx, s)
+		o.warnOfLeftovers(ctx, s)
 		o.learnSilent(ctx, s)
 	}
 	return err

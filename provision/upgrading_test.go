@@ -227,6 +227,33 @@ func TestAPIsThatGoAreWarnedOf(t *testing.T) {
 	assert.NotContains(t, strings.Join(p.Warnings, "\n"), "jobs", "a patch release removes nothing")
 }
 
+// wrote is an API with objects that were written through what goes.
+type wrote struct {
+	*fleettest.API
+	asked *[2]int
+}
+
+func (w wrote) Leftovers(_ context.Context, after, upTo int) ([]kube.Leftover, error) {
+	*w.asked = [2]int{after, upTo}
+	return []kube.Leftover{{Deprecated: kube.Deprecated{Group: "batch", Version: "v1beta1", Resource: "cronjobs", Removed: "1.38"},
+		Objects: []string{"a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"}, Managers: []string{"helm"}}}, nil
+}
+
+func TestObjectsWrittenThroughWhatGoesAreWarnedOf(t *testing.T) {
+	f, inv := formed(t, 1)
+	have(t, f, "kube-apiserver@1.38.0")
+	var asked [2]int
+	through := func(o *provision.Options) { o.API = wrote{f.API, &asked} }
+	p, err := look(t, f, versions(inv, "1.39.0", "3.7.3"), through)
+	require.NoError(t, err)
+	assert.Equal(t, [2]int{37, 39}, asked, "of all hops")
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "batch/v1beta1 cronjobs, gone in 1.38: a/1, a/2, a/3, a/4, a/5 and 2 more, by helm")
+	asked = [2]int{}
+	_, err = look(t, f, versions(inv, "1.37.2", "3.7.3"), through)
+	require.NoError(t, err)
+	assert.Zero(t, asked, "a patch release removes nothing")
+}
+
 func TestArtifactsOfTheWholeWayAreNeeded(t *testing.T) {
 	_, inv := formed(t, 1)
 	inv = versions(inv, "1.37.1", "3.7.3", func(v *inventory.Versions) { v.Via = []string{"1.36.4", "3.6.5"}; v.Kubelet = "1.36.4" })
