@@ -36,6 +36,11 @@ type HostStatus struct {
 	Error           string   `json:"error,omitempty"` // the host did not answer
 	// Isolated: an operator took the host out of service.
 	Isolated bool `json:"isolated,omitempty"`
+	// NeedsBoot says why the host should be rebooted.
+	NeedsBoot []string `json:"needs_boot,omitempty"`
+	// Rebooting is since when the host is to be rebooted, by a run that has not come
+	// to its end.
+	Rebooting time.Time `json:"rebooting,omitzero"`
 }
 
 // ServiceStatus is a service of a host.

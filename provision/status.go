@@ -72,6 +72,9 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 	for _, h := range o.Inventory.Hosts {
 		status := o.hostStatus(h, nodes)
 		status.Isolated = roster[h.Name].Isolated
+		if mark := roster[h.Name].Reboot; mark != nil {
+			status.Rebooting = mark.Since
+		}
 		if c := checked[h.Name]; c != nil && c.err == nil {
 			status.fill(expected[h.Name], c, known)
 			status.silence(expected[h.Name].silent(c.health.Silent, s.APIError == ""))
@@ -138,7 +141,7 @@ func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus
 		status.Error = err.Error()
 	}
 	if m := o.fleet.members[h.Name]; m != nil {
-		status.OS, status.Kernel = m.facts.OS.Name, m.facts.Kernel
+		status.OS, status.Kernel, status.NeedsBoot = m.facts.OS.Name, m.facts.Kernel, m.facts.NeedsBoot
 		for unit := range m.facts.Owned.Restarts {
 			status.PendingRestarts = append(status.PendingRestarts, unit)
 		}

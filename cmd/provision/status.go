@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -99,6 +100,7 @@ func (g *global) showStatus(s *provision.Status) error {
 		return err
 	}
 	g.inFull(s)
+	g.boots(s)
 	if len(s.Leaving) > 0 {
 		fmt.Fprintf(g.out, "\nOf the cluster, but not in the inventory any more: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
 	}
@@ -143,6 +145,23 @@ func (g *global) inFull(s *provision.Status) {
 	}
 	if len(long) > 0 {
 		fmt.Fprintln(g.out, "\n"+strings.Join(long, "\n"))
+	}
+}
+
+// boots are the hosts that need a reboot, or whose reboot somebody began.
+func (g *global) boots(s *provision.Status) {
+	var lines []string
+	for _, h := range s.Hosts {
+		name := report.Line(h.Name)
+		if len(h.NeedsBoot) > 0 {
+			lines = append(lines, name+" needs a reboot: "+report.Line(strings.Join(h.NeedsBoot, "; ")))
+		}
+		if !h.Rebooting.IsZero() {
+			lines = append(lines, fmt.Sprintf("%s is among hosts whose reboot was begun at %s and has not come to its end: run that command again", name, h.Rebooting.Local().Format(time.DateTime)))
+		}
+	}
+	if len(lines) > 0 {
+		fmt.Fprintln(g.out, "\n"+strings.Join(lines, "\n"))
 	}
 }
 

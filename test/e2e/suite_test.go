@@ -63,6 +63,7 @@ func TestJourneys(t *testing.T) {
 	t.Run("upgrade", s.upgrade)
 	t.Run("reset", s.reset)
 	t.Run("care", s.care)
+	t.Run("reboot", s.reboot)
 	t.Run("certs", s.certs)
 	t.Run("locks", s.locks)
 	t.Run("doctor", s.doctor)
