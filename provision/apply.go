@@ -93,6 +93,14 @@ type Approve func(p *plan.Plan) (bool, error)
 // ErrDeclined is returned when Approve said no.
 var ErrDeclined = errors.New("the plan was not approved: nothing was changed")
 
+// agreed is nil when the answer was yes.
+func agreed(ok bool, err error) error {
+	if err == nil && !ok {
+		return ErrDeclined
+	}
+	return err
+}
+
 // Outcome is how an apply ended.
 type Outcome struct {
 	Plan   *plan.Plan
@@ -141,11 +149,8 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 	if p, s, err = o.again(ctx, p, s, locked); err != nil {
 		return nil, err
 	}
-	switch ok, err := approve(p); {
-	case err != nil:
+	if err := agreed(approve(p)); err != nil {
 		return nil, err
-	case !ok:
-		return nil, ErrDeclined
 	}
 	outcome := &Outcome{Plan: p}
 	record := o.record(ctx, p, epoch)

@@ -1,4 +1,5 @@
-// Package provision is the façade: Plan, Apply and Status of a cluster.
+// Package provision is the façade: what can be done with a cluster, one method of
+// Operator each.
 //
 // Data flows one way:
 //
@@ -18,4 +19,11 @@
 // cluster they make up, what is wanted, what differs), plan, and steps (how
 // each kind of step is done). Everything that reaches a host goes through the
 // Agent interface, so that tests and benchmarks can put anything behind it.
+//
+// Beside plan and apply there are, by the files to begin with: locks (lock,
+// queue, holding), the identity of a cluster (birth, signing, authorities,
+// rotate), hosts that leave or are undone (leaving, reset, rebuild), what is done
+// with Nodes (care, isolation, settle, rebooting), upgrades (upgrading), the
+// history of runs (chronicle, rollback), and looks that change nothing (status,
+// doctor, certs, preflight, logs, support).
 package provision

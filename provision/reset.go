@@ -56,11 +56,8 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 		return nil, context.Cause(ctx)
 	}
 	p = o.undoing(s)
-	switch ok, err := approve(p); {
-	case err != nil:
+	if err := agreed(approve(p)); err != nil {
 		return nil, err
-	case !ok:
-		return nil, ErrDeclined
 	}
 	seen := o.witness(ctx, bystanders, epoch, "reset, plan "+p.Hash()[:8])
 	defer seen.close()
