@@ -72,9 +72,9 @@ func (o *Operator) take(ctx context.Context, name string, params api.LockParams)
 	switch {
 	case err != nil:
 		return lockFailed(name, err)
-	case result.Granted:
+	case result.Granted && !m.facts.Locked:
 		return nil
-	case result.Holder == "":
+	case result.Granted, result.Holder == "":
 		return &overtakenError{name}
 	}
 	return &LockedError{Host: name, Holder: result.Holder, Doing: result.Doing, Since: result.Since,

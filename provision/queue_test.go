@@ -3,9 +3,12 @@ package provision_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,6 +187,38 @@ func TestARunThatWasOvertakenLooksAnew(t *testing.T) {
 	f.Host("m3").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
 		if method == api.MethodLock {
 			once.Do(func() { seize(t, f, "m3", 0, false).letGo(t) })
+		}
+		return ask()
+	})
+	var said notes
+	outcome, err := apply(t, f, inv, said.of(event.Note))
+	require.NoError(t, err)
+	require.NoError(t, outcome.Result.Err())
+	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; looking at all hosts anew")
+	assert.NotEqual(t, "by hand\n", f.Host("n1").Read("/etc/haproxy/haproxy.cfg"))
+}
+
+// TestWhatARunSawOfAHostAtWorkDoesNotCount: another run had a host's lock when
+// this one looked, and let it go before this one asked for it.
+func TestWhatARunSawOfAHostAtWorkDoesNotCount(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.Quiet()
+	require.NoError(t, f.Host("n1").Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
+	lock := seize(t, f, "m3", 0, false)
+	held, err := os.Stat(filepath.Join(f.Host("m3").Root, system.LedgerDir, "lock"))
+	require.NoError(t, err)
+	inode := held.Sys().(*syscall.Stat_t).Ino
+	require.NoError(t, f.Host("m3").Write("/proc/locks", fmt.Sprintf("1: FLOCK ADVISORY WRITE 705 fe:00:%d 0 EOF\n", inode)))
+	var once sync.Once
+	f.Host("m3").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
+		if method == api.MethodPlan {
+			once.Do(func() {
+				lock.letGo(t)
+				assert.NoError(t, f.Host("m3").Write("/proc/locks", ""))
+			})
 		}
 		return ask()
 	})

@@ -13,12 +13,13 @@ import (
 // facts tells what the operator must know before it can wish. Everything is a
 // plain read: nothing is run.
 func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, error) {
+	files := s.sys.Files
+	locked := s.lockedByOthers() // asked first: who comes later raises the epoch
 	state, err := s.state()
 	if err != nil {
 		return facts.Host{}, err
 	}
-	files := s.sys.Files
-	host := facts.Host{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Clock: s.sys.Now().UTC(), Owned: state.Owned()}
+	host := facts.Host{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Clock: s.sys.Now().UTC(), Owned: state.Owned(), Locked: locked}
 	if _, err := files.Lstat(pendingDir); err == nil {
 		host.Owned.Unsettled = true
 	}

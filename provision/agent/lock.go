@@ -117,6 +117,14 @@ func (s *session) state() (ledger.State, error) {
 	return ledger.Read(s.dir)
 }
 
+// lockedByOthers reports whether another session has the host's lock.
+func (s *session) lockedByOthers() bool {
+	s.mu.Lock()
+	mine := s.held != nil
+	s.mu.Unlock()
+	return !mine && ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")) != nil
+}
+
 func (s *session) close() error {
 	s.opened.replace(nil)
 	s.mu.Lock()

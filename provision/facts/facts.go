@@ -22,6 +22,7 @@ type Host struct {
 	Init       string    `json:"init"`          // name of process 1
 	Lab        string    `json:"lab,omitempty"` // content of the lab marker, "" on real hosts
 	Rebooting  bool      `json:"rebooting,omitempty"`
+	Locked     bool      `json:"locked,omitempty"`     // another run had the lock: what the ledger said may not have been its last word
 	NeedsBoot  []string  `json:"needs_boot,omitempty"` // why it should be rebooted
 	Capability uint64    `json:"capability"`           // bounding set of the agent
 	Owned      Owned     `json:"owned"`
