@@ -42,7 +42,13 @@ func (r renewal) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	}
 	s.File(system.RenewalFile, string(text)+"\n", 0o600)
 	s.Add(file.Unit(host.Name, Service, service))
-	s.Service(Timer, timer)
+	// A timer that was here before starts the service at once: nothing may be
+	// missing then, and nothing that it guards goes before it does.
+	var certs []resource.Address
+	for _, one := range config.Certs {
+		certs = append(certs, one.Address)
+	}
+	s.Service(Timer, timer, certs...)
 	return s.Done()
 }
 

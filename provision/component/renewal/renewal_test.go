@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/component"
 	"provision/provision/component/components"
 	"provision/provision/component/componenttest"
 	"provision/provision/component/renewal"
 	"provision/provision/inventory"
 	"provision/provision/pki"
+	"provision/provision/resource"
 	"provision/provision/resource/cert"
 	"provision/provision/resource/file"
 )
@@ -59,4 +61,31 @@ func allowed(t *testing.T, host inventory.Host, want cert.Spec) bool {
 	return slices.ContainsFunc(pki.OfHost(host.Name, host.Address.String()), func(p pki.HostProfile) bool {
 		return p.Allows(csr, want.Server, want.Client)
 	})
+}
+
+// A timer that was on the host before starts the service as soon as it is
+// there itself.
+func TestTheTimerStartsWhenTheCertificatesAreThere(t *testing.T) {
+	cluster := componenttest.Lab()
+	for _, host := range cluster.Inventory.Hosts {
+		var certs []resource.Address
+		for _, c := range components.All() {
+			if c.Name() == "renewal" || !c.Runs(cluster, host) {
+				continue
+			}
+			wanted, err := c.Desired(cluster, host)
+			require.NoError(t, err)
+			for _, r := range wanted {
+				if r.Address.Kind == cert.Kind {
+					certs = append(certs, r.Address)
+				}
+			}
+		}
+		require.NotEmpty(t, certs)
+		wanted, err := renewal.New(components.All()).Desired(cluster, host)
+		require.NoError(t, err)
+		at := slices.IndexFunc(wanted, func(r resource.Resource) bool { return r.Address == component.UnitAt(host.Name, renewal.Timer) })
+		require.GreaterOrEqual(t, at, 0)
+		assert.Subset(t, wanted[at].Requires, certs)
+	}
 }
