@@ -56,7 +56,7 @@ func (c *cluster) slowThenCut(t *testing.T, undisturbed heard) {
 		"a new cluster of three hosts, one behind a link of 40 Mbit/s", "the other two were finished after %.1f s, %.2f times as long as without it", beside.Seconds(), beside.Seconds()/alone.Seconds())
 
 	require.NoError(t, c.lab.RestoreNetwork(t.Context(), "node-2"))
-	c.free(t) // the agent there waits a little longer for the run than the run for it
+	// The agent there waits a little longer for the run than the run for it.
 	again := c.listen(t, c.atUpload(t, func() { require.NoError(t, c.lab.PowerCut(t.Context(), "node-2")) }))
 	rest, _ := again.sent("node-2")
 	require.NotZero(t, rest, "it was not reached again: %s", again.all())

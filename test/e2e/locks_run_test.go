@@ -22,6 +22,7 @@ type entrant struct {
 	out, err  bytes.Buffer
 	connected time.Time // when the last host had answered
 	wrote     bool      // a step was done
+	waited    bool      // for the lock of one who was not heard
 	stepped   time.Time // when the first step began
 	ended     time.Time
 }
@@ -48,6 +49,8 @@ func (c *cluster) enter(ctx context.Context, e *entrant) error {
 			e.stepped = time.Now()
 		case strings.Contains(line, `"type":"step_done"`):
 			e.wrote = true
+		case strings.Contains(line, "Waiting for the lock of host "):
+			e.waited = true
 		case strings.Contains(line, `"type":"result"`):
 			e.out.WriteString(line)
 		}
@@ -104,8 +107,9 @@ func (c *cluster) holder(t *testing.T, place, rule string) *held {
 }
 
 // takeOver applies again and again until it is let, and tells how long after
-// the given time the first step began, and how often it was refused.
-func (c *cluster) takeOver(t *testing.T, since time.Time) (free time.Duration, refused int) {
+// the given time the first step began, how often it was refused, and whether it
+// waited in the end.
+func (c *cluster) takeOver(t *testing.T, since time.Time) (free time.Duration, refused int, waited bool) {
 	t.Helper()
 	eventually(t, 2*time.Minute, "another run takes over", func(ctx context.Context) error {
 		e := &entrant{}
@@ -113,13 +117,13 @@ func (c *cluster) takeOver(t *testing.T, since time.Time) (free time.Duration, r
 			return err
 		}
 		if e.code == 0 {
-			free = e.stepped.Sub(since)
+			free, waited = e.stepped.Sub(since), e.waited
 			return nil
 		}
 		refused++
 		return &exec.Error{Name: "apply", Err: errorText(e.err.String() + e.out.String())}
 	})
-	return free, refused
+	return free, refused, waited
 }
 
 type errorText string

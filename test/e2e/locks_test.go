@@ -44,9 +44,12 @@ func (c *cluster) bornOnce(t *testing.T) {
 	var slowest time.Duration
 	winners := 0
 	for _, e := range all {
-		if e.code == 0 {
+		switch {
+		case e.wrote:
 			winners++
 			continue
+		case e.code == 0 && e.waited:
+			continue // for a winner too busy to be heard; nothing was left to do
 		}
 		assert.Contains(t, e.err.String(), "holds its lock since ", "%s", e.out.String())
 		assert.Contains(t, e.err.String(), "(apply, plan ", "what for")
@@ -96,7 +99,7 @@ func (c *cluster) killedHolder(t *testing.T) {
 	h := c.holder(t, operator, meetAt(1, "locked"))
 	require.NoError(t, h.cmd.Process.Kill())
 	<-h.done
-	free, _ := c.takeOver(t, time.Now())
+	free, _, _ := c.takeOver(t, time.Now())
 	c.seconds(t, "lock of a killed operator taken", free)
 	assert.Less(t, free, leaseBound)
 	faults.Record(t, "lock-killed", "the lock of a killed run is free within seconds", "SIGKILL of the operator while it holds the locks of three hosts",
@@ -114,7 +117,8 @@ func (c *cluster) suspendedAgent(t *testing.T) {
 		for at in systemd unified .; do procs=/sys/fs/cgroup/$at$group/cgroup.procs; if [ -e "$procs" ]; then break; fi; done
 		echo $child >"$procs" && kill -STOP $(cat "$procs") && cat "$procs"`))
 	require.GreaterOrEqual(t, len(pids), 2, "the agent and its child")
-	free, refused := c.takeOver(t, time.Now())
+	free, refused, waited := c.takeOver(t, time.Now())
+	assert.True(t, waited, "a run that comes when the lock is about to be free is not refused")
 	for _, pid := range pids {
 		c.on(t, "g2", "sh", "-c", `! kill -0 "$0" 2>/dev/null`, pid)
 	}
@@ -126,7 +130,7 @@ func (c *cluster) suspendedAgent(t *testing.T) {
 	assert.Less(t, free, leaseBound)
 	faults.Record(t, "lock-agent", "a suspended agent keeps no lock: it and what it started are ended, and write nothing any more",
 		"SIGSTOP of an agent between its ledger's record and the change, and of a process in its scope",
-		"taken by the next run after %.1f s; until then %d runs were told who held it; %d processes ended, late writes: 0", free.Seconds(), refused, len(pids))
+		"taken after %.1f s by a run that waited for it; %d runs before were told who held it; %d processes ended, late writes: 0", free.Seconds(), refused, len(pids))
 }
 
 // suspendedUpgrade stops an operator inside a Helm upgrade.
@@ -157,8 +161,8 @@ func (c *cluster) outlived(t *testing.T, point string) time.Duration {
 	t.Helper()
 	h := c.holder(t, operator, meetAt(1, point))
 	require.NoError(t, h.cmd.Process.Signal(syscall.SIGSTOP))
-	free, refused := c.takeOver(t, time.Now())
-	assert.Positive(t, refused, "within the lease the lock is held")
+	free, _, waited := c.takeOver(t, time.Now())
+	assert.True(t, waited, "within the lease the lock is held, and waited for")
 	assert.Less(t, free, leaseBound)
 	c.seconds(t, "taken over at "+point, free)
 	c.unchanged(t)
