@@ -65,6 +65,15 @@ func (o *Operator) ended(name string) error {
 	return nil
 }
 
+// ending warns of authorities that end before long: what they sign ends with them.
+func (o *Operator) ending() []string {
+	var list []string
+	for _, a := range o.dueAuthorities() {
+		list = append(list, fmt.Sprintf("authority %q ends on %s, and all that it signs with it; renew it before, with: provision certs renew", a.Name, a.NotAfter.Format(time.DateTime)))
+	}
+	return list
+}
+
 // RenewAuthorities gives the authorities that are due a later certificate for
 // the same key and tells it to all hosts that answer; the others learn it with
 // the next apply. approve is asked first. It needs neither API nor etcd. What

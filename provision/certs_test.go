@@ -227,6 +227,37 @@ func TestAuthoritiesThatEndedAreRenewedForTheSameKey(t *testing.T) {
 	assert.True(t, p.Empty(), "%v", p.Steps)
 }
 
+// From a year before its end on plans say so; in the last third of a
+// certificate's life nothing that it signs is any good.
+func TestAnAuthorityThatEndsIsNamedLongBefore(t *testing.T) {
+	f, inv, c := grown(t, 1)
+	c.pass(3200)
+	_, err := apply(t, f, inv, unprobe)
+	require.NoError(t, err)
+	p, err := look(t, f, inv)
+	require.NoError(t, err)
+	assert.Empty(t, p.Warnings)
+	c.pass(100)
+	p, err = look(t, f, inv)
+	require.NoError(t, err)
+	require.Len(t, p.Warnings, 3)
+	assert.Contains(t, p.Warnings[0], `authority "cluster" ends on`)
+	assert.Contains(t, p.Warnings[0], "provision certs renew")
+	c.pass(260)
+	outcome, err := apply(t, f, inv, unprobe)
+	require.Error(t, err)
+	require.NotEmpty(t, outcome.Result.Failed)
+	assert.ErrorContains(t, outcome.Result.Failed[0].Err, "as it does itself; renew it with: provision certs renew")
+	_, err = renewAuthorities(t, f, inv)
+	require.NoError(t, err)
+	_, err = apply(t, f, inv, unprobe)
+	require.NoError(t, err)
+	p, err = look(t, f, inv)
+	require.NoError(t, err)
+	assert.Empty(t, p.Warnings)
+	assert.True(t, p.Empty(), "%v", p.Steps)
+}
+
 func TestARenewalOfAuthoritiesCanBeKilledAnywhere(t *testing.T) {
 	for _, where := range []string{"authorities renewed", "committing m1", "committed m1"} {
 		t.Run(where, func(t *testing.T) {

@@ -63,6 +63,7 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.supported(s); err != nil {
 		return nil, err
 	}
+	s.warn = append(s.warn, o.ending()...)
 	if err := o.isolable(ctx); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"provision/provision/internal/system"
 	"provision/provision/resource/internal/snapshot"
@@ -70,7 +71,9 @@ func issue(ctx context.Context, sys *system.System, want Spec) (certPEM, keyPEM 
 	if !samePublic(cert.PublicKey, key.Public()) {
 		return nil, nil, fmt.Errorf("the %s CA answered with a certificate of another key", want.CA)
 	}
-	if err := fits(cert, want, roots, sys.Now()); err != nil {
+	if err := fits(cert, want, roots, sys.Now()); errors.Is(err, errSoon) {
+		return nil, nil, fmt.Errorf("the %s CA answered with a certificate that ends on %s, as it does itself; renew it with: provision certs renew", want.CA, cert.NotAfter.UTC().Format(time.DateTime))
+	} else if err != nil {
 		return nil, nil, fmt.Errorf("the %s CA answered with a certificate that does not do: %w", want.CA, err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)

@@ -106,13 +106,16 @@ func readCA(files system.Files, name string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// errSoon is said of a certificate that is due.
+var errSoon = errors.New("it ends soon")
+
 // fits says why a certificate is not what is wanted.
 func fits(cert *x509.Certificate, want Spec, roots *x509.CertPool, now time.Time) error {
 	if now.Before(cert.NotBefore) {
 		return errors.New("it is not valid yet by this host's clock, which may be wrong")
 	}
 	if left := cert.NotAfter.Sub(now); left < want.RenewBefore || left <= 0 {
-		return errors.New("it ends soon")
+		return errSoon
 	}
 	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 		return fmt.Errorf("it was not issued by the %s CA of this cluster", want.CA)
