@@ -57,7 +57,7 @@ or killed, it goes on where it was when run again; an apply meanwhile keeps the
 phase. --yes agrees to all phases; else each plan is asked for.
 
 Exit codes: 0 it is done, or waits until the time it says; 1 it is not.`,
-		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: names,
+		Args: cobra.MatchAll(exactly(1), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rotation.Name = args[0]
 			return a.told(a.rotate(cmd.Context(), rotation))

@@ -25,7 +25,7 @@ pull --from" or served by any web server as a mirror; a tar archive is one file
 for "bundle import". A place without internet needs nothing else.`,
 		Example: `  provision bundle export /media/usb/dc1
   provision bundle export dc1.tar -i inventories/dc1.hcl`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opened, err := store.Open(store.Options{})
 			if err != nil {
@@ -107,7 +107,7 @@ func importVerb(g *global) *cobra.Command {
 store. Every byte is checked against the export's index, and the index against
 what this provision has locked.`,
 		Example: "  provision bundle import /media/usb/dc1\n  provision bundle import dc1.tar",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opened, err := store.Open(store.Options{})
 			if err != nil {

@@ -70,7 +70,7 @@ exist yet.`,
 		Example: `  provision history show 37
   provision history show 37-k3x9 --json
   provision history show 37 --write old/`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: exactly(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withHistory(cmd.Context(), func(o *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
 				r, err := h.Find(args[0])

@@ -109,7 +109,7 @@ given nothing until its key was accepted with --replaced, also where host keys
 are pinned in the inventory or signed by an authority. The line in known_hosts
 says so. With --lab the lab's own record is meant.`,
 		Example: "  provision hostkeys accept m1 m2 m3 -i dc1.hcl\n  provision hostkeys accept node-07 --replaced",
-		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		Args:    atLeast(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inv, err := g.load(cmd.Context(), nil)
 			if err != nil {

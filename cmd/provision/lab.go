@@ -180,7 +180,7 @@ func labSSHVerb(g *global) *cobra.Command {
 		Use:     "ssh HOST [-- COMMAND...]",
 		Short:   "Open a shell on a lab host, or run a command there",
 		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet",
-		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeLabHosts,
+		Args:    atLeast(1), ValidArgsFunction: g.completeLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := g.onlyLab(args[0])
 			if err != nil {

@@ -32,7 +32,7 @@ lab hosts can be named here, never real ones.`,
 		Example: "  provision lab fault network n1 --for 30s\n  provision lab fault n1 --clear",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if clear {
-				return cobra.ExactArgs(1)(cmd, args)
+				return exactly(1)(cmd, args)
 			}
 			return subverb(cmd, args)
 		},

@@ -17,7 +17,7 @@ func (g *global) powerFault() *cobra.Command {
 	return &cobra.Command{
 		Use: "power HOST off|on|cycle", Short: "Cut a host's power, or switch it on",
 		Example: "  provision lab fault power n1 off\n  provision lab fault power n1 on",
-		Args:    cobra.ExactArgs(2), ValidArgsFunction: g.completeWords("off", "on", "cycle"),
+		Args:    exactly(2), ValidArgsFunction: g.completeWords("off", "on", "cycle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host, state := args[0], args[1]
 			if !slices.Contains([]string{"off", "on", "cycle"}, state) {

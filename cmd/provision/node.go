@@ -33,7 +33,7 @@ Take the hosts out of the inventory first.`,
 		Example: `  provision node remove node-07
   provision node remove --force node-07
   provision --lab node remove -i inventories/lab.hcl n2`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: atLeast(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.told(a.removeHosts(cmd.Context(), args, force))
 		},

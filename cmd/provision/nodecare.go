@@ -81,7 +81,7 @@ func nodeCareVerb(g *global, texts careTexts) *cobra.Command {
 	n := nodeCare{application: application{global: g}}
 	cmd := &cobra.Command{
 		Use: texts.act + " HOST…", Short: texts.short, Long: texts.long, Example: texts.example,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		Args: atLeast(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := n.named(cmd.Context(), args); err != nil {
 				return err
@@ -138,7 +138,7 @@ Back into service: provision node recover HOST.
 Exit codes: 0 the hosts are isolated; 1 not, or not all: run it again.`,
 		Example: `  provision node isolate node-07
   provision node isolate --yes node-07 --timeout 10m`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		Args: atLeast(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return n.told(n.isolate(cmd.Context(), args, false))
 		},
@@ -160,7 +160,7 @@ requests to masters among them again.
 
 Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
 		Example: "  provision node recover node-07",
-		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: g.completeHosts,
+		Args:    atLeast(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return n.told(n.isolate(cmd.Context(), args, true))
 		},

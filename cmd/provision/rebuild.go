@@ -26,7 +26,7 @@ apply first. What would lose etcd's quorum or the last master is refused.
 Exit codes: 0 the host is set up anew; 1 not: run it again.`,
 		Example: `  provision node rebuild node-07
   provision node rebuild --yes=dc1 node-07 -i inventories/dc1.hcl`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: g.completeHosts,
+		Args: exactly(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return n.told(n.rebuild(cmd.Context(), args))
 		},

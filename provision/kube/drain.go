@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,27 +27,54 @@ func (c *Client) drainer(ctx context.Context, how cluster.Drain) (*drain.Helper,
 	if err != nil {
 		return nil, fmt.Errorf("preparing the Kubernetes client: %w", err)
 	}
-	progress := how.Progress
-	if progress == nil {
-		progress = func(string) {}
-	}
+	told := &seldom{tell: how.Progress, times: map[string]int{}}
 	return &drain.Helper{
 		Ctx: ctx, Client: client, Force: how.Unmanaged, GracePeriodSeconds: -1, IgnoreAllDaemonSets: true,
 		DeleteEmptyDirData: true, Timeout: how.Timeout, EvictErrorRetryDelay: evictRetry, Out: io.Discard,
-		ErrOut: refusals{progress},
+		ErrOut: refusals{told},
 		OnPodDeletionOrEvictionStarted: func(pod *corev1.Pod, _ bool) {
-			progress(fmt.Sprintf("evicting pod %s/%s from %s", pod.Namespace, pod.Name, pod.Spec.NodeName))
+			told.once(fmt.Sprintf("evicting pod %s/%s from %s", pod.Namespace, pod.Name, pod.Spec.NodeName))
 		},
 	}, nil
 }
 
+// repeated is how many attempts go by before a refusal is told again.
+const repeated = 30
+
+// seldom keeps what is said at each attempt from burying all else. Pods are
+// evicted side by side.
+type seldom struct {
+	tell  func(string)
+	mu    sync.Mutex
+	times map[string]int
+}
+
+func (s *seldom) count(text string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.times[text]++
+	return s.times[text]
+}
+
+func (s *seldom) once(text string) {
+	if s.tell != nil && s.count(text) == 1 {
+		s.tell(text)
+	}
+}
+
+func (s *seldom) again(text string) {
+	if s.tell != nil && s.count(text)%repeated == 1 {
+		s.tell(text)
+	}
+}
+
 // refusals passes on why evictions are not granted yet, a line each.
-type refusals struct{ told func(string) }
+type refusals struct{ told *seldom }
 
 func (r refusals) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "error when evicting") {
-			r.told(line)
+			r.told.again(line)
 		}
 	}
 	return len(p), nil

@@ -48,7 +48,7 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 	}
 	stay := want.ReadyOnly && !have.Ready
 	if len(have.Unmanaged) > 0 && !want.Unmanaged && !stay {
-		return fmt.Errorf("cannot drain Node %s: nobody would make these pods again: %s; move or delete them, then apply again",
+		return fmt.Errorf("cannot drain Node %s: nobody would make these pods again: %s; move or delete them, or have them evicted for good (--force, in an apply rollout { evict_unmanaged = true }), then run this again",
 			name, count(have.Unmanaged))
 	}
 	if !have.Cordoned {
@@ -72,7 +72,7 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		return errors.Join(err, ctx.Err())
 	}
 	left, _, _ := env.Pods.Evictable(ctx, name) // only to say more
-	return fmt.Errorf("cannot drain Node %s within %s: %w; still there: %s. It stays cordoned; look at their PodDisruptionBudgets (kubectl get pdb -A), then apply again",
+	return fmt.Errorf("cannot drain Node %s within %s: %w; still there: %s. It stays cordoned; look at their PodDisruptionBudgets (kubectl get pdb -A), then run this again",
 		name, timeout, err, count(left))
 }
 
