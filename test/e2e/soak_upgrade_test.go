@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"provision/test/faults"
 )
 
 // The releases before those that are tested.
@@ -64,6 +66,8 @@ func TestSoakUpgrade(t *testing.T) {
 		result.Acked, result.Lost, result.Gap = w.Acked, w.Lost, w.Gap.Seconds()
 		c.runAll(t, is.Kubernetes)
 		c.unchanged(t)
+		faults.Record(t, "upgrade-minor", "The next minor release of Kubernetes and etcd comes to a cluster of five that serves, and not one acknowledged write is lost",
+			"from Kubernetes "+result.From+" to "+result.To+" by real builds, while a worker, a pod and the operator write", "%.1f s; %s", result.Upgrade, w)
 
 		c.files = []string{older}
 		refused := c.verb(t, "apply", "--yes")
@@ -73,6 +77,8 @@ func TestSoakUpgrade(t *testing.T) {
 			`version     = "`+is.Kubernetes+"\"\n  versions { kubelet = \""+olderKubernetes+`" }`)}
 		result.Back = c.apply(t).took.Seconds()
 		c.unchanged(t)
+		faults.Record(t, "upgrade-minor-back", "The older minor release set back is refused for API servers and etcd with the reason, nothing is changed, and kubelets and kube-proxies alone go back",
+			"Kubernetes "+result.To+" set back to "+result.From+", then versions { kubelet = \""+olderKubernetes+"\" }", "refused after %.1f s; Nodes back in %.1f s", refused.took.Seconds(), result.Back)
 	})
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
 	raw, err := json.MarshalIndent(result, "", "  ")
