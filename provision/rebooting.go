@@ -21,7 +21,7 @@ const (
 	firstRetry   = 500 * time.Millisecond
 	lastRetry    = 5 * time.Second
 	relockWithin = 45 * time.Second
-	unitsWithin  = 3 * time.Minute
+	wellWithin   = 8 * time.Minute // for each: what is cold reads its disks first
 )
 
 // reboot restarts a host and returns when it is locked again and well. Its Node
@@ -195,7 +195,7 @@ func (s *steps) wellAgain(ctx context.Context, m *member, epoch uint64) error {
 		if gate.URL == "" || !c.Runs(s.survey.cluster, m.host) {
 			continue
 		}
-		if _, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline}); err != nil {
+		if _, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: wellWithin}); err != nil {
 			return fmt.Errorf("host %s has rebooted, and %s is not healthy there: %w", host, c.Name(), err)
 		}
 	}
@@ -205,7 +205,7 @@ func (s *steps) wellAgain(ctx context.Context, m *member, epoch uint64) error {
 	if !m.host.Joins() || o.isolated()[host] {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleDeadline)
+	ctx, cancel := context.WithTimeout(ctx, wellWithin)
 	defer cancel()
 	since, err := s.kubeletSince(ctx, m)
 	if err == nil {
@@ -221,7 +221,7 @@ func (s *steps) wellAgain(ctx context.Context, m *member, epoch uint64) error {
 // start more than once, until what they talk to is there.
 func (s *steps) unitsBack(ctx context.Context, m *member) error {
 	units := s.survey.hosts[m.host.Name].Result.Running
-	deadline := time.NewTimer(unitsWithin)
+	deadline := time.NewTimer(wellWithin)
 	defer deadline.Stop()
 	for gap := firstRetry; ; gap = min(2*gap, lastRetry) {
 		health, err := m.agent.Health(ctx, api.HealthParams{Units: units})

@@ -19,12 +19,12 @@ func bootID(files system.Files) string {
 	if id == "" || container(files) == "" {
 		return id
 	}
-	if _, rest, ok := strings.Cut(text(files, "/proc/1/stat"), ") "); ok { // the name before may hold anything
-		if fields := strings.Fields(rest); len(fields) > 19 {
-			return id + "+" + fields[19] // field 22 of proc_pid_stat(5)
-		}
+	stat := text(files, "/proc/1/stat")
+	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:]) // the name before may hold anything
+	if len(fields) < 20 {
+		return id
 	}
-	return id
+	return id + "+" + fields[19] // field 22 of proc_pid_stat(5)
 }
 
 // needsBoot says why the host should be rebooted; empty when it need not be.

@@ -25,6 +25,7 @@ type farm struct {
 	alone            []string
 	bounds           plan.Rollout
 	reboots, targets []string
+	open             bool // reboots of an earlier run are not done
 	seen             map[string]plan.Observed
 	cordoned         []string // by an earlier run
 }
@@ -66,7 +67,7 @@ func (f farm) build(t require.TestingT) *plan.Plan {
 	g, err := desired.Build(in)
 	require.NoError(t, err)
 	input := plan.Input{Cluster: "dc1", UUID: "u1", Target: "the real hosts", Now: time.Unix(1, 0).UTC(), Graph: g,
-		Hosts: f.seen, Objects: objects, Rollout: f.bounds, Reboots: map[string]plan.Boot{}}
+		Hosts: f.seen, Objects: objects, Rollout: f.bounds, Reboots: map[string]plan.Boot{}, RebootsOpen: f.open}
 	for _, h := range f.reboots {
 		input.Reboots[h] = plan.Boot{ID: "boot of " + h, Why: []string{"a newer kernel"}}
 	}
@@ -212,6 +213,23 @@ func TestARebootIsTheLastThingOnItsHost(t *testing.T) {
 	assert.Contains(t, reboot.Requires, object("drain", "n1").Address)
 	assert.Contains(t, find(t, p, object("uncordon", "n1").Address).Requires, reboot.Address)
 	assert.False(t, has(p, plan.RebootAddress("gone")))
+	assert.Equal(t, []resource.Change{{Field: "boot", Old: "boot of n1", New: "another"}, {Field: "because", New: "a newer kernel"}}, reboot.Changes)
+	end := find(t, p, plan.RebootsAddress("dc1"))
+	assert.Subset(t, end.Requires, []resource.Address{reboot.Address, object("uncordon", "n1").Address})
+
+	f.targets = []string{plan.RebootAddress("n1").String(), plan.RebootsAddress("dc1").String()}
+	p = f.build(t)
+	assert.False(t, has(p, kubelet("n1").Address), "who only wants the reboot changes nothing else")
+	assert.Contains(t, find(t, p, plan.RebootAddress("n1")).Requires, object("drain", "n1").Address)
+	assert.Contains(t, find(t, p, plan.RebootsAddress("dc1")).Requires, object("uncordon", "n1").Address)
+}
+
+func TestWhatIsLeftOfRebootsIsForgotten(t *testing.T) {
+	f := farm{workers: []string{"n1", "n2"}, cordoned: []string{"n1"}, seen: idle("n1", "n2"), open: true}
+	p := f.build(t)
+	assert.Equal(t, []resource.Address{object("uncordon", "n1").Address}, find(t, p, plan.RebootsAddress("dc1")).Requires)
+	f.open = false
+	assert.False(t, has(f.build(t), plan.RebootsAddress("dc1")))
 }
 
 // TestWavesOfAnyFarm draws clusters, answers and bounds.

@@ -246,3 +246,40 @@ func TestClosedPool(t *testing.T) {
 func sprintTarget(t ssh.Target) string {
 	return fmt.Sprintf("%s@%d %v %v", t.User, t.Port, t.IdentityFiles, t.Sudo)
 }
+
+// A host that boots refuses logins for a while, and its last connection is no
+// use any more.
+func TestARebootedHostIsReachedAnew(t *testing.T) {
+	w := newWorld(t)
+	pool := w.pool(t)
+	pool.Forget(w.target) // there is nothing yet
+	pool.Gone(within(t), w.target)
+	first, err := pool.Connect(within(t), w.target)
+	require.NoError(t, err)
+	gone := make(chan struct{})
+	go func() { defer close(gone); pool.Gone(within(t), w.target) }()
+	w.server.Hangup()
+	<-gone
+	<-first.Done()
+
+	users := w.server.Users
+	w.server.Users = nil
+	_, err = pool.Connect(within(t), w.target)
+	require.ErrorIs(t, err, ssh.ErrAuthFailed)
+	w.server.Users = users
+	_, err = pool.Connect(within(t), w.target)
+	require.ErrorIs(t, err, ssh.ErrAuthFailed, "a refusal is remembered")
+	pool.Forget(w.target)
+	second, err := pool.Connect(within(t), w.target)
+	require.NoError(t, err)
+
+	pool.Forget(w.target)
+	<-second.Done()
+	third, err := pool.Connect(within(t), w.target)
+	require.NoError(t, err)
+	assert.NotSame(t, second, third)
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	pool.Gone(short, w.target) // it lives: the wait is over with its time
+	require.NoError(t, third.Err())
+}
