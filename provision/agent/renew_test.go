@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"encoding/json"
 	"encoding/pem"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +13,8 @@ import (
 
 	"provision/provision/facts"
 	"provision/provision/internal/ledger"
+	"provision/provision/internal/system"
+	"provision/provision/internal/system/systemfake"
 	"provision/provision/pki"
 	"provision/test/faults"
 )
@@ -81,4 +86,24 @@ func FuzzJudge(f *testing.F) {
 			assert.Equal(t, "system:node:n1", user)
 		}
 	})
+}
+
+// Runs wait for a lock that is needed for a moment only.
+func TestTheTimersLockIsBrief(t *testing.T) {
+	root := t.TempDir()
+	var seen ledger.Holder
+	fake, err := systemfake.Open(root, systemfake.Options{Point: func(name string) {
+		if name == "locked" {
+			raw, err := os.ReadFile(filepath.Join(root, system.LedgerDir, "lock"))
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(raw, &seen))
+		}
+	}})
+	require.NoError(t, err)
+	r := &renewer{session: newSession(Options{System: fake.System}), state: ledger.State{Identity: &facts.Identity{UUID: "u1"}}}
+	r.beat.silent = func() time.Duration { return 0 }
+	r.config.Host = "m1"
+	require.NoError(t, r.put(t.Context(), nil, nil))
+	assert.True(t, seen.Brief)
+	assert.Equal(t, "the renewal timer of m1", seen.Name)
 }
