@@ -35,7 +35,7 @@ Exit codes: 0 all are rebooted and well; 1 not all: run it again.`,
 		Example: `  provision node reboot node-07
   provision node reboot --all --if-needed
   provision node reboot --yes --all --timeout 30m
-  provision --lab node reboot -i inventories/lab.hcl n2`,
+  provision --lab node reboot --yes -i inventories/small.hcl node-1`,
 		ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return n.told(n.reboot(cmd.Context(), args, all, needed))

@@ -51,6 +51,7 @@ printf %s "$1" >/etc/sysctl.d/50-test.conf; /lib/systemd/systemd-sysctl /etc/sys
 		require.Contains(t, c.on(t, "worker", "cat", "/proc/swaps"), "/swapfile")
 		c.hourOff(t)
 		c.stock(t, c.joins(t))
+		c.rebootsVM(t)
 		c.hourBehind(t)
 	})
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
@@ -109,6 +110,30 @@ func (c *cluster) stock(t *testing.T, joined time.Duration) {
 	kernel := c.on(t, "worker", "uname", "-r")
 	faults.Record(t, "vm-joins", "A host with a stock kernel, cgroup version 2, swap that is on and no modules loaded becomes a node like any other",
 		"a virtual machine without help of the processor joins a container that is master", "kernel %s; joined in %.0f s, DNS answered after another %.1f s, swap off, modules loaded, plan empty", kernel, joined.Seconds(), dns.Seconds())
+}
+
+// rebootsVM reboots a machine with a kernel of its own, because a newer one seems
+// to be installed. What was made for its boots is there again.
+func (c *cluster) rebootsVM(t *testing.T) {
+	t.Helper()
+	before := c.boots(t)
+	const newer = `release=$(uname -r); echo "/boot/vmlinuz-99${release}"`
+	kernel := strings.TrimSpace(c.on(t, "worker", "sh", "-ec", newer))
+	c.on(t, "worker", "touch", kernel)
+	verb := []string{"node", "reboot", "--all", "--if-needed", "--yes", "--timeout", "30m"}
+	r := c.ran(t, verb...)
+	assert.Contains(t, r.out, "is installed, and")
+	c.seconds(t, "reboot of the virtual machine, drained", r.took)
+	after := c.boots(t)
+	assert.NotEqual(t, before["worker"], after["worker"])
+	assert.Equal(t, before["master"], after["master"], "it needed none")
+	c.on(t, "worker", "rm", kernel)
+	assert.Contains(t, c.ran(t, verb...).out, "Nothing changes")
+	assert.NotContains(t, c.on(t, "worker", "cat", "/proc/swaps"), "/swapfile", "swap stays off")
+	a, done := c.tunnel(t)
+	defer done()
+	a.allReady(t, "master", "worker")
+	c.unchanged(t)
 }
 
 // hourBehind sets the clock of a host of the cluster wrong, the other way round.

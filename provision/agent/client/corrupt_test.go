@@ -74,6 +74,23 @@ func TestDamagedFacts(t *testing.T) {
 		"an agent's facts, damaged", "%d inputs: %d refused, %d within bounds", tally.Inputs, tally.Rejected, tally.Accepted)
 }
 
+func TestRebootsThatNoHostMakesAreRefused(t *testing.T) {
+	require.NoError(t, checkReboot(api.RebootResult{BootID: "6f0c2a52", State: "running"}))
+	for name, r := range map[string]api.RebootResult{
+		"no answer":     {},
+		"control codes": {BootID: "6f0c2a52", State: "run\x1b[31mning"},
+		"two lines":     {BootID: "6f0c\n2a52"},
+	} {
+		assert.ErrorIs(t, checkReboot(r), errNonsense, name)
+	}
+	h := goodFacts()
+	h.NeedsBoot = []string{"a\x1b]0;x\x07"}
+	require.ErrorIs(t, checkFacts(h, nil), errNonsense)
+	h = goodFacts()
+	h.Owned.Roster.Hosts[0].Reboot = &facts.Reboot{Boot: strings.Repeat("x", 1<<20)}
+	require.ErrorIs(t, checkFacts(h, nil), errNonsense)
+}
+
 func planned() (api.PlanParams, api.PlanResult) {
 	digest := strings.Repeat("cd", 32)
 	params := api.PlanParams{Resources: []resource.Resource{
