@@ -109,6 +109,14 @@ func (c *cluster) wander(t *testing.T, random *rand.Rand, list []change, result 
 	t.Helper()
 	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	list = list[:1+random.IntN(len(list))]
+	named := func(name string) int {
+		return slices.IndexFunc(list, func(one change) bool { return one.name == name })
+	}
+	// Whoever comes is given the range of pods of the one that left, which then
+	// comes back with another.
+	if less, more := named("a worker less"), named("a worker more"); less >= 0 && less < more {
+		list[less], list[more] = list[more], list[less]
+	}
 	for _, one := range list {
 		c.files = one.in(t, c.files)
 		t.Logf("change: %s", one.name)
