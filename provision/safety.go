@@ -9,6 +9,7 @@ import (
 
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/facts"
+	"provision/provision/identity"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 )
@@ -19,6 +20,7 @@ func (o *Operator) safe() error {
 	known, services := o.lastRoster()
 	var bad []error
 	bad = append(bad, o.unconfirmed()...)
+	bad = append(bad, identity.Unlike(o.Inventory, o.owned())...)
 	bad = append(bad, o.movedHosts(known)...)
 	bad = append(bad, o.shrinks(known)...)
 	bad = append(bad, o.strayData()...)

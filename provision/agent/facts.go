@@ -20,6 +20,8 @@ func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, 
 		return facts.Host{}, err
 	}
 	host := facts.Host{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Clock: s.sys.Now().UTC(), Owned: state.Owned(), Locked: locked}
+	host.Owned.Copies = s.copies(state)
+	host.Owned.Identity = heldAs(host.Owned.Identity, host.Owned.Copies)
 	if _, err := files.Lstat(pendingDir); err == nil {
 		host.Owned.Unsettled = true
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -175,6 +177,9 @@ func (s *session) unheld(committed *facts.Identity, items map[string]secret.Wire
 			continue
 		}
 		have, err := s.sys.Files.ReadFile(system.IdentityDir + "/" + item)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it got lost
+		}
 		if err != nil {
 			return fmt.Errorf("reading identity: %w", err)
 		}

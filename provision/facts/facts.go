@@ -52,6 +52,8 @@ type Owned struct {
 	Format   int       `json:"format"`
 	Identity *Identity `json:"identity,omitempty"`
 	Pending  *Identity `json:"pending,omitempty"` // first phase of the birth
+	// Copies are those of Identity's private items that are really there.
+	Copies map[string]Copy `json:"copies,omitempty"`
 	// Unsettled: a change of the identity was cut off, and left files aside.
 	Unsettled bool               `json:"unsettled,omitempty"`
 	Epoch     uint64             `json:"epoch"`
@@ -75,6 +77,14 @@ type Restart struct {
 	Invocation string `json:"invocation"`
 	Action     string `json:"action"`
 	Cause      string `json:"cause"` // address of the input
+}
+
+// Copy tells copies of a private item apart. All are random, of 256 bits or
+// more, so that a digest tells nobody anything.
+type Copy struct {
+	Digest string `json:"digest"` // SHA-256, hex
+	// Damaged: it is no such item, or does not belong to the public half.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // Identity says which cluster a host belongs to. No secrets.

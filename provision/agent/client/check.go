@@ -89,6 +89,9 @@ func checkFacts(h facts.Host, asked []string) error {
 func checkOwned(o facts.Owned) error {
 	var errs []error
 	errs = append(errs, checkResources(o.Resources), checkRestarts(o.Restarts))
+	for item, one := range o.Copies {
+		errs = append(errs, plainText("item", item), plainText("item", one.Digest))
+	}
 	for _, id := range []*facts.Identity{o.Identity, o.Pending} {
 		if id != nil {
 			errs = append(errs, plainText("cluster", id.Cluster), plainText("cluster's UUID", id.UUID), plainText("etcd's cluster id", id.EtcdClusterID))
