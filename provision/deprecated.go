@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
-	"provision/provision/component"
-	"provision/provision/component/controlplane"
-	"provision/provision/inventory"
 	"provision/provision/kube"
 	"provision/provision/upgrade"
 )
@@ -67,18 +62,12 @@ func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, 
 	used := map[string][]kube.Deprecated{}
 	var mu sync.Mutex
 	var bad []error
-	credentials, err := a.o.issue(ctx, component.CACluster, a.o.Holder, controlplane.AdminGroup, operatorLife)
+	credentials, err := a.o.issueAdmin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var masters []inventory.Host
-	for _, h := range a.o.fleet.answered(a.o.Inventory) {
-		if h.Has(inventory.RoleMaster) {
-			masters = append(masters, h)
-		}
-	}
-	spread(masters, func(h inventory.Host) {
-		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{net.JoinHostPort(h.Address.String(), strconv.Itoa(component.APIPort))},
+	spread(a.o.masters(), func(m *member) {
+		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{apiServer(m.host)},
 			CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})
 		var list []kube.Deprecated
 		if err == nil {
@@ -87,8 +76,8 @@ func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, 
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if used[h.Name] = list; err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", h.Name, err))
+		if used[m.host.Name] = list; err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", m.host.Name, err))
 		}
 	})
 	return used, errors.Join(bad...)

@@ -286,10 +286,8 @@ const gateServers = "control-plane"
 // ready: each was asked after its restart, and none may have failed since.
 func (s *steps) serversReady(ctx context.Context) error {
 	var masters []string
-	for _, h := range s.o.fleet.answered(s.o.Inventory) {
-		if h.Has(inventory.RoleMaster) {
-			masters = append(masters, h.Name)
-		}
+	for _, m := range s.o.masters() {
+		masters = append(masters, m.host.Name)
 	}
 	errs := map[string]error{}
 	for _, c := range s.o.Components {
