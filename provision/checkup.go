@@ -318,5 +318,6 @@ func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doct
 	}
 	d.Reaches, d.Cut = c.reaches && d.Joins, c.cut && d.Joins
 	d.NoSwap = h.Joins() && o.Inventory.OS.Swap != "ignore"
+	d.PeerURL, d.EtcdData, d.NoEtcdData = etcdcomponent.PeerURL(h), m.facts.Etcd, !o.hasData(h.Name)
 	return d
 }

@@ -45,7 +45,9 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	if err == nil {
 		o.decision = decision
 	}
-	in.Founded = o.decision.Identity != nil
+	if in.Founded = o.decision.Identity != nil; in.Founded {
+		in.EtcdCluster = o.decision.Identity.EtcdClusterID
+	}
 	for _, a := range o.dueAuthorities() {
 		in.Authorities = append(in.Authorities, doctor.Authority{Name: a.Name, NotAfter: a.NotAfter, Ended: a.Ended})
 	}

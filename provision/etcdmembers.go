@@ -23,10 +23,11 @@ func (o *Operator) formed() bool {
 	return o.decision.Identity != nil && o.decision.Identity.EtcdClusterID != ""
 }
 
-// hasData reports whether etcd's data are on a host that answered.
+// hasData reports whether a member's data are on a host that answered. A start
+// that failed leaves files too, but no log.
 func (o *Operator) hasData(host string) bool {
 	m := o.fleet.members[host]
-	return m != nil && slices.Contains(m.facts.Present, etcdcomponent.MemberDir(o.Inventory))
+	return m != nil && slices.Contains(m.facts.Present, etcdcomponent.LogDir(o.Inventory))
 }
 
 // etcdHosts are the etcd hosts that answered: those with data, if any has.
@@ -47,10 +48,18 @@ func (o *Operator) etcdHosts() []inventory.Host {
 	return all
 }
 
-// learnMembers reads etcd's members when a host without data is to join a
-// cluster that has formed. When nobody can tell, such hosts take no part: a
-// member that started empty under its old identity would break etcd's promises.
-func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error {
+// Times for reading etcd's members: when a host must know them to join, and
+// when it is only to see whether one was removed.
+const (
+	joinPatience  = 10 * time.Second
+	checkPatience = 3 * time.Second
+)
+
+// learnMembers reads the members of an etcd that has formed, and finds the hosts
+// that join it: those without data, and those whose member was removed. When
+// nobody can tell, hosts without data take no part: a member that started empty
+// under its old identity would break etcd's promises.
+func (o *Operator) learnMembers(ctx context.Context, s *survey) error {
 	var empty []string
 	kept, silent := 0, 0
 	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
@@ -63,25 +72,36 @@ func (o *Operator) learnMembers(ctx context.Context, c *component.Cluster) error
 			empty = append(empty, h.Name)
 		}
 	}
-	if !o.formed() || len(empty) == 0 {
+	if !o.formed() {
 		return nil
 	}
-	if kept == 0 && silent == 0 {
+	if kept == 0 && silent == 0 && len(empty) > 0 {
 		return o.gone(empty)
 	}
-	members, err := o.listMembers(ctx)
+	patience := joinPatience
+	if len(empty) == 0 {
+		patience = checkPatience
+	}
+	members, err := o.listMembers(ctx, patience)
 	if err != nil {
 		for _, name := range empty {
 			o.exclude(name, fmt.Errorf("host %s has no etcd data, and no other member can be asked to let it join: %w", name, err))
 		}
 		return nil
 	}
-	o.known(c, members, empty)
+	anew := o.removedMembers(ctx, s, members)
+	for _, name := range empty {
+		anew[name] = ""
+	}
+	if len(anew) > 0 {
+		s.cluster.EtcdAnew = anew
+		o.known(s.cluster, members, sortedKeys(anew))
+	}
 	return nil
 }
 
-func (o *Operator) listMembers(ctx context.Context) ([]cluster.Member, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+func (o *Operator) listMembers(ctx context.Context, patience time.Duration) ([]cluster.Member, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	env, err := o.api.Env(ctx)
 	if err != nil {
@@ -90,8 +110,8 @@ func (o *Operator) listMembers(ctx context.Context) ([]cluster.Member, error) {
 	return env.Members.List(ctx)
 }
 
-// known fills in the members that a newcomer will find: not those whose data
-// are lost, which are replaced.
+// known fills in the members that a newcomer will find: not those of hosts that
+// join anew, which are replaced.
 func (o *Operator) known(c *component.Cluster, members []cluster.Member, empty []string) {
 	c.EtcdMembers = map[string]string{}
 	o.lostMembers = map[string]string{}
@@ -148,7 +168,8 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 		if _, member := c.EtcdMembers[h.Name]; len(c.EtcdMembers) > 0 && !member {
 			first := spec
 			first.Role = etcdmember.Learner
-			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first).After(before...)
+			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first).
+				After(etcdcomponent.DataAt(o.Inventory, h.Name)).After(before...)
 			learner.Component = "etcd"
 			list = append(list, learner)
 			before = append(before[:len(before):len(before)], voter)

@@ -64,7 +64,7 @@ func (o *Operator) dialOne(ctx context.Context, host inventory.Host) (*member, e
 	if err != nil {
 		return nil, err
 	}
-	known, err := agent.Facts(ctx, etcdcomponent.MemberDir(o.Inventory))
+	known, err := agent.Facts(ctx, etcdcomponent.MemberDir(o.Inventory), etcdcomponent.LogDir(o.Inventory))
 	if err == nil {
 		err = o.rightTarget(host, known)
 	}

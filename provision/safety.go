@@ -105,7 +105,7 @@ func (o *Operator) strayData() []error {
 	}
 	var bad []error
 	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
-		if o.hasData(h.Name) {
+		if m := o.fleet.members[h.Name]; m != nil && len(m.facts.Present) > 0 {
 			bad = append(bad, fmt.Errorf("host %s has etcd data in %s, but no ledger knows of a cluster: put back its %s from a backup, or move the data away if they are not needed",
 				h.Name, etcdcomponent.MemberDir(o.Inventory), system.LedgerDir))
 		}

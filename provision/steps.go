@@ -3,15 +3,18 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"provision/provision/agent/api"
+	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/desired"
 	"provision/provision/plan"
 	"provision/provision/resource"
 	"provision/provision/resource/drain"
 	"provision/provision/resource/uncordon"
+	"provision/provision/resource/unit"
 )
 
 // Deadlines of gates. They bound a wait; nothing sleeps for them.
@@ -108,10 +111,26 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	slot <- struct{}{}
 	_, err = s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step)})
 	<-slot
-	if err != nil || step.Act == "" {
+	if err != nil || step.Act == "" && !loopingEtcd(step) {
 		return err
 	}
 	return s.healthy(ctx, step, r)
+}
+
+// loopingEtcd reports whether a step starts an etcd that was found ending again
+// and again. It tells systemd that it is ready even as it ends, so that a start
+// proves nothing.
+func loopingEtcd(step plan.Step) bool {
+	return step.Address.Name == etcdcomponent.Unit && slices.ContainsFunc(step.Changes, func(c resource.Change) bool {
+		return c.Field == unit.FieldActive && c.Old == "activating"
+	})
+}
+
+// learns reports whether a step starts an etcd that joins: a learner never says
+// that it is ready, and the step that makes it a voter waits for it.
+func (s *steps) learns(step plan.Step) bool {
+	_, anew := s.survey.cluster.EtcdAnew[step.Address.Host]
+	return anew && step.Address.Name == etcdcomponent.Unit
 }
 
 // causedByCluster names the cluster-scoped resource because of which a unit
@@ -133,7 +152,7 @@ func (s *steps) healthy(ctx context.Context, step plan.Step, r resource.Resource
 		if c.Name() != r.Component {
 			continue
 		}
-		if err := s.lives(ctx, step, r, gate); err != nil || gate.URL == "" {
+		if err := s.lives(ctx, step, r, gate); err != nil || gate.URL == "" || s.learns(step) {
 			return err
 		}
 		_, err := s.o.fleet.members[r.Address.Host].agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})

@@ -29,6 +29,9 @@ type survey struct {
 	hosts   map[string]plan.Observed
 	objects map[resource.Address]plan.ClusterObserved
 	warn    []string
+	// etcdIDs are the ids of their clusters that etcd's members told, by host; nil
+	// when they were not asked yet.
+	etcdIDs map[string]uint64
 	// reformed is set when etcd is not the one that the ledgers know.
 	reformed *reformed
 	// dark is set by darkness.
@@ -128,7 +131,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	}
 	if o.decision.Identity != nil {
 		s.cluster.Identity = *o.decision.Identity
-		if err := o.learnMembers(ctx, s.cluster); err != nil {
+		if err := o.learnMembers(ctx, s); err != nil {
 			return err
 		}
 	}

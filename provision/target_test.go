@@ -336,7 +336,7 @@ func TestLostEtcdDataAreNotReplacedByNothing(t *testing.T) {
 		require.ErrorContains(t, err, "--name m1 --initial-cluster m1=https://10.200.0.11:2380 --initial-cluster-token dc1-restored-2")
 		return 1
 	})
-	require.NoError(t, f.Host("m1").Write("/var/lib/etcd/member/snap/db", "restored"))
+	require.NoError(t, f.Host("m1").WriteEtcd(1, 0xbeef))
 	f.API.SetEtcdIDs(map[string]uint64{"m1": 0xbeef})
 	p, err := look(t, f, inv)
 	require.NoError(t, err)

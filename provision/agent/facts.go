@@ -6,6 +6,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/internal/etcdlog"
 	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
@@ -44,6 +45,9 @@ func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, 
 	for _, path := range params.Paths {
 		if _, err := files.Lstat(path); err == nil {
 			host.Present = append(host.Present, path)
+		}
+		if owner, _, err := etcdlog.Read(files, path); err == nil && owner.Member != "" {
+			host.Etcd = &facts.EtcdData{Member: owner.Member, Cluster: owner.Cluster}
 		}
 	}
 	if host.Addresses, err = s.options.Addresses(); err != nil {

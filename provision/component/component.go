@@ -76,6 +76,10 @@ type Cluster struct {
 	// EtcdMembers are the members known before this run, by name → peer URL;
 	// empty when the cluster is new.
 	EtcdMembers map[string]string
+	// EtcdAnew are the etcd hosts that join a cluster that has formed, and have
+	// no data in their place but those of a member that it removed: its id, in
+	// hex, or "".
+	EtcdAnew map[string]string
 	// Isolated are the hosts that an operator took out of service: no pods, and
 	// no requests by way of balancers. They are configured like all others.
 	Isolated map[string]bool

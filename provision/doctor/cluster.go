@@ -1,15 +1,18 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"provision/provision/etcd"
+	"provision/provision/resource/etcdmember"
 )
 
 // cluster judges etcd, the API and the Nodes.
 func (d *diagnosis) cluster() {
+	d.memberships()
 	d.etcd()
 	d.api()
 	d.nodes()
@@ -96,27 +99,29 @@ func (d *diagnosis) etcd() {
 const lagging = 5000
 
 func (d *diagnosis) member(m etcd.MemberStatus) {
-	f := Finding{Level: Problem, Host: ClusterHost, What: "etcd-member", ID: m.Name, order: clusterOrder, Mend: apply(m.Name)}
+	host := d.hostOf(m)
+	name := cmp.Or(m.Name, host, etcdmember.ID(m.ID))
+	f := Finding{Level: Problem, Host: ClusterHost, What: "etcd-member", ID: name, order: clusterOrder, Mend: apply(name)}
 	switch {
 	case len(m.Alarms) > 0:
-		f.Summary = fmt.Sprintf("etcd member %s raises the alarm %s", m.Name, strings.Join(m.Alarms, ", "))
+		f.Summary = fmt.Sprintf("etcd member %s raises the alarm %s", name, strings.Join(m.Alarms, ", "))
 		f.strong = true
 		if why, ok := read([]string{"alarm:" + strings.Join(m.Alarms, " alarm:")}); ok {
 			f.Cause, f.First = why.text, why.first
 		}
 	case !m.Healthy:
-		f.Summary = fmt.Sprintf("etcd member %s is not healthy: %s", m.Name, firstLine(m.Reason))
-		if h, known := d.hosts[m.Name]; known {
-			f.Because = d.causes([]Host{h}, d.in.Member)
+		f.Summary = fmt.Sprintf("etcd member %s is not healthy: %s", name, firstLine(m.Reason))
+		if h, known := d.hosts[host]; known {
+			f.Because = append(d.causes([]Host{h}, d.in.Member), d.strays(host)...)
 		} else {
 			f.Cause, f.Mend = "no host of the inventory has it", nil
 		}
 	case m.Lag > lagging:
 		f.Level, f.order = Note, noteOrder
-		f.Summary = fmt.Sprintf("etcd member %s is %d entries behind the leader", m.Name, m.Lag)
+		f.Summary = fmt.Sprintf("etcd member %s is %d entries behind the leader", name, m.Lag)
 	case m.Learner:
 		f.Level, f.order = Note, noteOrder
-		f.Summary = fmt.Sprintf("etcd member %s is a learner: it has not become a voter yet", m.Name)
+		f.Summary = fmt.Sprintf("etcd member %s is a learner: it has not become a voter yet", name)
 	default:
 		return
 	}

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/agent/api"
+	"provision/provision/cluster"
 	"provision/provision/doctor"
 	"provision/provision/etcd"
 	"provision/provision/facts"
@@ -259,4 +261,61 @@ func TestAnAuthorityThatEndedIsNamedFirst(t *testing.T) {
 			require.Equal(t, doctor.Note, f.Level, "it is due, and works")
 		}
 	}
+}
+
+func TestAnEtcdMemberThatWasRemovedIsNamed(t *testing.T) {
+	data := func(member string) *facts.EtcdData { return &facts.EtcdData{Member: member, Cluster: "c1"} }
+	known := func() doctor.Input {
+		in := input(master("m1"), master("m2"), master("m3", looping(etcdUnit, "the member has been permanently removed from the cluster")))
+		in.EtcdCluster = "c1"
+		for i, name := range []string{"m1", "m2"} {
+			in.Hosts[i].EtcdData = data(fmt.Sprint(i + 1))
+			in.Etcd[i].ID, in.Etcd[i].Name = uint64(i+1), name
+		}
+		in.Hosts[2].EtcdData, in.Hosts[2].PeerURL = data("3"), "https://10.0.0.3:2380"
+		in.Etcd = in.Etcd[:2]
+		return in
+	}
+	mend := []string{"apply", "--target", "m3"}
+	for title, test := range map[string]struct {
+		change        func(in *doctor.Input)
+		what, summary string
+	}{
+		"by hand": {func(*doctor.Input) {}, "etcd-removed", "member 3, which was removed"},
+		"a learner stands for it": {func(in *doctor.Input) {
+			in.Etcd = append(in.Etcd, etcd.MemberStatus{Member: cluster.Member{ID: 9, Learner: true, PeerURLs: []string{"https://10.0.0.3:2380"}}, Reason: "it has not started yet"})
+		}, "etcd-removed", "member 3, which was removed"},
+		"data moved away": {func(in *doctor.Input) { in.Hosts[2].EtcdData, in.Hosts[2].NoEtcdData = nil, true }, "etcd-removed", "is no member"},
+		"data lost": {func(in *doctor.Input) {
+			in.Hosts[2].EtcdData, in.Hosts[2].NoEtcdData = nil, true
+			in.Etcd = append(in.Etcd, etcd.MemberStatus{Member: cluster.Member{ID: 3, Name: "m3"}, Reason: "refused"})
+		}, "etcd-lost", "its data are gone"},
+		"another cluster's": {func(in *doctor.Input) { in.Hosts[2].EtcdData.Cluster = "c2" }, "etcd-foreign", "another etcd cluster, c2"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			in := known()
+			test.change(&in)
+			found := doctor.Diagnose(in)
+			require.Equal(t, "m3/"+test.what, found[0].ID, "%v", ids(found))
+			assert.Contains(t, found[0].Summary, test.summary)
+			assert.Equal(t, mend, found[0].Mend)
+			unit := find(t, found, "m3/etcd.service/restarting")
+			assert.Contains(t, unit.Because, found[0].ID)
+			assert.Empty(t, unit.First, "apply does it")
+			for _, f := range found {
+				assert.NotContains(t, f.Summary, "member  ", "it has a name")
+				if f.What == "etcd-member" {
+					assert.Equal(t, "cluster/m3/etcd-member", f.ID)
+					assert.Equal(t, mend, f.Mend)
+					assert.Contains(t, f.Because, found[0].ID)
+				}
+			}
+		})
+	}
+	in := known()
+	in.Hosts[2].EtcdData = data("2")
+	assert.Negative(t, slices.IndexFunc(doctor.Diagnose(in), func(f doctor.Finding) bool { return f.What == "etcd-removed" }), "a member still")
+	in = known()
+	in.EtcdError = "no leader"
+	assert.Negative(t, slices.IndexFunc(doctor.Diagnose(in), func(f doctor.Finding) bool { return f.What == "etcd-removed" }), "nobody can tell")
 }

@@ -19,7 +19,10 @@ type Input struct {
 	// Conflict says why the hosts do not add up to one cluster; "" when they do.
 	Conflict string
 	Etcd     []etcd.MemberStatus
-	Nodes    []kube.NodeStatus
+	// EtcdCluster is the id of the etcd cluster that was recorded; hex, "" while
+	// none was.
+	EtcdCluster string
+	Nodes       []kube.NodeStatus
 	// EtcdError and APIError say why they could not be asked.
 	EtcdError, APIError string
 	// API and Member are the units of an API server and of an etcd member.
@@ -32,6 +35,11 @@ type Host struct {
 	// Master, Etcd and Joins say what the host is: a master, an etcd host, a
 	// Node (which masters are, too).
 	Master, Etcd, Joins bool
+	// PeerURL is where an etcd host's member is reached by the others. EtcdData
+	// says whose data it has, if that can be told; NoEtcdData that it has none.
+	PeerURL    string
+	EtcdData   *facts.EtcdData
+	NoEtcdData bool
 	// Error says why the host did not answer.
 	Error string
 	// New is set while no ledger is there.
@@ -110,8 +118,8 @@ type Finding struct {
 	// What is one word for programs: unreachable, not-set-up, missing, masked,
 	// stopped, failed, restarting, starting, not-enabled, not-ready, silent,
 	// lost, changed, drop-in, no-api, disk-full, read-only, certificate, clock, swap, memory,
-	// pending-restart, locked, identity, etcd-quorum, etcd-member, api,
-	// node-not-ready.
+	// pending-restart, locked, identity, etcd-quorum, etcd-member, etcd-removed,
+	// etcd-lost, etcd-foreign, api, node-not-ready.
 	What    string `json:"what"`
 	Summary string `json:"summary"`
 	// Cause is the likely one; "" when nothing tells.

@@ -28,8 +28,17 @@ type Host struct {
 	Owned      Owned     `json:"owned"`
 	// Present are those of the paths asked for that exist.
 	Present []string `json:"present,omitempty"`
+	// Etcd says whose data they are, when one of these paths is the log of an
+	// etcd member, and can be read.
+	Etcd *EtcdData `json:"etcd,omitempty"`
 	// Blobs are the sha256 of the verified blobs the host has.
 	Blobs []string `json:"blobs,omitempty"`
+}
+
+// EtcdData names the member, and its cluster, that etcd's data are of: hex.
+type EtcdData struct {
+	Member  string `json:"member"`
+	Cluster string `json:"cluster"`
 }
 
 // OS is /etc/os-release.

@@ -32,10 +32,10 @@ type API struct {
 	held     map[string]error         // Nodes whose pods do not go
 	sick     map[string]error         // Nodes whose kubelets do not report
 	// etcdIDs are what etcd's members say, by host; nil for the first cluster's.
-	etcdIDs map[string]uint64
-	turns   []string
-	// Members are etcd's.
-	members []cluster.Member
+	etcdIDs    map[string]uint64
+	turns      []string
+	members    []cluster.Member // etcd's
+	lastMember uint64
 }
 
 func newAPI(now func() time.Time) *API {
@@ -128,7 +128,7 @@ func (a *API) EtcdID(ctx context.Context) (uint64, error) {
 	for _, id := range a.etcdIDs {
 		return id, a.down
 	}
-	return 0xe7cd, a.down
+	return firstEtcd, a.down
 }
 
 // EtcdIDs implements provision.API.

@@ -2,6 +2,7 @@ package fleettest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -58,13 +59,6 @@ func (r releases) Uninstall(_ context.Context, namespace, name string, _ time.Du
 // members is etcd's membership; everybody caught up at once.
 type members struct{ *API }
 
-// SetMembers makes etcd have these members.
-func (a *API) SetMembers(list ...cluster.Member) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.members = list
-}
-
 func (m members) List(context.Context) ([]cluster.Member, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,9 +69,43 @@ func (m members) AddLearner(_ context.Context, urls []string) (cluster.Member, e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writes++
-	added := cluster.Member{ID: uint64(len(m.members) + 1), PeerURLs: urls, Learner: true}
+	m.lastMember++
+	added := cluster.Member{ID: m.lastMember, PeerURLs: urls, Learner: true}
 	m.members = append(m.members, added)
 	return added, m.down
+}
+
+// started tells that the member of a host runs, and returns its id: the listed
+// one's, or that of a first member of the cluster. Nobody else may start.
+func (a *API) started(host, url string, first bool) (uint64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.members {
+		if slices.Equal(a.members[i].PeerURLs, []string{url}) {
+			a.members[i].Name = host
+			return a.members[i].ID, nil
+		}
+	}
+	if !first {
+		return 0, fmt.Errorf("starting etcd of %s: error validating peerURLs: member count is unequal", host)
+	}
+	a.lastMember++
+	a.members = append(a.members, cluster.Member{ID: a.lastMember, Name: host, PeerURLs: []string{url}})
+	return a.lastMember, nil
+}
+
+// Members are etcd's.
+func (a *API) Members() []cluster.Member {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.members)
+}
+
+// RemoveMember is "etcdctl member remove" of a host's member.
+func (a *API) RemoveMember(host string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.members = slices.DeleteFunc(a.members, func(member cluster.Member) bool { return member.Name == host })
 }
 
 func (m members) edit(id uint64, change func(*cluster.Member)) error {

@@ -2,7 +2,9 @@ package fleettest
 
 import (
 	"context"
+	"strings"
 
+	"provision/provision/internal/etcdlog"
 	"provision/provision/internal/system"
 )
 
@@ -26,7 +28,35 @@ func (u units) ran(unit string, err error) error {
 	if err != nil || !ok {
 		return err
 	}
+	if unit == "etcd.service" {
+		if err := u.host.formEtcd(); err != nil {
+			return err
+		}
+	}
 	return u.host.Write(path, "")
+}
+
+const etcdLog = "/var/lib/etcd/member/wal/0000000000000000-0000000000000000.wal"
+
+// firstEtcd is the id of the cluster that etcd's members form.
+const firstEtcd = 0xe7cd
+
+// formEtcd begins the log of a member that has none.
+func (h *Host) formEtcd() error {
+	if h.Read(etcdLog) != "" {
+		return nil
+	}
+	first := strings.Contains(h.Read("/etc/etcd/bootstrap.env"), "STATE=new\n")
+	id, err := h.fleet.API.started(h.Name, "https://"+h.address+":2380", first)
+	if err != nil {
+		return err
+	}
+	return h.WriteEtcd(id, firstEtcd)
+}
+
+// WriteEtcd makes a host's etcd data those of a member of a cluster.
+func (h *Host) WriteEtcd(member, cluster uint64) error {
+	return h.Write(etcdLog, string(etcdlog.Segment(member, cluster)))
 }
 
 // Start implements system.Units.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"provision/provision/component"
 	"provision/provision/desired"
 	"provision/provision/resource"
 )
@@ -26,8 +27,11 @@ func (t Target) String() string {
 	return t.Address.String()
 }
 
+// holds reports whether an address is meant. With a host goes its etcd
+// membership: with half of it the host is of no use.
 func (t Target) holds(a resource.Address) bool {
-	return a == t.Address || a.Host == t.Host && t.Address == (resource.Address{})
+	whole := t.Address == (resource.Address{})
+	return a == t.Address || whole && (a.Host == t.Host || a == component.MemberAt(t.Host))
 }
 
 // ParseTargets reads targets as an operator writes them: HOST, cluster, or

@@ -74,6 +74,7 @@ func Elsewhere() map[string]string {
 		"sysctl":    "provision/resource/sysctl: TestConformance; lab hosts share this machine's kernel",
 		"swap":      "provision/resource/swap: TestConformance; lab hosts share this machine's swap",
 		"hugepages": "provision/resource/hugepages: TestConformance; lab hosts share this machine's memory",
+		"etcddata":  "provision/resource/etcddata: TestConformance; data of a removed member are set aside, see journey grown",
 		"managers":  "provision/resource/managers: TestConformance; its real check is on a lab host whose managers are turned on",
 		"user":      "provision/resource/user: TestConformance; no component has one",
 		"drain":     "provision/resource/drain: TestMissingNodeIsDrained; it is part of a change, never wanted for good",

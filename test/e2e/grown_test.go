@@ -37,6 +37,7 @@ func (s *suite) grown(t *testing.T) {
 	c.unchanged(t)
 	c.threeVoters(t)
 
+	t.Run("removed member", c.removedMember)
 	c.isolatesMaster(t)
 	t.Run("replaced master", c.replacedMaster)
 

@@ -17,7 +17,7 @@ type layer struct {
 
 // layers, the lowest first: a package is in the first that names it.
 var layers = []layer{
-	{packages: []string{"provision/internal/names", "provision/internal/proc"}}, // below all
+	{packages: []string{"provision/internal/names", "provision/internal/proc", "provision/internal/etcdlog"}}, // below all
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
 		"provision/facts", "provision/history", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
@@ -34,7 +34,7 @@ var layers = []layer{
 		"provision/bundle/debs", "provision/bundle/gobuild", "provision/kube/helm", "provision/kube/kubetest", "provision/lab",
 		"provision/resource/resourcetest",
 		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",
-		"provision/resource/etcdmember", "provision/resource/file", "provision/resource/hosts", "provision/resource/identity",
+		"provision/resource/etcddata", "provision/resource/etcdmember", "provision/resource/file", "provision/resource/hosts", "provision/resource/identity",
 		"provision/resource/image", "provision/resource/kmod", "provision/resource/node", "provision/resource/object",
 		"provision/resource/hugepages", "provision/resource/managers", "provision/resource/override", "provision/resource/pkg", "provision/resource/residue", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
 		"provision/resource/unit", "provision/resource/user", "provision/resource/uncordon",

@@ -36,7 +36,8 @@ const MethodAskSign = "ask.sign"
 // Empty is a result or parameter without content.
 type Empty struct{}
 
-// FactsParams asks for the facts, and which of some paths exist.
+// FactsParams asks for the facts, and which of some paths exist. Of one that is
+// the log of an etcd member it is told whose data they are.
 type FactsParams struct {
 	Paths []string `json:"paths,omitempty"`
 }

@@ -27,6 +27,7 @@ var (
 	digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	idName     = regexp.MustCompile(`^[a-z][a-z0-9-]*\["(?s:.*)"\]$`)
 	hexName    = regexp.MustCompile(`^[0-9a-f]*$`)
+	memberID   = regexp.MustCompile(`^[1-9a-f][0-9a-f]{0,15}$`)
 	archName   = regexp.MustCompile(`^[a-z0-9]{1,32}$`)
 )
 
@@ -81,6 +82,9 @@ func checkFacts(h facts.Host, asked []string) error {
 	wanted := set(asked)
 	for _, p := range h.Present {
 		say(!wanted[p], "it tells of %.80q, which was not asked", p)
+	}
+	if e := h.Etcd; e != nil {
+		say(!memberID.MatchString(e.Member) || !memberID.MatchString(e.Cluster), "its etcd data are of member %.40q of cluster %.40q", e.Member, e.Cluster)
 	}
 	return errors.Join(append(errs, checkOwned(h.Owned))...)
 }

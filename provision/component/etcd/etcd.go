@@ -15,6 +15,7 @@ import (
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 	"provision/provision/resource/directory"
+	"provision/provision/resource/etcddata"
 	"provision/provision/resource/file"
 	"provision/provision/resource/identity"
 )
@@ -58,9 +59,15 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 	first := file.Spec{
 		Content: bootstrap(cluster, host),
 		Attr:    system.Attr{Mode: 0o644},
-		Until:   path.Join(data, "member"),
+		Until:   LogDir(cluster.Inventory),
+	}
+	removed, anew := cluster.EtcdAnew[host.Name]
+	if anew {
+		first.Until = "" // what there is, is set aside
 	}
 	s.Add(resource.New(host.Name, file.Kind, bootstrapFile, first))
+	s.Add(resource.New(host.Name, etcddata.Kind, data, etcddata.Spec{Unit: Unit, Log: LogDir(cluster.Inventory), Anew: anew, Removed: removed}).
+		After(resource.Address{Host: host.Name, Kind: directory.Kind, Name: data}).Restarting(Unit))
 	s.Service(Unit, unitFile(cluster.Inventory, host), joining(cluster, host)...)
 	return s.Done()
 }
@@ -134,6 +141,19 @@ func bootstrap(cluster *component.Cluster, host inventory.Host) string {
 
 // MemberDir is where a member's data are once it has started.
 func MemberDir(inv *inventory.Inventory) string { return dataDir(inv) + "/member" }
+
+// LogDir is the folder of its write-ahead log: without one there is no member.
+func LogDir(inv *inventory.Inventory) string {
+	if dir := inv.Etcd.Args["wal-dir"]; dir != "" {
+		return path.Clean(dir)
+	}
+	return MemberDir(inv) + "/wal"
+}
+
+// DataAt is what sets data aside that are not to be used.
+func DataAt(inv *inventory.Inventory, host string) resource.Address {
+	return resource.Address{Host: host, Kind: etcddata.Kind, Name: dataDir(inv)}
+}
 
 // PeerURL is where the other members reach a host's member.
 func PeerURL(host inventory.Host) string { return peerURL(host) }

@@ -50,7 +50,7 @@ func TestNewClusterStartsWithAllMembers(t *testing.T) {
 		assert.Contains(t, spec.Content, "CLUSTER=m1=https://10.40.0.11:2380,m2=https://10.40.0.12:2380,m3=https://10.40.0.13:2380\n")
 		assert.Contains(t, spec.Content, "STATE=new\n")
 		assert.Contains(t, spec.Content, "TOKEN=lab\n")
-		assert.Equal(t, "/var/lib/etcd/member", spec.Until, "read only while there is no data")
+		assert.Equal(t, "/var/lib/etcd/member/wal", spec.Until, "read only while there is no data")
 	}
 }
 
@@ -100,5 +100,5 @@ func TestAttributesReachTheUnit(t *testing.T) {
 	for _, text := range []string{"--data-dir=/data/etcd", "ReadWritePaths=/data/etcd", "--quota-backend-bytes=4294967296", "--log-level=warn"} {
 		assert.Contains(t, spec.Content, text)
 	}
-	assert.Equal(t, "/data/etcd/member", bootstrap(t, c, "all").Until)
+	assert.Equal(t, "/data/etcd/member/wal", bootstrap(t, c, "all").Until)
 }

@@ -114,6 +114,9 @@ func lastVoter(ctx context.Context, env *cluster.Env, want Spec, have State) err
 	return fmt.Errorf("cannot remove etcd member %s: it is the last voter, and all objects of the cluster would go with it; add a member on another host first", want.Member)
 }
 
+// wordEvery is how often to say that a member is still catching up.
+const wordEvery = 10 * time.Second
+
 // promote asks again while the learner catches up: etcd has no event for it.
 func promote(ctx context.Context, env *cluster.Env, want Spec, id uint64) error {
 	timeout := want.Timeout
@@ -122,6 +125,7 @@ func promote(ctx context.Context, env *cluster.Env, want Spec, id uint64) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	quiet := time.Duration(0) // until the next word about it
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := env.Members.Promote(ctx, id)
 		if err == nil {
@@ -130,7 +134,10 @@ func promote(ctx context.Context, env *cluster.Env, want Spec, id uint64) error 
 		if !errors.Is(err, cluster.ErrLearnerBehind) {
 			return fmt.Errorf("promoting etcd member %s: %w", want.Member, err)
 		}
-		env.Report(fmt.Sprintf("etcd member %s is catching up with its leader", want.Member))
+		if quiet -= pause; quiet <= 0 {
+			env.Report(fmt.Sprintf("etcd member %s is catching up with its leader", want.Member))
+			quiet = wordEvery
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

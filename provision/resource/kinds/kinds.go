@@ -9,6 +9,7 @@ import (
 	"provision/provision/resource/binary"
 	"provision/provision/resource/cert"
 	"provision/provision/resource/directory"
+	"provision/provision/resource/etcddata"
 	"provision/provision/resource/file"
 	"provision/provision/resource/hosts"
 	"provision/provision/resource/hugepages"
@@ -32,6 +33,7 @@ func Host() []resource.Kind[*system.System] {
 		binary.Of(),
 		cert.Of(),
 		directory.Of(),
+		etcddata.Of(),
 		file.Of(),
 		hosts.Of(),
 		hugepages.Of(),
