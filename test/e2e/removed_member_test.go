@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,7 +18,11 @@ func (c *cluster) removedMember(t *testing.T) {
 	const host = "g3"
 	for _, moved := range []bool{false, true} {
 		before := c.memberID(t, host)
-		c.etcdctl(t, "g1", "member", "remove", before)
+		// etcd refuses until all its members have known each other for 5 s.
+		eventually(t, 2*time.Minute, "remove a member by hand", func(ctx context.Context) error {
+			_, err := c.lab.Exec(ctx, "g1", etcdctl("member", "remove", before)...)
+			return err
+		})
 		args := []string{"--yes"}
 		if moved {
 			c.on(t, host, "mv", "/var/lib/etcd/member", "/root/member")
@@ -38,16 +44,15 @@ func (c *cluster) removedMember(t *testing.T) {
 	}
 }
 
-func (c *cluster) etcdctl(t *testing.T, host string, args ...string) string {
-	t.Helper()
-	return c.on(t, host, append([]string{"/usr/local/bin/etcdctl", "--endpoints=https://127.0.0.1:2379", "--cacert=/etc/etcd/pki/ca.crt",
-		"--cert=/etc/etcd/pki/client.crt", "--key=/etc/etcd/pki/client.key"}, args...)...)
+func etcdctl(args ...string) []string {
+	return append([]string{"/usr/local/bin/etcdctl", "--endpoints=https://127.0.0.1:2379", "--cacert=/etc/etcd/pki/ca.crt",
+		"--cert=/etc/etcd/pki/client.crt", "--key=/etc/etcd/pki/client.key"}, args...)
 }
 
 // memberID is the id of a host's member, as etcd prints it.
 func (c *cluster) memberID(t *testing.T, host string) string {
 	t.Helper()
-	for line := range strings.Lines(c.etcdctl(t, "g1", "member", "list")) {
+	for line := range strings.Lines(c.on(t, "g1", etcdctl("member", "list")...)) {
 		if id, rest, _ := strings.Cut(line, ","); strings.Contains(rest, ", "+host+",") {
 			return id
 		}
