@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ func (o *Operator) safe() error {
 	bad = append(bad, o.movedHosts(known)...)
 	bad = append(bad, o.shrinks(known)...)
 	bad = append(bad, o.strayData()...)
+	bad = append(bad, o.movedData()...)
 	if err := o.ended(""); err != nil && o.resetting == nil {
 		bad = append(bad, err)
 	}
@@ -95,6 +97,23 @@ func listAddresses(list []facts.Address) string {
 		texts = append(texts, a.CIDR+" on "+a.Interface)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// movedData are etcd hosts whose member has its data elsewhere than the
+// inventory says by now. They would look lost, and nothing moves them.
+func (o *Operator) movedData() []error {
+	var bad []error
+	wanted := path.Dir(etcdcomponent.MemberDir(o.Inventory))
+	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+		m := o.fleet.members[h.Name]
+		if m == nil {
+			continue
+		}
+		if was := etcdcomponent.Data(m.facts.Owned); was != "" && was != wanted {
+			bad = append(bad, fmt.Errorf("etcd's data_dir cannot change from %s to %s: the data of the member on host %s are in %s; put data_dir = %q back", was, wanted, h.Name, was, was))
+		}
+	}
+	return bad
 }
 
 // strayData are hosts with etcd data in a cluster that is about to be made: the

@@ -326,6 +326,16 @@ func TestALostLedgerIsNoReplacedMachine(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Data that are elsewhere are not lost: whoever did what is said then would lose
+// all that was written since the snapshot.
+func TestEtcdDataDoNotMove(t *testing.T) {
+	f, inv := formed(t, 1)
+	elsewhere := edit(inv, func(i *inventory.Inventory) { i.Etcd.DataDir = "/var/lib/etcd2" })
+	_, err := apply(t, f, elsewhere)
+	require.ErrorContains(t, err, `etcd's data_dir cannot change from /var/lib/etcd to /var/lib/etcd2: the data of the member on host m1 are in /var/lib/etcd; put data_dir = "/var/lib/etcd" back`)
+	assert.NotContains(t, err.Error(), "snapshot")
+}
+
 func TestLostEtcdDataAreNotReplacedByNothing(t *testing.T) {
 	f, inv := formed(t, 1)
 	require.NoError(t, os.RemoveAll(filepath.Join(f.Host("m1").Root, "/var/lib/etcd/member")))

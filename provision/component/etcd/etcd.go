@@ -10,6 +10,7 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/resource"
@@ -82,6 +83,18 @@ func (etcd) Tier() component.Tier { return component.TierStore }
 
 func (etcd) Gate() component.Gate {
 	return component.Gate{URL: "http://" + component.Loopback(metricsPort) + "/readyz", Live: []component.Live{{Unit: Unit, URL: "http://" + component.Loopback(metricsPort) + "/livez"}}}
+}
+
+// Data reports the folder that a host's ledger has for a member's data; "" when
+// it has none.
+func Data(owned facts.Owned) string {
+	for _, r := range owned.Resources {
+		a, err := resource.ParseAddress("host/" + r.ID)
+		if err == nil && a.Kind == directory.Kind && r.Component == (etcd{}).Name() && !strings.HasPrefix(a.Name, "/etc/") {
+			return a.Name
+		}
+	}
+	return ""
 }
 
 func dataDir(inv *inventory.Inventory) string {
