@@ -37,8 +37,11 @@ func (g *global) conclude(outcome *provision.Outcome, err error) {
 	}
 	r := outcome.Result
 	fmt.Fprintf(g.out, "Done: %s, %d failed, %d not started.\n", event.Count(r.Done, "step"), len(r.Failed), len(r.Skipped))
-	if len(r.Failed)+len(r.Skipped) > 0 {
+	switch {
+	case len(r.Failed) > 0:
 		fmt.Fprintln(g.out, "Mend what is named above and run the same command again: it goes on from here.")
+	case len(r.Skipped) > 0:
+		fmt.Fprintln(g.out, "Run the same command again: it goes on from here.")
 	}
 }
 
