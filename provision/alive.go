@@ -2,11 +2,13 @@ package provision
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/component"
 	"provision/provision/doctor"
 	"provision/provision/facts"
 	"provision/provision/inventory"
@@ -53,16 +55,41 @@ func (e *expectation) unmade(owned []facts.Resource) []string {
 // reachTried bounds the look from a host to the API servers.
 const reachTried = 10 * time.Second
 
-// reachAPI tries from a host whether any API server takes a connection.
-func (o *Operator) reachAPI(ctx context.Context, m *member) (reaches, cut bool) {
+// serviceTries is how often the service address is tried: it leads to any one of
+// the API servers, and goes on leading to one that died for some seconds.
+const serviceTries = 3
+
+// reached says what takes connections from a host.
+type reached struct {
+	// api and cut: an API server does, or none does.
+	api, cut bool
+	// noService: all API servers do, and their service address never does.
+	noService bool
+}
+
+// reachAPI tries from a host the API servers and the address of their service.
+func (o *Operator) reachAPI(ctx context.Context, m *member) reached {
 	params := api.ReachParams{Nonce: strings.Repeat("0", 32), Within: reachTried}
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
 		params.Targets = append(params.Targets, api.Target{Address: apiServer(h), Live: true})
 	}
-	result, err := m.agent.Reach(ctx, params)
-	if err != nil || len(params.Targets) == 0 {
-		return false, false
+	masters := len(params.Targets)
+	service := netip.AddrPortFrom((&component.Cluster{Inventory: o.Inventory}).ServiceIP(), servicePort).String()
+	for range serviceTries {
+		params.Targets = append(params.Targets, api.Target{Address: service, Live: true})
 	}
-	reaches = len(result.Failed) < len(params.Targets)
-	return reaches, !reaches
+	result, err := m.agent.Reach(ctx, params)
+	if err != nil || masters == 0 {
+		return reached{}
+	}
+	lost := 0
+	for _, f := range result.Failed {
+		if f.Target < masters {
+			lost++
+		}
+	}
+	return reached{api: lost < masters, cut: lost == masters, noService: lost == 0 && len(result.Failed) == serviceTries}
 }
+
+// servicePort is that of the kubernetes service.
+const servicePort = 443

@@ -17,6 +17,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/controlplane"
 	etcdcomponent "provision/provision/component/etcd"
+	"provision/provision/component/kubeproxy"
 	"provision/provision/doctor"
 	"provision/provision/facts"
 	"provision/provision/inventory"
@@ -166,8 +167,7 @@ type checkup struct {
 	restarts map[string]facts.Restart
 	skew     time.Duration
 	doubt    time.Duration
-	// reaches and cut: an API server takes connections from here, or none does.
-	reaches, cut bool
+	reached  reached
 }
 
 // healthLines is how much of a log is read to find a cause in it.
@@ -198,7 +198,7 @@ func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep 
 	})
 	if deep {
 		all.Go(func() { c.drift, c.restarts = o.drift(ctx, m, e) })
-		all.Go(func() { c.reaches, c.cut = o.reachAPI(ctx, m) })
+		all.Go(func() { c.reached = o.reachAPI(ctx, m) })
 		c.probes = append(c.probes, e.probes...)
 		for i, gate := range e.gates {
 			all.Go(func() { c.probes[i].Error = ask(ctx, m, gate) })
@@ -289,7 +289,9 @@ func sortedKeys[V any](m map[string]V) []string {
 }
 
 // keyUnits are those that the cluster's own health hangs on.
-func keyUnits() (server, member string) { return controlplane.APIServer, etcdcomponent.Unit }
+func keyUnits() (server, member, proxy string) {
+	return controlplane.APIServer, etcdcomponent.Unit, kubeproxy.Unit
+}
 
 // doctorHost is a host as the doctor sees it.
 func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doctor.Host {
@@ -316,7 +318,7 @@ func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doct
 			d.Relays = append(d.Relays, live.Unit)
 		}
 	}
-	d.Reaches, d.Cut = c.reaches && d.Joins, c.cut && d.Joins
+	d.Reaches, d.Cut, d.NoService = c.reached.api && d.Joins, c.reached.cut && d.Joins, c.reached.noService && d.Joins
 	d.NoSwap = h.Joins() && o.Inventory.OS.Swap != "ignore"
 	d.PeerURL, d.EtcdData, d.NoEtcdData = etcdcomponent.PeerURL(h), m.facts.Etcd, !o.hasData(h.Name)
 	return d

@@ -69,7 +69,7 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in.API, in.Member = keyUnits()
+	in.API, in.Member, in.Proxy = keyUnits()
 	d := &Diagnosis{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Findings: []doctor.Finding{}}
 	if in.Founded {
 		d.UUID = o.decision.Identity.UUID

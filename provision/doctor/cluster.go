@@ -151,6 +151,10 @@ func (d *diagnosis) nodes() {
 	known := map[string]bool{}
 	for _, n := range d.in.Nodes {
 		known[n.Name] = true
+		if n.Unschedulable {
+			d.add(Finding{Level: Note, Host: n.Name, What: "cordoned", order: noteOrder, Mend: []string{"node", "uncordon", n.Name},
+				Summary: "its Node is cordoned: no new pods come to it", Cause: "somebody drained, cordoned or isolated it, or a rollout stopped there"})
+		}
 		if n.Ready {
 			continue
 		}

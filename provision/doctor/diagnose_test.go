@@ -81,6 +81,35 @@ func TestAHealthyClusterHasNoFindings(t *testing.T) {
 	assert.True(t, doctor.Healthy(found))
 }
 
+func TestACordonedNodeIsWorthKnowing(t *testing.T) {
+	in := input(master("m1"), master("m2"))
+	in.Nodes[1].Unschedulable = true
+	found := doctor.Diagnose(in)
+	f := find(t, found, "m2/cordoned")
+	assert.Equal(t, doctor.Note, f.Level)
+	assert.Equal(t, []string{"node", "uncordon", "m2"}, f.Mend)
+	assert.True(t, doctor.Healthy(found))
+}
+
+// Somebody flushed the packet filter: kube-proxy runs, and does not look.
+func TestAHostWithoutServicesIsNamed(t *testing.T) {
+	const proxy = "kube-proxy.service"
+	cut := func(u api.Unit, reaches bool) []doctor.Finding {
+		m1, m2 := master("m1"), master("m2")
+		m1.NoService, m1.Reaches = reaches, reaches
+		m1.Health.Units = append(m1.Health.Units, u)
+		in := input(m1, m2)
+		in.Proxy = proxy
+		return doctor.Diagnose(in)
+	}
+	f := find(t, cut(running(proxy), true), "m1/no-services")
+	assert.Equal(t, doctor.Problem, f.Level)
+	assert.Contains(t, f.First, "systemctl restart "+proxy)
+	assert.Empty(t, f.Mend, "no apply mends it")
+	assert.NotContains(t, ids(cut(api.Unit{Name: proxy, Active: "failed"}, true)), "m1/no-services", "that says more")
+	assert.Empty(t, cut(running(proxy), false))
+}
+
 func TestWhatUnitsAre(t *testing.T) {
 	cases := []struct {
 		title, what, cause string

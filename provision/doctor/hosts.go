@@ -49,6 +49,7 @@ func (d *diagnosis) host(h Host) {
 	}
 	d.certs(base, h)
 	d.cut(base, h)
+	d.services(base, h)
 	for _, unit := range slices.Sorted(maps.Keys(h.Restarts)) {
 		f := base
 		f.Unit, f.What, f.order = unit, "pending-restart", unitOrder
@@ -111,6 +112,20 @@ func (d *diagnosis) cut(f Finding, h Host) {
 	f.What, f.Summary = "no-api", "does not reach any API server (port 6443), although other hosts do"
 	f.Cause = "a firewall or a missing route between it and the masters"
 	f.First = "see what drops it: nft list ruleset; iptables-save; ip route get MASTER"
+	f.Mend = nil
+	d.add(f)
+}
+
+// services is a host on which kube-proxy runs, but not what it set up: it looks
+// at its rules only when a Service changes, and once an hour.
+func (d *diagnosis) services(f Finding, h Host) {
+	proxy := func(u api.Unit) bool { return u.Name == d.in.Proxy && u.Active == "active" }
+	if !h.NoService || !slices.ContainsFunc(h.Health.Units, proxy) {
+		return
+	}
+	f.What, f.Summary = "no-services", "reaches the API servers, but not their service address: none of the cluster's services can be used from here"
+	f.Cause = "the rules of kube-proxy are gone: somebody flushed the packet filter (nft list tables), or loaded another one"
+	f.First = "systemctl restart " + d.in.Proxy + "; if somebody took the routes to pods away as well (ip route), restart the network's service, too"
 	f.Mend = nil
 	d.add(f)
 }

@@ -25,8 +25,9 @@ type Input struct {
 	Nodes       []kube.NodeStatus
 	// EtcdError and APIError say why they could not be asked.
 	EtcdError, APIError string
-	// API and Member are the units of an API server and of an etcd member.
-	API, Member string
+	// API, Member and Proxy are the units of an API server, of an etcd member and
+	// of kube-proxy.
+	API, Member, Proxy string
 }
 
 // Host is what is known of a host.
@@ -61,7 +62,10 @@ type Host struct {
 	// Reaches and Cut say that the host reaches an API server, or none: both
 	// are unset when it was not tried.
 	Reaches, Cut bool
-	Health       api.HealthResult
+	// NoService: all API servers take connections from the host, but the address
+	// of their service does not.
+	NoService bool
+	Health    api.HealthResult
 	// Skew is how far the host's clock is ahead of the operator's, and Doubt
 	// how far that may be wrong.
 	Skew, Doubt time.Duration
@@ -117,9 +121,9 @@ type Finding struct {
 	Unit  string `json:"unit,omitempty"`
 	// What is one word for programs: unreachable, not-set-up, missing, masked,
 	// stopped, failed, restarting, starting, not-enabled, not-ready, silent,
-	// lost, changed, drop-in, no-api, disk-full, read-only, certificate, clock, swap, memory,
+	// lost, changed, drop-in, no-api, no-services, disk-full, read-only, certificate, clock, swap, memory,
 	// pending-restart, locked, identity, etcd-quorum, etcd-member, etcd-removed,
-	// etcd-lost, etcd-foreign, api, node-not-ready.
+	// etcd-lost, etcd-foreign, api, node-not-ready, cordoned.
 	What    string `json:"what"`
 	Summary string `json:"summary"`
 	// Cause is the likely one; "" when nothing tells.

@@ -98,6 +98,7 @@ func (s *suite) doctor(t *testing.T) {
 		}
 	}
 	c.hung(t)
+	c.flushed(t)
 	c.expired(t)
 	c.fullDisk(t)
 	c.collected(t)

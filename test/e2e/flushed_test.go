@@ -1,0 +1,40 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"provision/test/faults"
+)
+
+// flushed takes kube-proxy's rules away, as a flush of the packet filter does:
+// it runs on, and does not look. The doctor names the host, and what mends it.
+func (c *cluster) flushed(t *testing.T) {
+	c.on(t, "k1", "nft", "flush", "ruleset")
+	var command string
+	var looked time.Duration
+	eventually(t, 2*time.Minute, "the doctor names a host without services", func(context.Context) error {
+		d, r := c.diagnose(t)
+		i := slices.IndexFunc(d.Findings, func(f found) bool { return f.Host == "k1" && f.What == "no-services" })
+		if i < 0 {
+			return errors.New(r.out)
+		}
+		command, _, _ = strings.Cut(d.Findings[i].First, ";")
+		looked = r.took
+		return nil
+	})
+	require.Equal(t, "systemctl restart kube-proxy.service", command)
+	c.on(t, "k1", strings.Fields(command)...)
+	c.calm(t)
+	c.unchanged(t)
+	faults.Record(t, "doctor-no-services", "doctor names a host from which no service of the cluster can be used although all programs run, and the command that mends it",
+		"the packet filter of a host flushed by hand: kube-proxy does not look at its rules for an hour", "named in %.1f s", looked.Seconds())
+}
