@@ -26,8 +26,9 @@ nothing else: drains the Node, takes the etcd member out, undoes on the host wha
 the ledger says, deletes the Node and forgets the host.
 
 A host that does not answer is left as it is, unless --force says that it never
-will again: then the cluster forgets it, and nothing is done on it. Should it
-come back nevertheless, reinstall it before it gets near the cluster.
+will again: then the cluster forgets it, and nothing is done on it. One that
+answers after all is not forgotten: remove it without --force. Should a forgotten
+host come back, reinstall it before it gets near the cluster.
 
 Take the hosts out of the inventory first.`,
 		Example: `  provision node remove node-07
