@@ -222,6 +222,7 @@ func (c *Conn) closedLocked() error {
 	return ErrClosed
 }
 
+// send ends the connection when it cannot write: what went out may be half a line.
 func (c *Conn) send(m message) error {
 	line, err := encodeLine(m)
 	if err != nil {
@@ -229,8 +230,11 @@ func (c *Conn) send(m message) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_, err = c.stream.Write(line)
-	return err
+	if _, err := c.stream.Write(line); err != nil {
+		c.End()
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return nil
 }
 
 // read owns the connection: it ends when the stream does, then stops handlers

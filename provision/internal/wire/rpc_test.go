@@ -123,6 +123,21 @@ func TestGarbageEndsTheConnectionWithAnError(t *testing.T) {
 	assert.ErrorIs(t, conn.Err(), ErrNonsense)
 }
 
+// deaf is a stream that ends between two writes, before its reader hears of it.
+type deaf struct{ net.Conn }
+
+func (deaf) Write([]byte) (int, error) { return 0, errors.New("session shutdown") }
+
+func TestARequestThatCannotBeWrittenEndsTheConnection(t *testing.T) {
+	a, b := net.Pipe()
+	defer b.Close()
+	conn := NewConn(t.Context(), deaf{a}, echo)
+	err := conn.Call(t.Context(), "hi", nil, nil)
+	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorContains(t, err, "session shutdown")
+	<-conn.Done()
+}
+
 func FuzzConnSurvivesAnything(f *testing.F) {
 	for _, seed := range []string{
 		"", "\n", "{}\n", `{"id":1,"method":"x"}` + "\n", `{"id":1,"cancel":true}` + "\n",
