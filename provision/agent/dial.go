@@ -29,10 +29,12 @@ func (s *session) stream(ctx context.Context, stream net.Conn) {
 		return
 	}
 	target, err := s.dial(ctx, header)
+	if target != nil {
+		defer func() { _ = target.Close() }()
+	}
 	if err := wire.WriteLine(stream, api.StreamReply{Error: wire.ToError(err)}); err != nil || target == nil {
 		return
 	}
-	defer func() { _ = target.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = target.Close() })
 	defer stop()
 	join(stream, target)
