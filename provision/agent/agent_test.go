@@ -142,8 +142,8 @@ func TestSilenceEndsTheSessionAndFreesTheLock(t *testing.T) {
 func TestHeartbeatsKeepASessionAlive(t *testing.T) {
 	t.Parallel() // it waits
 	h := newHost(t)
-	s := h.session(t, sessionOptions{silence: wire.Heartbeat + time.Second})
-	ctx, cancel := context.WithTimeout(t.Context(), wire.Heartbeat+1500*time.Millisecond)
+	s := h.session(t, sessionOptions{silence: 2 * wire.Heartbeat})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*wire.Heartbeat+1500*time.Millisecond)
 	defer cancel()
 	select {
 	case <-s.Done():

@@ -71,7 +71,7 @@ func TestTheHolderIsToldAtOnce(t *testing.T) {
 	began := time.Now()
 	result, err := h.session(t, sessionOptions{}).Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
 	require.NoError(t, err)
-	assert.Less(t, time.Since(began), time.Second)
+	assert.Less(t, time.Since(began), 10*time.Second)
 	assert.Equal(t, "apply, plan 1a2b3c4d", result.Doing)
 	assert.Equal(t, "ann@desk 1", result.Holder)
 	assert.WithinDuration(t, time.Now(), result.Since, time.Minute)

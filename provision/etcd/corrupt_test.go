@@ -79,7 +79,7 @@ func TestDamagedAnswersOfEtcd(t *testing.T) {
 	etcd.list.Store(&list)
 	client := etcd.serve(t)
 	look := func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		found, err := client.Status(ctx)
 		for _, one := range found {

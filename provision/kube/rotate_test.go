@@ -66,10 +66,10 @@ func roots(namespace, text string) *unstructured.Unstructured {
 
 func wanted() [][]byte { return [][]byte{[]byte("old\n"), []byte("new\n")} }
 
-// waiting runs do, which ends by itself or after some seconds.
+// waiting runs do, which ends by itself or after a minute.
 func waiting(t *testing.T, do func(context.Context) error) <-chan error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	ended := make(chan error, 1)
 	go func() {
 		defer cancel()

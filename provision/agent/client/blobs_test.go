@@ -163,7 +163,7 @@ func TestAReceiverThatHangsIsGivenUp(t *testing.T) {
 	began := time.Now()
 	err := sendBlobs(t.Context(), deaf(t), []Blob{blob(noise(1 << 20))}, nil, 100*time.Millisecond)
 	require.ErrorContains(t, err, "m1: sending blobs: the host took nothing and answered nothing for 100ms; it hangs")
-	assert.Less(t, time.Since(began), 5*time.Second)
+	assert.Less(t, time.Since(began), time.Minute)
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the session ended")
@@ -190,9 +190,9 @@ func TestASlowReceiverIsNotGivenUp(t *testing.T) {
 	process.Stdin = struct {
 		io.Writer
 		io.Closer
-	}{drip{stdin, 10 * time.Millisecond}, stdin}
+	}{drip{stdin, 50 * time.Millisecond}, stdin}
 	began := time.Now()
-	const patience = 400 * time.Millisecond
+	const patience = 2 * time.Second
 	require.NoError(t, sendBlobs(t.Context(), process, []Blob{blob(noise(1 << 20))}, nil, patience))
 	assert.Greater(t, time.Since(began), patience)
 }

@@ -27,7 +27,7 @@ func TestASuspendedAgentEndsTheSession(t *testing.T) {
 	s, err := client.Start(t.Context(), client.Process{Stdin: stdin, Stdout: stdout, Host: "m1",
 		Kill: func() { close(killed) }, Wait: func() error { <-killed; return nil }}, "abc", client.Options{})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), wire.Silence+5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wire.Silence+time.Minute)
 	defer cancel()
 	_, err = s.Plan(ctx, api.PlanParams{})
 	require.Error(t, err)
@@ -37,7 +37,7 @@ func TestASuspendedAgentEndsTheSession(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("the session of a suspended agent does not end")
 	}
-	assert.Less(t, time.Since(began), wire.Silence+3*time.Second)
+	assert.Less(t, time.Since(began), wire.Silence+30*time.Second)
 	require.ErrorContains(t, s.Err(), "m1: session ended: no answer for 7s")
 	_ = s.Close()
 }

@@ -64,7 +64,7 @@ func TestAtMostEightChannels(t *testing.T) {
 			assert.Zero(t, code)
 		})
 	}
-	require.Eventually(t, func() bool { return w.server.Execs() == 8 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.server.Execs() == 8 }, time.Minute, time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err := c.Start(ctx, []string{"x"}, ssh.StartOptions{})

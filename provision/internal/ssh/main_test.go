@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 	w.target = ssh.Target{
 		Name: "m1", Address: "10.0.0.11", Port: 22, User: "ops",
 		IdentityFiles: []string{file}, KnownHosts: []string{filepath.Join(w.dir, "known_hosts")},
-		ConnectTimeout: 5 * time.Second,
+		ConnectTimeout: 30 * time.Second,
 	}
 	w.know(t, address, w.server)
 	return w
@@ -77,7 +77,7 @@ func (w *world) connect(t *testing.T, change ...func(*ssh.Options)) *ssh.Conn {
 
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -108,7 +108,9 @@ func TestUnreachableHosts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.server.Fail(tt.fault)
-			w.target.ConnectTimeout = 300 * time.Millisecond
+			if tt.fault == sshtest.Silent { // who answers may take its time
+				w.target.ConnectTimeout = 300 * time.Millisecond
+			}
 			pool := w.pool(t)
 			_, err := pool.Connect(within(t), w.target)
 			require.ErrorIs(t, err, ssh.ErrUnreachable)
@@ -116,7 +118,7 @@ func TestUnreachableHosts(t *testing.T) {
 			assert.Equal(t, tt.dials, w.net.Dials(address))
 
 			w.server.Fail(sshtest.None) // and it is tried again when asked again
-			w.target.ConnectTimeout = 5 * time.Second
+			w.target.ConnectTimeout = 30 * time.Second
 			_, err = pool.Connect(within(t), w.target)
 			require.NoError(t, err)
 		})
@@ -194,14 +196,14 @@ func TestCancelOfOneCallerLeavesTheOthers(t *testing.T) {
 
 func TestDeadHostIsNoticed(t *testing.T) {
 	w := newWorld(t)
-	w.target.Keepalive = 20 * time.Millisecond
+	w.target.Keepalive = 500 * time.Millisecond // a busy machine may take a while to answer
 	c := w.connect(t)
 	p, err := c.Start(within(t), []string{"cat"}, ssh.StartOptions{})
 	require.NoError(t, err)
 	select { // it lives as long as the host answers
 	case <-c.Done():
 		t.Fatal(c.Err())
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(2 * time.Second):
 	}
 	w.server.Stall()
 	select {
@@ -210,7 +212,7 @@ func TestDeadHostIsNoticed(t *testing.T) {
 		t.Fatal("a dead host was not noticed")
 	}
 	require.ErrorIs(t, c.Err(), ssh.ErrConnectionLost)
-	assert.ErrorContains(t, c.Err(), "no answer to keepalives for 60ms")
+	assert.ErrorContains(t, c.Err(), "no answer to keepalives for 1.5s")
 	require.ErrorIs(t, p.Wait(), ssh.ErrConnectionLost)
 }
 
@@ -225,7 +227,7 @@ func TestLostConnectionIsMadeAgain(t *testing.T) {
 	require.Eventually(t, func() bool {
 		second, err := pool.Connect(within(t), w.target)
 		return err == nil && second != first && second.Err() == nil
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 }
 
 func TestClosedPool(t *testing.T) {

@@ -65,7 +65,7 @@ func openSSH(t *testing.T, dir string, wrap []string, extra ...string) (port int
 	})
 	select {
 	case <-log.ready:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("sshd does not listen: " + log.String())
 	}
 	return port
@@ -112,7 +112,7 @@ func realWorldWith(t *testing.T, wrap []string, extra ...string) (ssh.Target, st
 	require.NoError(t, err)
 	target := ssh.Target{
 		Name: "real", Address: "127.0.0.1", Port: port, User: me.Username, IdentityFiles: []string{file},
-		KnownHosts: []string{filepath.Join(dir, "known_hosts")}, ConnectTimeout: 10 * time.Second, Keepalive: time.Second,
+		KnownHosts: []string{filepath.Join(dir, "known_hosts")}, ConnectTimeout: 30 * time.Second, Keepalive: 10 * time.Second,
 	}
 	keys, err := hostkey.Scan(within(t), (&net.Dialer{}).DialContext, target.Endpoint())
 	require.NoError(t, err)

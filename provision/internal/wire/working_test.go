@@ -19,13 +19,13 @@ func pairOf(t *testing.T, handler Handler) *Conn {
 	other.assured = 5 * time.Millisecond
 	conn := NewConn(t.Context(), near, nil)
 	t.Cleanup(func() { _ = conn.Close(); _ = other.Close() })
-	conn.SetQuiet(time.Second)
+	conn.SetQuiet(2 * time.Second)
 	return conn
 }
 
 func TestACallThatIsWorkedOnMayTakeLongerThanSilence(t *testing.T) {
 	conn := pairOf(t, func(context.Context, string, json.RawMessage) (any, error) {
-		time.Sleep(1500 * time.Millisecond) // the work
+		time.Sleep(2500 * time.Millisecond) // the work
 		return 7, nil
 	})
 	var result int
