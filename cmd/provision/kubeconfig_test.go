@@ -76,7 +76,7 @@ func (o *opened) line(t *testing.T) string {
 // connect sends a word and returns what comes back until the end.
 func (o *opened) connect(t *testing.T, word string) string {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", o.address, time.Second)
+	conn, err := net.DialTimeout("tcp", o.address, time.Minute)
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, word)

@@ -21,7 +21,7 @@ func at(host string, n int) resource.Address {
 }
 
 func env(do func(context.Context, plan.Step) error) Env {
-	return Env{Do: do, Sink: event.Discard, Now: time.Now, PerHost: 4, Grace: time.Second}
+	return Env{Do: do, Sink: event.Discard, Now: time.Now, PerHost: 4, Grace: time.Minute}
 }
 
 // Any plan: a step starts only after all it requires, each step ends exactly

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -106,14 +107,16 @@ func TestApply(t *testing.T) {
 }
 
 func TestPromotionEndsWithItsDeadline(t *testing.T) {
-	var reported []string
-	fake := &etcd{members: []cluster.Member{{ID: 2, Name: "e2", PeerURLs: wanted(Voter).PeerURLs, Learner: true}}, behind: 1 << 30}
-	want := wanted(Voter)
-	want.Timeout = 120 * time.Millisecond
-	err := Kind{}.Apply(t.Context(), &cluster.Env{Members: fake, Progress: func(s string) { reported = append(reported, s) }}, "e2", want)
-	require.ErrorIs(t, err, cluster.ErrLearnerBehind)
-	assert.ErrorContains(t, err, "journalctl -u etcd")
-	assert.Len(t, reported, 1, "one word about it in ten seconds")
+	synctest.Test(t, func(t *testing.T) {
+		var reported []string
+		fake := &etcd{members: []cluster.Member{{ID: 2, Name: "e2", PeerURLs: wanted(Voter).PeerURLs, Learner: true}}, behind: 1 << 30}
+		want := wanted(Voter)
+		want.Timeout = 9 * time.Second
+		err := Kind{}.Apply(t.Context(), &cluster.Env{Members: fake, Progress: func(s string) { reported = append(reported, s) }}, "e2", want)
+		require.ErrorIs(t, err, cluster.ErrLearnerBehind)
+		assert.ErrorContains(t, err, "journalctl -u etcd")
+		assert.Len(t, reported, 1, "one word about it in ten seconds")
+	})
 }
 
 func TestRestoreRemovesOnlyWhatWasAdded(t *testing.T) {
