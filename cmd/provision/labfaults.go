@@ -16,6 +16,9 @@ import (
 func (g *global) powerFault() *cobra.Command {
 	return &cobra.Command{
 		Use: "power HOST off|on|cycle", Short: "Cut a host's power, or switch it on",
+		Long: `Cuts a host's power as a pulled plug does, or boots it. A host is on when it answers
+SSH. Services that cannot start hold up the end of its boot: they are waited for a
+while, and named.`,
 		Example: "  provision lab fault power n1 off\n  provision lab fault power n1 on",
 		Args:    exactly(2), ValidArgsFunction: g.completeWords("off", "on", "cycle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,13 +40,32 @@ func (g *global) powerFault() *cobra.Command {
 					return err
 				}
 			}
-			if g.json {
-				return report.JSON(g.out, map[string]any{"lab": opened.Name(), "host": host, "on": state != "off"})
+			if state == "off" {
+				return g.tellPower(opened.Name(), host, false, nil)
 			}
-			fmt.Fprintf(g.out, "%s is %s.\n", host, map[bool]string{true: "off", false: "on"}[state == "off"])
-			return nil
+			units, err := opened.Unfinished(cmd.Context(), host)
+			if err != nil {
+				return err
+			}
+			return g.tellPower(opened.Name(), host, true, units)
 		},
 	}
+}
+
+// tellPower says whether a host is on, and what of it has not come up.
+func (g *global) tellPower(labName, host string, on bool, unfinished []string) error {
+	if g.json {
+		out := map[string]any{"lab": labName, "host": host, "on": on}
+		if on {
+			out["unfinished"] = unfinished
+		}
+		return report.JSON(g.out, out)
+	}
+	fmt.Fprintf(g.out, "%s is %s.\n", host, map[bool]string{true: "on", false: "off"}[on])
+	if len(unfinished) > 0 {
+		fmt.Fprintf(g.out, "Not up there yet: %s.\n", strings.Join(unfinished, ", "))
+	}
+	return nil
 }
 
 func (g *global) networkFault() *cobra.Command {

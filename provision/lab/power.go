@@ -46,7 +46,8 @@ func (l *Lab) PowerCut(ctx context.Context, host string) error {
 	return l.forgetFaults(h)
 }
 
-// PowerOn boots a host that is off and waits until it answers.
+// PowerOn boots a host that is off and waits until it answers. Unfinished says
+// what of it has not come up.
 func (l *Lab) PowerOn(ctx context.Context, host string) error {
 	h, err := l.host(host)
 	if err != nil {
@@ -87,10 +88,69 @@ func (l *Lab) start(ctx context.Context, h hostState) error {
 	if err != nil {
 		return err
 	}
-	if err := b.ready(ctx); err != nil {
-		return err
+	return answers(ctx, l.patience(h), b.ready, func(ctx context.Context) error { return l.awaitBanner(ctx, h) })
+}
+
+// patience is how long the end of a host's boot is waited for. Once the lab was
+// up, a host may have services that cannot start: they hold up the end of a boot
+// for as long as they try.
+func (l *Lab) patience(h hostState) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state.Ready {
+		return h.bootTimeout() / 2
 	}
-	return l.awaitBanner(ctx, h)
+	return h.bootTimeout()
+}
+
+// greetAgain is the pause between two tries to be greeted by a host whose boot
+// does not end: when sshd begins to listen there cannot be watched.
+const greetAgain = time.Second
+
+// answers waits until a host's boot is over and sshd greets; of a boot that does
+// not end in patience, only for sshd.
+func answers(ctx context.Context, patience time.Duration, ready, greeted func(context.Context) error) error {
+	first, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	slow := ready(first)
+	if slow == nil {
+		return greeted(ctx)
+	}
+	if !errors.Is(slow, context.DeadlineExceeded) {
+		return slow
+	}
+	var deaf error
+	for ctx.Err() == nil {
+		if deaf = greeted(ctx); deaf == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(greetAgain):
+		}
+	}
+	return errors.Join(slow, deaf)
+}
+
+// Unfinished are the units of a host that is on that failed or are still
+// starting: "flanneld.service (activating)".
+func (l *Lab) Unfinished(ctx context.Context, host string) ([]string, error) {
+	out, err := l.Exec(ctx, host, "systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "--no-pager", "--state=activating,failed")
+	if err != nil {
+		return nil, fmt.Errorf("asking host %s what has not come up: %w", host, err)
+	}
+	return unfinished(out), nil
+}
+
+// unfinished reads systemctl's columns: unit, load, active, sub, description.
+func unfinished(table string) []string {
+	units := []string{}
+	for line := range strings.Lines(table) {
+		if words := strings.Fields(line); len(words) >= 4 {
+			units = append(units, words[0]+" ("+words[2]+")")
+		}
+	}
+	return units
 }
 
 func (l *Lab) group(host string) string { return filepath.Join(cgroupName(l.state.ID), host) }
@@ -129,7 +189,7 @@ func readReady(conn io.Reader) error {
 	}
 }
 
-// awaitBanner reads sshd's greeting. The boot is over, so one try tells.
+// awaitBanner reads sshd's greeting. Once the boot is over, one try tells.
 func (l *Lab) awaitBanner(ctx context.Context, h hostState) error {
 	conn, err := l.Dial(ctx, "tcp", h.sshAddress())
 	if err != nil {
