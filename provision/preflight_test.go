@@ -146,7 +146,7 @@ func TestPreflightEndsWithItsContext(t *testing.T) {
 	began := time.Now()
 	_, err := o.Preflight(ctx, false)
 	require.NoError(t, o.Close())
-	assert.Less(t, time.Since(began), 8*time.Second)
+	assert.Less(t, time.Since(began), 30*time.Second)
 	if err != nil {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 	}

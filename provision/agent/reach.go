@@ -22,8 +22,9 @@ const (
 	// connectTime leaves room for one lost packet, which is sent again after a
 	// second.
 	connectTime = 2 * time.Second
-	// datagramTime and datagramAgain bound the wait for the answer to a datagram.
-	datagramTime  = time.Second
+	// A datagram is sent so often, and its answer waited for so long each time: a
+	// host that stands still for a moment loses one try, not all.
+	datagramTries = 4
 	datagramAgain = 250 * time.Millisecond
 	reachAtOnce   = 256
 	maxReach      = time.Minute
@@ -161,11 +162,11 @@ func (r reacher) datagram(ctx context.Context, t api.Target) api.ReachFailure {
 }
 
 // exchange sends datagrams of the sizes, again and again, until the one that is
-// wanted is answered or the time is over. It returns the largest that was.
+// wanted is answered or was tried often enough. It returns the largest that was.
 func (r reacher) exchange(ctx context.Context, conn net.Conn, want int, sizes ...int) (int, error) {
 	answered, buffer := 0, make([]byte, 64)
 	var last error
-	for end := time.Now().Add(datagramTime); answered < want && time.Now().Before(end) && ctx.Err() == nil; {
+	for try := 0; try < datagramTries && answered < want && ctx.Err() == nil; try++ {
 		for _, size := range sizes {
 			if _, err := conn.Write(r.payload(size)); err != nil && !errors.Is(err, unix.EMSGSIZE) {
 				last = err

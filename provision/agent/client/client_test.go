@@ -68,3 +68,17 @@ func TestGarbageBehindTheHelloEndsTheSession(t *testing.T) {
 	_, err = s.Facts(t.Context())
 	assert.ErrorIs(t, err, wire.ErrClosed)
 }
+
+// Whoever hears first of the end, our reader or our writer: what is said of it
+// is the same.
+func TestGarbageBehindTheHelloIsNamedWheneverItIsNoticed(t *testing.T) {
+	for range 200 {
+		process := shell("PROVISION/1 n\n"+strings.Repeat("\x07\xfe garbage", 10_000), nil)
+		s, err := Start(t.Context(), process, "n", Options{})
+		if err == nil {
+			_, err = s.Facts(t.Context())
+			require.NoError(t, s.Close())
+		}
+		require.ErrorContains(t, err, "it speaks something else than our agent")
+	}
+}
