@@ -263,7 +263,7 @@ func TestLostInTheMiddleThenAppliedAgain(t *testing.T) {
 			require.Eventually(t, func() bool {
 				_, err = apply(t, f, inv)
 				return err == nil || !strings.Contains(err.Error(), "holds its lock")
-			}, 30*time.Second, 100*time.Millisecond, "the lock of a session that ended is free within seconds")
+			}, 2*time.Minute, 100*time.Millisecond, "the lock of a session that ended is free within seconds")
 			require.NoError(t, err)
 			last, err := look(t, f, inv)
 			require.NoError(t, err)

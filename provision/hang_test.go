@@ -26,10 +26,11 @@ import (
 	"provision/test/faults"
 )
 
-// Limits of these tests; real ones are minutes.
-var shortLimits = client.Limits{Look: 5 * time.Second, Change: 5 * time.Second, Quiet: 4 * time.Second}
+// Limits of these tests: far above what sound hosts need on a busy machine. Real
+// ones are minutes.
+var shortLimits = client.Limits{Look: 12 * time.Second, Change: 12 * time.Second, Quiet: 9 * time.Second}
 
-const shortHello = 4 * time.Second
+const shortHello = 8 * time.Second
 
 // badAgent is what answers in the place of a host's agent, and what the
 // operator must say of it.
@@ -122,13 +123,13 @@ var badAgents = map[string]badAgent{
 	"garbage instead of the hello": {impostor: hello(false, bytes.Repeat([]byte("\x1b[2J\x00\xff%s{}"), 1000), time.Minute),
 		says: "more than 65536 bytes before its hello"},
 	"a shell's prompt and nothing more": {impostor: hello(false, []byte("Enter the one-time code: "), time.Minute),
-		says: "starting the agent: no answer within 4s"},
+		says: "starting the agent: no answer within 8s"},
 	"a hello and garbage frames": {impostor: hello(true, bytes.Repeat([]byte("\x07\xfe garbage"), 1000), time.Minute),
 		says: "it speaks something else than our agent"},
 	"answers to other requests": {impostor: lines(func(id uint64, out io.Writer) error {
 		_, err := fmt.Fprintf(out, "{\"id\":%d,\"result\":{}}\n{\"id\":18446744073709551615,\"working\":true}\n", id+1000)
 		return err
-	}), says: "said nothing of this request for 4s"},
+	}), says: "said nothing of this request for 9s"},
 	"no JSON": {impostor: lines(func(_ uint64, out io.Writer) error { _, err := io.WriteString(out, "Segmentation fault\n"); return err }),
 		says: "it speaks something else than our agent"},
 	"a line without an end": {impostor: lines(func(_ uint64, out io.Writer) error {
@@ -140,11 +141,11 @@ var badAgents = map[string]badAgent{
 	}), says: "line is too long"},
 	"absurd facts":             {relay: answers(api.MethodFacts, replaced(`"cpus":`, `"cpus":9000000`)), says: "CPUs"},
 	"a plan of something else": {relay: answers(api.MethodPlan, replaced(`"id":"`, `"id":"x`)), says: "which was not asked"},
-	"no answer to facts":       {relay: never(api.MethodFacts), says: "no answer to facts within 5s"},
-	"no answer to plan":        {relay: never(api.MethodPlan), says: "no answer to plan within 5s"},
-	"no answer to inspect":     {relay: never(api.MethodInspect), says: "no answer to inspect within 5s"},
-	"no answer to lock":        {relay: never(api.MethodLock), says: "no answer to lock within 5s"},
-	"no answer to apply":       {relay: never(api.MethodApply), says: "no answer to apply within 5s"},
+	"no answer to facts":       {relay: never(api.MethodFacts), says: "no answer to facts within 12s"},
+	"no answer to plan":        {relay: never(api.MethodPlan), says: "no answer to plan within 12s"},
+	"no answer to inspect":     {relay: never(api.MethodInspect), says: "no answer to inspect within 12s"},
+	"no answer to lock":        {relay: never(api.MethodLock), says: "no answer to lock within 12s"},
+	"no answer to apply":       {relay: never(api.MethodApply), says: "no answer to apply within 12s"},
 }
 
 // TestABadAgentIsNamedAndTheOthersGoOn plans and applies four hosts, one of
@@ -204,7 +205,7 @@ func withBad(t *testing.T, bad badAgent) (took time.Duration) {
 	for _, name := range []string{"m1", "n1", "n3"} {
 		assert.FileExists(t, filepath.Join(f.Host(name).Root, "/usr/local/bin/kubelet"), name)
 	}
-	assert.Less(t, took, time.Minute)
+	assert.Less(t, took, 5*time.Minute)
 	f.Host("n2").Pretend(nil)
 	_, err = apply(t, f, inv)
 	require.NoError(t, err, "a host that is mended takes part")
@@ -235,40 +236,37 @@ func sampleHeap(t *testing.T) (peak func() uint64) {
 }
 
 // TestASlowHostTakesPart: its agent says that it is at work, and nobody is cut
-// off, although the answer takes longer than an agent may be silent.
+// off; meanwhile the run says for whom it waits.
 func TestASlowHostTakesPart(t *testing.T) {
 	inv := load(t, "dc1", 2)
 	f := boot(t, inv, fleettest.Options{})
-	const slow = 1500 * time.Millisecond
+	waits := map[string]string{
+		api.MethodFacts: "Waiting for n2 (connecting and looking at it), for ",
+		api.MethodPlan:  "Waiting for n2 (comparing), for ",
+	}
+	told := map[string]chan struct{}{api.MethodFacts: make(chan struct{}), api.MethodPlan: make(chan struct{})}
 	f.Host("n2").Relay(func(ctx context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
-		if method == api.MethodFacts || method == api.MethodPlan {
-			timer := time.NewTimer(slow)
-			defer timer.Stop()
+		if until := told[method]; until != nil {
 			select {
-			case <-timer.C:
+			case <-until:
 			case <-ctx.Done():
 			}
 		}
 		return ask()
 	})
-	var mu sync.Mutex
-	var notes []string
+	var once [2]sync.Once
 	p, err := look(t, f, inv, func(o *provision.Options) {
-		o.Impatience = slow / 3
+		o.Impatience = 500 * time.Millisecond
 		o.Sink = func(e event.Event) {
-			mu.Lock()
-			defer mu.Unlock()
-			if e.Type == event.Note {
-				notes = append(notes, e.Text)
+			for i, method := range []string{api.MethodFacts, api.MethodPlan} {
+				if e.Type == event.Note && strings.HasPrefix(e.Text, waits[method]) && strings.HasSuffix(e.Text, "; 2 done") {
+					once[i].Do(func() { close(told[method]) })
+				}
 			}
 		}
 	})
 	require.NoError(t, err)
 	assert.Positive(t, hostsOf(p)["n2"])
-	all := strings.Join(notes, "\n")
-	assert.Contains(t, all, "Waiting for n2 (connecting and looking at it), for ")
-	assert.Contains(t, all, "Waiting for n2 (comparing), for ")
-	assert.Contains(t, all, "; 2 done")
 	outcome, err := apply(t, f, inv)
 	require.NoError(t, err)
 	require.Empty(t, outcome.Result.Failed)

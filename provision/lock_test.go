@@ -133,7 +133,7 @@ func TestARunThatLosesTheClustersLockStops(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err = apply(t, f, inv)
 		return err == nil
-	}, 30*time.Second, 100*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond)
 	last, err := look(t, f, inv)
 	require.NoError(t, err)
 	assert.True(t, last.Empty(), "%+v", last.Steps)
