@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/network/flannel"
+	"provision/network/plan"
 	"provision/provision/component"
 	"provision/provision/component/componenttest"
 	"provision/provision/resource/file"
@@ -116,4 +117,13 @@ func TestHostWithoutRangeIsAnError(t *testing.T) {
 	node, _ := c.Inventory.Host("n1")
 	_, err := flannel.New().Desired(c, node)
 	assert.ErrorContains(t, err, "n1 has no pod CIDR")
+}
+
+// What looks for its routes finds the service by the component's name.
+func TestItRoutesToPods(t *testing.T) {
+	unit, ok := plan.Router(flannel.New().Name())
+	require.True(t, ok)
+	assert.Equal(t, flannel.Unit, unit)
+	_, ok = plan.Router("another")
+	assert.False(t, ok)
 }

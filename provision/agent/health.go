@@ -57,6 +57,7 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	if params.Listeners {
 		result.Listeners = s.listeners()
 	}
+	result.Routes = routes(s.sys.Files)
 	result.Swaps = swaps(text(s.sys.Files, "/proc/swaps"))
 	result.MemoryKiB, _ = strconv.ParseInt(field(text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
 	if holder := ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")); holder != nil {

@@ -16,6 +16,7 @@ func (d *diagnosis) cluster() {
 	d.etcd()
 	d.api()
 	d.nodes()
+	d.routes()
 }
 
 // broken are the hosts of a role whose unit does not do its work.

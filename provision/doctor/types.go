@@ -121,7 +121,7 @@ type Finding struct {
 	Unit  string `json:"unit,omitempty"`
 	// What is one word for programs: unreachable, not-set-up, missing, masked,
 	// stopped, failed, restarting, starting, not-enabled, not-ready, silent,
-	// lost, changed, drop-in, no-api, no-services, disk-full, read-only, certificate, clock, swap, memory,
+	// lost, changed, drop-in, no-api, no-services, no-routes, disk-full, read-only, certificate, clock, swap, memory,
 	// pending-restart, locked, identity, etcd-quorum, etcd-member, etcd-removed,
 	// etcd-lost, etcd-foreign, api, node-not-ready, cordoned.
 	What    string `json:"what"`

@@ -38,3 +38,35 @@ func (c *cluster) flushed(t *testing.T) {
 	faults.Record(t, "doctor-no-services", "doctor names a host from which no service of the cluster can be used although all programs run, and the command that mends it",
 		"the packet filter of a host flushed by hand: kube-proxy does not look at its rules for an hour", "named in %.1f s", looked.Seconds())
 }
+
+// unrouted takes the interface to the pods of other hosts away. flanneld runs on
+// and makes it again, without the routes. The doctor names the host, and what
+// mends it.
+func (c *cluster) unrouted(t *testing.T, host string) {
+	before := c.on(t, host, "ip", "-4", "route", "show", "dev", "flannel.1")
+	require.NotEmpty(t, before)
+	c.on(t, host, "ip", "link", "del", "flannel.1")
+	var first string
+	var looked time.Duration
+	eventually(t, 3*time.Minute, "the doctor names a host without routes", func(context.Context) error {
+		d, r := c.diagnose(t)
+		i := slices.IndexFunc(d.Findings, func(f found) bool { return f.Host == host && f.What == "no-routes" })
+		if i < 0 {
+			return errors.New(r.out)
+		}
+		first, looked = d.Findings[i].First, r.took
+		return nil
+	})
+	require.Equal(t, "systemctl restart flanneld.service", first)
+	c.on(t, host, strings.Fields(first)...)
+	eventually(t, 2*time.Minute, "the routes are there again", func(ctx context.Context) error {
+		now, err := c.lab.Exec(ctx, host, "ip", "-4", "route", "show", "dev", "flannel.1")
+		if err == nil && now != before {
+			err = errors.New(now)
+		}
+		return err
+	})
+	c.calm(t)
+	faults.Record(t, "doctor-no-routes", "doctor names a host that has no routes to the pods of others although all programs run, and the command that mends it",
+		"flannel's interface deleted on a worker: flanneld makes it again, but not the routes", "named in %.1f s", looked.Seconds())
+}

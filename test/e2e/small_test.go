@@ -12,7 +12,7 @@ import (
 
 // small makes the cluster of inventories/small.hcl while one of its nodes is
 // down, completes it when that one is there, drains its nodes around a change,
-// turns their CPU manager on and off, and cuts one off from the API.
+// turns their CPU manager on and off, and cuts one off from the API, and from pods.
 func (s *suite) small(t *testing.T) {
 	c := s.boot(t, "small", sample("small.hcl"), extra("shared-kernel.hcl"))
 	require.NoError(t, c.lab.PowerCut(t.Context(), "node-2"))
@@ -38,6 +38,7 @@ func (s *suite) small(t *testing.T) {
 	c.waves(t, a)
 	c.pool(t, a)
 	c.cutOff(t, "node-1", "master")
+	c.unrouted(t, "node-1")
 }
 
 // quiet applies again, which must do nothing.

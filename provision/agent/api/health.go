@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Methods that look at how a host is doing. They change nothing and need no lock.
 const (
@@ -51,6 +54,17 @@ type HealthResult struct {
 	Lock *Lock `json:"lock,omitempty"`
 	// Silent are the URLs where somebody takes connections and says nothing.
 	Silent []string `json:"silent,omitempty"`
+	// Routes are the host's IPv4 routes but for the default one; empty when they
+	// cannot be told.
+	Routes []Route `json:"routes,omitempty"`
+}
+
+// Route stands for routes of one length that follow on each other: those to
+// First, the next one, and so on to that with Last in it.
+type Route struct {
+	Bits  int        `json:"bits"`
+	First netip.Addr `json:"first"`
+	Last  netip.Addr `json:"last"`
 }
 
 // Unit is a unit's state.
