@@ -135,7 +135,7 @@ func answers(ctx context.Context, patience time.Duration, ready, greeted func(co
 // Unfinished are the units of a host that is on that failed or are still
 // starting: "flanneld.service (activating)".
 func (l *Lab) Unfinished(ctx context.Context, host string) ([]string, error) {
-	out, err := l.Exec(ctx, host, "systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "--no-pager", "--state=activating,failed")
+	out, err := l.Exec(ctx, host, "systemctl", "list-units", "--type=service", "--full", "--plain", "--no-legend", "--no-pager", "--state=activating,failed")
 	if err != nil {
 		return nil, fmt.Errorf("asking host %s what has not come up: %w", host, err)
 	}
