@@ -75,7 +75,7 @@ func extra(name string) string { return filepath.Join("testdata", name) }
 // on runs a command as root on a host, beside what is tested.
 func (c *cluster) on(t *testing.T, host string, argv ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	out, err := c.lab.Exec(ctx, host, argv...)
 	require.NoError(t, err)

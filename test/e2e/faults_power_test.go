@@ -16,8 +16,8 @@ import (
 )
 
 // noticed is how long a run may take to notice that a host is gone: its login's
-// time limit, or a few heartbeats.
-const noticed = 15 * time.Second
+// time limit, or a few heartbeats, on a busy machine.
+const noticed = 45 * time.Second
 
 // slowThenCut makes a cluster while one node has a slow link; when the others
 // are finished, its cable is pulled in the middle of the upload.
@@ -47,7 +47,7 @@ func (c *cluster) slowThenCut(t *testing.T, undisturbed heard) {
 	within := gone[0].Time.Sub(cut)
 	assert.Less(t, within, noticed)
 	alone, beside := undisturbed.worked(others...), h.worked(others...)
-	assert.Less(t, beside, 2*alone)
+	assert.Less(t, beside, 5*alone, "they were finished while it was not; how quickly, the machine's load says, too")
 	total, sent := h.sent("node-2")
 	assert.Less(t, sent, total, "it was cut in the middle")
 	t.Logf("%s", gone[0].Text)

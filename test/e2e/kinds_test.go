@@ -38,7 +38,7 @@ func (s *suite) kindTests(t *testing.T) string {
 // inside runs them on k1.
 func (c *cluster) inside(t *testing.T, tests string, env ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd, err := c.lab.Command(ctx, "k1", append(append([]string{"env"}, env...), "/root/kinds", "-test.v", "-test.run", tests)...)
 	require.NoError(t, err)

@@ -85,7 +85,7 @@ func (a *api) do(t *testing.T, args ...string) string {
 // apply runs kubectl with input.
 func (a *api) apply(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	out, err := a.try(ctx, stdin, args...)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ const operators = 8
 
 // lease is how long a session that is not heard of may keep a lock, and what a
 // new run needs to notice (see package lease), on a busy machine.
-const leaseBound = 25 * time.Second
+const leaseBound = 90 * time.Second
 
 // locks is eight operators on one cluster, and operators and agents that are
 // killed or suspended while they hold its lock.

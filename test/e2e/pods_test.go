@@ -92,14 +92,14 @@ spec:
 func (c *cluster) pods(t *testing.T, a *api, byName map[string]string) {
 	t.Helper()
 	var manifest strings.Builder
-	args := []string{"wait", "--for=condition=Ready", "--timeout=90s"}
+	args := []string{"wait", "--for=condition=Ready", "--timeout=5m"}
 	for name, host := range byName {
 		c.importImage(t, host)
 		fmt.Fprintf(&manifest, podManifest, name, host)
 		args = append(args, "pod/"+name)
 	}
 	started := time.Now()
-	eventually(t, 30*time.Second, "the default service account", func(ctx context.Context) error {
+	eventually(t, 2*time.Minute, "the default service account", func(ctx context.Context) error {
 		_, err := a.try(ctx, "", "get", "serviceaccount", "default")
 		return err
 	})

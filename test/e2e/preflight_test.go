@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -128,22 +129,36 @@ func (c *cluster) allAtOnce(t *testing.T, before map[string][]string) {
 		"all 8 named in %.1f s; files and listening sockets of 3 hosts as before", r.took.Seconds())
 }
 
+// examine starts preflight.
+func (c *cluster) examine(t *testing.T) (cmd *exec.Cmd, ended <-chan struct{}) {
+	t.Helper()
+	cmd = c.command(t.Context(), append([]string{"preflight"}, c.inventory()...)...)
+	require.NoError(t, cmd.Start())
+	over := make(chan struct{})
+	go func() { defer close(over); _ = cmd.Wait() }()
+	return cmd, over
+}
+
 // killedPreflight ends preflight while agents listen.
 func (c *cluster) killedPreflight(t *testing.T, before map[string][]string) {
 	const kills = 5
 	var longest time.Duration
 	for range kills {
-		cmd := c.command(t.Context(), append([]string{"preflight"}, c.inventory()...)...)
-		require.NoError(t, cmd.Start())
-		eventually(t, 30*time.Second, "agents listen", func(context.Context) error {
+		cmd, ended := c.examine(t)
+		eventually(t, 3*time.Minute, "agents listen", func(context.Context) error {
+			select {
+			case <-ended: // nobody looked in time
+				cmd, ended = c.examine(t)
+			default:
+			}
 			if !slices.ContainsFunc(c.listening(t, "node-1"), func(s string) bool { return strings.HasSuffix(s, ":280A") }) { // 10250
 				return errors.New("node-1 does not listen")
 			}
 			return nil
 		})
-		require.NoError(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		longest = max(longest, eventually(t, 15*time.Second, "the agents of a killed preflight are gone", func(ctx context.Context) error {
+		_ = cmd.Process.Kill()
+		<-ended
+		longest = max(longest, eventually(t, 2*time.Minute, "the agents of a killed preflight are gone", func(ctx context.Context) error {
 			for _, host := range c.hosts() {
 				out, err := c.lab.Exec(ctx, host, "sh", "-c", "readlink /proc/[0-9]*/exe | grep /var/lib/provision/agent/ || true")
 				if err != nil || out != "" {

@@ -156,7 +156,7 @@ func (p *planted) findsLeaks(t *testing.T) {
 	only := new(canary.Set)
 	require.NoError(t, only.Add(p.leak))
 	s, stop := watch(t, only)
-	cmd, err := p.lab.Command(t.Context(), "k1", "sh", "-c", "sleep 1; :", p.leak.Content)
+	cmd, err := p.lab.Command(t.Context(), "k1", "sh", "-c", "sleep 5; :", p.leak.Content)
 	require.NoError(t, err)
 	cmd.Env = append(cmd.Env, "LEAK="+base64.StdEncoding.EncodeToString([]byte("ab"+p.leak.Content)))
 	require.NoError(t, cmd.Run())

@@ -50,7 +50,7 @@ func (c *cluster) waves(t *testing.T, a *api) {
 	assert.Contains(t, r.out, "nobody would make these pods again: default/", "the pods are told before anybody agrees")
 	a.do(t, "delete", "pod", "east", "west", "--now")
 	a.apply(t, budgeted, "apply", "-f", "-")
-	a.do(t, "rollout", "status", "deployment/web", "--timeout=90s")
+	a.do(t, "rollout", "status", "deployment/web", "--timeout=5m")
 
 	least := c.leastAvailable(t, a, "web")
 	took := c.apply(t).took

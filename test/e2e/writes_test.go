@@ -113,7 +113,7 @@ func (c *cluster) writes(t *testing.T, from ...string) (stop func() written) {
 		closeTunnel()
 		a, closeTunnel := c.tunnel(t)
 		defer closeTunnel()
-		a.do(t, "delete", "namespace", namespace, "--timeout=90s")
+		a.do(t, "delete", "namespace", namespace, "--timeout=5m")
 		return sum
 	}
 }
@@ -200,7 +200,7 @@ func (l writeLoad) pod(t *testing.T, a *api, host string) func() written {
 	args, err := json.Marshal(append(l.args(servedInPods, mounted+"ca.crt", mounted+"token"), ":"+writesPort))
 	require.NoError(t, err)
 	a.apply(t, fmt.Sprintf(writerManifest, host, l.namespace, args), "apply", "-f", "-")
-	a.do(t, "rollout", "status", "daemonset/writer-"+host, "-n", l.namespace, "--timeout=110s")
+	a.do(t, "rollout", "status", "daemonset/writer-"+host, "-n", l.namespace, "--timeout=5m")
 	ip := a.do(t, "get", "pods", "-n", l.namespace, "-l", "app=writer-"+host, "-o", "jsonpath={.items[0].status.podIP}")
 	require.NotEmpty(t, ip)
 	return func() written {
