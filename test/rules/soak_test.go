@@ -12,7 +12,9 @@ import (
 
 // soaks are the journeys that are too long for make test and were run in full.
 // Each has a result that was committed, and passed.
-func soaks() []string { return []string{"kills", "points", "pool", "rollback", "rotation", "upgrade", "vm"} }
+func soaks() []string {
+	return []string{"kills", "points", "pool", "rollback", "rotation", "upgrade", "vm"}
+}
 
 func TestEverySoakHasAResult(t *testing.T) {
 	for _, journey := range soaks() {
