@@ -45,7 +45,7 @@ demo: deps build ## boot five test hosts here and turn them into a cluster
 	@bin/provision lab hints $(INVENTORY)
 
 unit: agents ## run the quick tests
-	$(GO) test $$($(GO) list ./... | grep -v -e /test/e2e -e /test/bench)
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v -e /test/e2e -e /test/bench)
 
 lint: agents ## run golangci-lint with the import rules
 	$(GO) run $(GOLANGCI) run --allow-parallel-runners ./...
@@ -62,10 +62,10 @@ fuzz: agents ## run each fuzz test for FUZZTIME (20s), one after the other
 e2e: build killpoints ## run the journeys on lab hosts, and the tests of real programs
 	bin/provision bundle pull $(INVENTORY)
 	$(GO) test -tags killpoints ./provision/internal/killpoint
-	$(GO) test -tags lab -count=1 -timeout 10m ./provision/lab
+	$(GO) test -tags lab -count=1 -timeout 20m ./provision/lab
 	$(GO) run ./test/e2e/programs bin/programs $(INVENTORY)
-	PROVISION_TEST_BIN=$(CURDIR)/bin/programs $(GO) test -tags cluster -p 1 -count=1 -timeout 10m $(CLUSTER_TESTS)
-	$(GO) test -tags e2e -count=1 -timeout 40m -v ./test/e2e
+	PROVISION_TEST_BIN=$(CURDIR)/bin/programs $(GO) test -tags cluster -p 1 -count=1 -timeout 20m $(CLUSTER_TESTS)
+	$(GO) test -tags e2e -count=1 -timeout 90m -v ./test/e2e
 
 test: deps build ## run everything
 	$(MAKE) unit lint e2e
