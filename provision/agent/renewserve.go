@@ -31,18 +31,33 @@ func (r *renewer) serve(ctx context.Context) error {
 	}
 	var failures []error
 	for _, object := range list.Items {
-		if object.Spec.SignerName == signerName && len(object.Status.Certificate) == 0 && len(object.Status.Conditions) == 0 {
+		if object.Spec.SignerName == signerName && len(object.Status.Certificate) == 0 && !refused(object) {
 			failures = append(failures, r.answer(ctx, client, object))
 		}
 	}
 	return errors.Join(failures...)
 }
 
+// refused reports whether a master has said no. One that has said yes may have
+// died before it signed.
+func refused(object csrObject) bool {
+	return slices.ContainsFunc(object.Status.Conditions, func(c csrCondition) bool { return c.Type != approved })
+}
+
+const approved = "Approved"
+
 func (r *renewer) answer(ctx context.Context, client apiClient, object csrObject) error {
 	object.APIVersion, object.Kind = "certificates.k8s.io/v1", "CertificateSigningRequest"
 	path := csrPath + "/" + url.PathEscape(object.Metadata.Name)
 	request, err := r.judge(object)
-	verdict := csrCondition{Type: "Approved", Status: "True", Reason: "Declared", Message: "it is a certificate that this host has"}
+	if len(object.Status.Conditions) > 0 { // then it cannot be denied any more
+		if err != nil {
+			r.say("refused to sign %s of %s, although it was approved: %v", object.Metadata.Name, object.Spec.Username, err)
+			return nil
+		}
+		return r.issue(ctx, client, object, request)
+	}
+	verdict := csrCondition{Type: approved, Status: "True", Reason: "Declared", Message: "it is a certificate that this host has"}
 	if err != nil {
 		verdict = csrCondition{Type: "Denied", Status: "True", Reason: "NotDeclared", Message: err.Error()}
 		r.say("refused to sign %s of %s: %v", object.Metadata.Name, object.Spec.Username, err)
@@ -55,13 +70,19 @@ func (r *renewer) answer(ctx context.Context, client apiClient, object csrObject
 	if err != nil {
 		return nil
 	}
+	answered.APIVersion, answered.Kind = object.APIVersion, object.Kind
+	return r.issue(ctx, client, answered, request)
+}
+
+// issue signs what is approved. When two masters do, the first one's certificate
+// stays.
+func (r *renewer) issue(ctx context.Context, client apiClient, object csrObject, request system.SignRequest) error {
 	signed, err := r.sign(ctx, request)
 	if err != nil {
 		return err
 	}
-	answered.APIVersion, answered.Kind = object.APIVersion, object.Kind
-	answered.Status.Certificate = signed.Certificate
-	if err := client.do(ctx, "PUT", path+"/status", answered, nil); err != nil {
+	object.Status.Certificate = signed.Certificate
+	if err := client.do(ctx, "PUT", csrPath+"/"+url.PathEscape(object.Metadata.Name)+"/status", object, nil); err != nil {
 		return conflict(err)
 	}
 	r.say("signed %s of %s", object.Metadata.Name, object.Spec.Username)
