@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/internal/system"
 	"provision/provision/internal/system/systemfake"
 	"provision/provision/resource/residue"
 	"provision/provision/resource/resourcetest"
@@ -82,6 +83,35 @@ func TestRestoreRemovesTraces(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(mounts), " /var/lib/kubelet ", "a disk that is mounted there stays")
 	assert.NotContains(t, string(mounts), "cni-1")
+}
+
+// containerd takes its folder for itself: one that stood there before was
+// everybody's to read, and is so again.
+func TestRestorePutsFoldersBack(t *testing.T) {
+	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+	require.NoError(t, err)
+	require.NoError(t, processes(host))
+	stood := map[string]uint32{"/var/lib/kubelet": 0o755, "/var/lib/cni": 0o711}
+	for path, mode := range stood {
+		require.NoError(t, host.Files.Mkdir(path, system.Attr{Mode: mode}))
+	}
+	require.NoError(t, host.Put("/var/lib/cni/theirs", "kept", 0o600))
+	kind, raw := residue.Of(), residue.New("n1", "pods", spec()).Spec
+	before, err := kind.Observe(t.Context(), host.System, "pods", raw)
+	require.NoError(t, err)
+	require.NoError(t, kind.Apply(t.Context(), host.System, "pods", raw))
+	for path := range stood {
+		require.NoError(t, host.Put(path+"/ours", "data", 0o600))
+		require.NoError(t, host.Files.SetAttr(path, system.Attr{Mode: 0o700}))
+	}
+	require.NoError(t, kind.Restore(t.Context(), host.System, "pods", before))
+	for path, mode := range stood {
+		info, err := host.Files.Lstat(path)
+		require.NoError(t, err, "it was there before")
+		assert.Equal(t, mode, info.Attr.Mode, "%s", path)
+	}
+	assert.NoFileExists(t, host.Root+"/var/lib/kubelet/ours")
+	assert.FileExists(t, host.Root+"/var/lib/cni/theirs")
 }
 
 // What was set in a path that goes holds until its reader reads again.

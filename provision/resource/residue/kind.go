@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"provision/provision/internal/system"
@@ -27,7 +28,8 @@ func Of() resource.Kind[*system.System] {
 
 func (kind) Name() string { return Kind }
 
-// Observe reads the note; without one, it looks which folders are in use.
+// Observe reads the note; without one, it looks which folders are there and in
+// use.
 func (kind) Observe(_ context.Context, sys *system.System, name string, want Spec) (State, error) {
 	raw, err := sys.Files.ReadFile(note(name))
 	if err == nil {
@@ -42,6 +44,12 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	}
 	var state State
 	for _, path := range want.Paths {
+		if info, err := sys.Files.Lstat(path); err == nil && info.Type == "directory" {
+			if state.Stood == nil {
+				state.Stood = map[string]system.Attr{}
+			}
+			state.Stood[path] = info.Attr
+		}
 		if entries, err := sys.Files.ReadDir(path); err == nil && len(entries) > 0 {
 			state.Filled = append(state.Filled, path)
 		}
@@ -59,7 +67,8 @@ func (kind) Apply(_ context.Context, sys *system.System, name string, want Spec)
 	return nil
 }
 
-// Restore removes the traces, then the note: killed in between, it begins anew.
+// Restore removes the traces, gives folders that were there before the owner and
+// mode that they had, and removes the note: killed in between, it begins anew.
 func (k kind) Restore(ctx context.Context, sys *system.System, name string, before State) error {
 	have, err := k.Observe(ctx, sys, name, Spec{})
 	if err != nil || !have.Noted {
@@ -72,6 +81,11 @@ func (k kind) Restore(ctx context.Context, sys *system.System, name string, befo
 	spec.Paths = slices.DeleteFunc(slices.Clone(spec.Paths), func(path string) bool { return slices.Contains(before.Filled, path) })
 	if err := clean(ctx, sys, spec); err != nil {
 		return err
+	}
+	for _, path := range slices.Sorted(maps.Keys(before.Stood)) { // programs change them, too
+		if err := sys.Files.Mkdir(path, before.Stood[path]); err != nil {
+			return fmt.Errorf("putting folder %s back: %w", path, err)
+		}
 	}
 	sys.Point("residue:cleaned")
 	if err := sys.Files.Remove(note(name)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/provision/internal/names"
+	"provision/provision/internal/system"
 	"provision/provision/resource"
 )
 
@@ -38,6 +39,8 @@ type State struct {
 	Spec  Spec `json:"spec"`
 	// Filled are the paths that had something in them before.
 	Filled []string `json:"filled,omitempty"`
+	// Stood are the paths that were folders before, with their owners and modes.
+	Stood map[string]system.Attr `json:"stood,omitempty"`
 }
 
 // New wants the traces of a program to be known, and removed with it.
