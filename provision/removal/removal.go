@@ -2,6 +2,7 @@ package removal
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,6 +25,9 @@ type Host struct {
 	Roles []string `json:"roles,omitempty"`
 	// Leaves: it is not in the inventory any more.
 	Leaves bool `json:"leaves,omitempty"`
+	// Successor is a host of the inventory that is new and has its address: it may
+	// be the same machine under another name.
+	Successor string `json:"successor,omitempty"`
 	// Entry is how the roster says that it is reached.
 	Entry facts.RosterHost `json:"-"`
 }
@@ -46,6 +50,9 @@ func Of(roster []facts.RosterHost, inv *inventory.Inventory) Set {
 				h.Roles = append(h.Roles, role)
 			}
 		}
+		if h.Leaves {
+			h.Successor = successor(entry, roster, inv)
+		}
 		if h.Leaves || len(h.Roles) > 0 {
 			s.Hosts = append(s.Hosts, h)
 		}
@@ -58,6 +65,22 @@ func Of(roster []facts.RosterHost, inv *inventory.Inventory) Set {
 	slices.Sort(s.Lost)
 	slices.SortFunc(s.Hosts, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
 	return s
+}
+
+// successor is the host that has the address of one that leaves, and is not on
+// the roster.
+func successor(gone facts.RosterHost, roster []facts.RosterHost, inv *inventory.Inventory) string {
+	address, err := netip.ParseAddr(gone.Address)
+	if err != nil {
+		return ""
+	}
+	for _, h := range inv.Hosts {
+		known := slices.ContainsFunc(roster, func(r facts.RosterHost) bool { return r.Name == h.Name })
+		if h.Address == address && !known {
+			return h.Name
+		}
+	}
+	return ""
 }
 
 // Count is the number of hosts that lose something.
@@ -128,6 +151,12 @@ func (s Set) List(indent string) string {
 // String says what the host loses.
 func (h Host) String() string {
 	roles := strings.Join(h.Roles, ", ")
+	if h.Successor != "" {
+		hint := fmt.Sprintf("; %s, which is new, has its address. If that is the same machine under another name, it is drained, put back as it was and set up anew; not so with the name %s in the inventory",
+			h.Successor, h.Name)
+		h.Successor = ""
+		return h.String() + hint
+	}
 	switch {
 	case h.Leaves && roles == "":
 		return h.Name + " leaves"

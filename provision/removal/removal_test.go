@@ -3,6 +3,7 @@ package removal
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -120,4 +121,37 @@ func contains(list []string, wanted string) bool {
 		}
 	}
 	return false
+}
+
+// Another name is another host: what that costs, and how to avoid it, is said.
+func TestTheSameMachineUnderAnotherName(t *testing.T) {
+	roster := []facts.RosterHost{{Name: "n1", Address: "192.0.2.21", Roles: []string{"node"}}, {Name: "n2", Address: "192.0.2.22", Roles: []string{"node"}},
+		{Name: "n3", Address: "not an address", Roles: []string{"node"}}}
+	host := func(name, address string) inventory.Host {
+		return inventory.Host{Name: name, Address: netip.MustParseAddr(address), Roles: []inventory.Role{inventory.RoleNode}}
+	}
+	for title, c := range map[string]struct {
+		now  []inventory.Host
+		want map[string]string // successor by who leaves
+	}{
+		"renamed":             {now: []inventory.Host{host("n1", "192.0.2.21"), host("nn2", "192.0.2.22")}, want: map[string]string{"n2": "nn2", "n3": ""}},
+		"another machine":     {now: []inventory.Host{host("n1", "192.0.2.21"), host("nn2", "192.0.2.23")}, want: map[string]string{"n2": "", "n3": ""}},
+		"its address is n1's": {now: []inventory.Host{host("n1", "192.0.2.22")}, want: map[string]string{"n2": "", "n3": ""}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			set := Of(roster, &inventory.Inventory{Hosts: c.now})
+			got := map[string]string{}
+			for _, h := range set.Hosts {
+				got[h.Name] = h.Successor
+			}
+			assert.Equal(t, c.want, got)
+			text := set.List("  ")
+			if title != "renamed" {
+				assert.NotContains(t, text, "same machine")
+				return
+			}
+			assert.Contains(t, text, "  n2 (node) leaves; nn2, which is new, has its address. If that is the same machine under another name")
+			assert.Contains(t, text, "with the name n2 in the inventory")
+		})
+	}
 }
