@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"provision/provision/facts"
+	"provision/provision/kube"
 )
 
 // diagnosis collects findings.
@@ -20,6 +21,7 @@ type diagnosis struct {
 
 // Diagnose judges what is known. Findings that explain others come first.
 func Diagnose(in Input) []Finding {
+	in.Nodes = slices.SortedFunc(slices.Values(in.Nodes), func(a, b kube.NodeStatus) int { return strings.Compare(a.Name, b.Name) })
 	d := &diagnosis{in: in, hosts: map[string]Host{}}
 	var skews []time.Duration
 	for _, h := range in.Hosts {
