@@ -2,6 +2,7 @@ package addons
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -69,7 +70,7 @@ func Decode(catalogue []Addon, inv *inventory.Inventory) (map[string]Config, hcl
 		diagnostics = append(diagnostics, problems...)
 		configs[addon.Name()] = config
 	}
-	for name := range configs {
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		diagnostics = append(diagnostics, missing(catalogue, configs, inv, name)...)
 	}
 	return configs, diagnostics

@@ -206,7 +206,7 @@ func (o *Operator) authorities(asked func(string) bool, now time.Time) []Certifi
 			list = append(list, each)
 		}
 	}
-	slices.SortFunc(list, func(a, b Certificate) int { return strings.Compare(a.Authority+a.Host, b.Authority+b.Host) })
+	slices.SortStableFunc(list, func(a, b Certificate) int { return strings.Compare(a.Authority+a.Host, b.Authority+b.Host) })
 	return list
 }
 

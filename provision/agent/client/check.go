@@ -49,11 +49,11 @@ func plainText(what, text string) error {
 // checkFacts refuses facts that no host has.
 func checkFacts(h facts.Host, asked []string) error {
 	var errs []error
-	for what, text := range map[string]string{
-		"hostname": h.Hostname, "kernel": h.Kernel, "boot id": h.BootID, "init": h.Init, "container": h.Container, "lab": h.Lab, "resolver": h.Resolver,
-		"OS id": h.OS.ID, "OS version": h.OS.Version, "OS codename": h.OS.Codename, "OS name": h.OS.Name,
+	for _, one := range [][2]string{
+		{"hostname", h.Hostname}, {"kernel", h.Kernel}, {"boot id", h.BootID}, {"init", h.Init}, {"container", h.Container}, {"lab", h.Lab}, {"resolver", h.Resolver},
+		{"OS id", h.OS.ID}, {"OS version", h.OS.Version}, {"OS codename", h.OS.Codename}, {"OS name", h.OS.Name},
 	} {
-		errs = append(errs, plainText(what, text))
+		errs = append(errs, plainText(one[0], one[1]))
 	}
 	say := func(bad bool, format string, args ...any) {
 		if bad {
