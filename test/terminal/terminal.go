@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,6 +41,9 @@ func Start(t testing.TB, cmd *exec.Cmd) *Terminal {
 	master, slave, err := open()
 	if err != nil {
 		t.Fatalf("opening a pseudo-terminal: %v", err)
+	}
+	if signal.Ignored(os.Interrupt) { // we run in a shell's background: what we start would ignore Ctrl-C, too
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
