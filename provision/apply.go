@@ -58,8 +58,8 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		}
 	}
 	if s.reformed != nil {
-		in.EtcdWas, in.EtcdIs = s.reformed.was, s.reformed.is
-		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.was, s.reformed.is))
+		in.EtcdWas, in.EtcdIs = s.reformed.Was, s.reformed.Is
+		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.Was, s.reformed.Is))
 	}
 	in.Leaving, in.Rollout, in.Anew = o.leaves(), o.rollout(), o.anew(s)
 	o.isolations(&in)
@@ -83,7 +83,7 @@ func (o *Operator) removals() removal.Set {
 	if o.narrow() {
 		return removal.Set{}
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	return removal.Of(slices.Collect(maps.Values(known)), o.Inventory)
 }
 
@@ -174,7 +174,7 @@ func (o *Operator) concerned(p *plan.Plan) []string {
 	}
 	changed := p.Touches()
 	return slices.DeleteFunc(o.fleet.names(), func(name string) bool {
-		return !changed[name] && !keeper(o.fleet.members[name].host)
+		return !changed[name] && !o.fleet.members[name].host.Keeper()
 	})
 }
 
@@ -246,9 +246,4 @@ func incomplete(p *plan.Plan) error {
 		}
 	}
 	return errors.Join(list...)
-}
-
-// keeper reports whether the host keeps identity and roster.
-func keeper(h inventory.Host) bool {
-	return h.Has(inventory.RoleMaster) || h.Has(inventory.RoleEtcd)
 }

@@ -45,10 +45,7 @@ type expectation struct {
 // expect works out what hosts must have, without anything that the operator's
 // store or the cluster would have to tell: a doctor is asked when they cannot.
 func (o *Operator) expect() map[string]*expectation {
-	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory, Facts: map[string]facts.Host{}, Artifacts: lenient{o.Store}}}
-	for name, m := range o.fleet.members {
-		s.cluster.Facts[name] = m.facts
-	}
+	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory, Facts: o.facts(), Artifacts: lenient{o.Store}}}
 	if o.decision.Identity != nil {
 		s.cluster.Identity = *o.decision.Identity
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"provision/provision/doctor"
-	"provision/provision/facts"
 	"provision/provision/identity"
 	"provision/provision/kube"
 )
@@ -31,11 +30,7 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	owned := map[string]facts.Owned{}
-	for name, m := range f.members {
-		owned[name] = m.facts.Owned
-	}
-	decision, err := identity.Decide(o.Inventory, owned)
+	decision, err := identity.Decide(o.Inventory, o.owned())
 	if err != nil && len(f.members) > 0 {
 		in.Conflict = err.Error()
 	}

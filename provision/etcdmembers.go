@@ -23,11 +23,10 @@ func (o *Operator) formed() bool {
 	return o.decision.Identity != nil && o.decision.Identity.EtcdClusterID != ""
 }
 
-// hasData reports whether a member's data are on a host that answered. A start
-// that failed leaves files too, but no log.
+// hasData reports whether a member's data are on a host that answered.
 func (o *Operator) hasData(host string) bool {
 	m := o.fleet.members[host]
-	return m != nil && slices.Contains(m.facts.Present, etcdcomponent.LogDir(o.Inventory))
+	return m != nil && etcdcomponent.HasData(o.Inventory, m.facts)
 }
 
 // etcdHosts are the etcd hosts that answered: those with data, if any has.

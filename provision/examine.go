@@ -79,7 +79,7 @@ func (e *examination) look(ctx context.Context, h *preflight.Host) {
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
 	concerned := e.concerned(*h)
-	if concerned || keeper(h.Host) {
+	if concerned || h.Host.Keeper() {
 		h.Clock = e.clock(ctx, h.Name)
 	}
 	if !concerned {

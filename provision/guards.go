@@ -19,7 +19,7 @@ import (
 func (o *Operator) rollout() plan.Rollout {
 	workers := 0
 	for _, h := range o.Inventory.Hosts {
-		if h.Joins() && !keeper(h) {
+		if h.Joins() && !h.Keeper() {
 			workers++
 		}
 	}
@@ -38,7 +38,7 @@ func (o *Operator) guards() map[string]desired.Guard {
 	answered := o.fleet.answered(o.Inventory)
 	open := slices.DeleteFunc(slices.Clone(answered), func(h inventory.Host) bool { return !h.Joins() || isolated[h.Name] })
 	for _, h := range answered {
-		guard := desired.Guard{Keeper: keeper(h)}
+		guard := desired.Guard{Keeper: h.Keeper()}
 		if h.Joins() && !isolated[h.Name] { // those are empty
 			spec := o.draining()
 			spec.ReadyOnly = true

@@ -22,7 +22,7 @@ type History struct {
 // History asks masters and etcd hosts, and no others. Nothing is changed.
 func (o *Operator) History(ctx context.Context) (*History, error) {
 	keepers := *o.Inventory
-	keepers.Hosts = slices.DeleteFunc(slices.Clone(keepers.Hosts), func(h inventory.Host) bool { return !keeper(h) })
+	keepers.Hosts = slices.DeleteFunc(slices.Clone(keepers.Hosts), func(h inventory.Host) bool { return !h.Keeper() })
 	whole := o.Inventory
 	o.Inventory = &keepers
 	defer func() { o.Inventory = whole }()

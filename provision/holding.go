@@ -64,7 +64,7 @@ func (h *holding) leave(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	others := without(without(h.alive, h.away...), name)
-	if host, _ := h.o.Inventory.Host(name); keeper(host) && !h.allBut(name, others) {
+	if host, _ := h.o.Inventory.Host(name); host.Keeper() && !h.allBut(name, others) {
 		if err := h.o.majority(others); err != nil {
 			return fmt.Errorf("cannot reboot host %s, which keeps the cluster's lock: %w", name, err)
 		}

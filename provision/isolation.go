@@ -38,7 +38,7 @@ func (i *Isolation) has(host string) bool { return i != nil && slices.Contains(i
 // isolated are the hosts out of service once this run is over: the roster says
 // so of them, which masters and etcd hosts keep.
 func (o *Operator) isolated() map[string]bool {
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	out := map[string]bool{}
 	for _, h := range o.Inventory.Hosts {
 		named := o.Isolation.has(h.Name)
@@ -82,7 +82,7 @@ func (o *Operator) emptied(h inventory.Host) resource.Resource {
 // thing that one wants of a sick host is that nobody uses it.
 func (o *Operator) absentIsolated(c *component.Cluster) []resource.Resource {
 	var list []resource.Resource
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for _, h := range o.Inventory.Hosts {
 		_, member := known[h.Name]
 		if o.fleet.members[h.Name] != nil || !h.Joins() || !member || !c.Isolated[h.Name] {
@@ -105,7 +105,7 @@ func (o *Operator) isolations(in *plan.Input) {
 	in.Isolating = map[string]plan.Isolating{}
 	o.Targets = nil
 	isolated := o.isolated()
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for _, name := range o.Isolation.Hosts {
 		h, _ := o.Inventory.Host(name)
 		i := plan.Isolating{Back: o.Isolation.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
@@ -130,7 +130,7 @@ func (o *Operator) isolable(ctx context.Context) error {
 	if o.Isolation == nil {
 		return nil
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for _, name := range o.Isolation.Hosts {
 		entry, member := known[name]
 		switch {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"provision/provision/agent/api"
 	"provision/provision/component"
@@ -35,7 +34,7 @@ type departure struct {
 // not, by what the roster says. They take part with no roles. One that does not
 // answer is left as it is, unless the operator said to forget it.
 func (o *Operator) dialLeavers(ctx context.Context) {
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	var list []inventory.Host
 	for _, entry := range known {
 		if _, listed := o.Inventory.Host(entry.Name); listed {
@@ -120,47 +119,6 @@ func (o *Operator) loseRoles() {
 			o.leaving[h.Name] = d
 		}
 	}
-}
-
-// shrinks refuses to take away what the cluster cannot do without.
-func (o *Operator) shrinks(known map[string]facts.RosterHost) []error {
-	var bad []error
-	var voters []voter
-	var members, masters []string
-	for _, name := range slices.Sorted(maps.Keys(o.leaving)) {
-		if !o.goes(name) {
-			continue
-		}
-		if o.leaving[name].member {
-			members = append(members, name)
-		}
-		if o.leaving[name].master {
-			masters = append(masters, name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		h, err := rosterMember(known[name])
-		if err == nil && (h.Has(inventory.RoleEtcd) || slices.Contains(members, name)) {
-			voters = append(voters, voter{name, o.hasData(name)})
-		}
-	}
-	if len(members) > 0 {
-		if err := quorum(voters, members); err != nil {
-			bad = append(bad, err)
-		}
-	}
-	if len(masters) > 0 && !o.masterStays(known) {
-		bad = append(bad, fmt.Errorf("cannot take the role master from %s: no other master of the cluster answers; add one (or bring one back) and apply, then take this one out", strings.Join(masters, ", ")))
-	}
-	return bad
-}
-
-// masterStays reports whether a master that the cluster has already, and keeps,
-// answers.
-func (o *Operator) masterStays(known map[string]facts.RosterHost) bool {
-	return slices.ContainsFunc(o.Inventory.With(inventory.RoleMaster), func(h inventory.Host) bool {
-		return o.fleet.members[h.Name] != nil && slices.Contains(known[h.Name].Roles, string(inventory.RoleMaster))
-	})
 }
 
 func (o *Operator) mastersLeave() bool {

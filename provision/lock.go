@@ -50,7 +50,7 @@ func (o *Operator) lockAll(ctx context.Context, names []string, params api.LockP
 // order.
 func (o *Operator) split(names []string) (keepers, others []string) {
 	for _, name := range slices.Sorted(slices.Values(names)) {
-		if keeper(o.fleet.members[name].host) {
+		if o.fleet.members[name].host.Keeper() {
 			keepers = append(keepers, name)
 		} else {
 			others = append(others, name)
@@ -113,7 +113,7 @@ func (o *Operator) majority(names []string) error {
 func (o *Operator) listedKeepers() []string {
 	var names []string
 	for _, h := range o.Inventory.Hosts {
-		if keeper(h) {
+		if h.Keeper() {
 			names = append(names, h.Name)
 		}
 	}
@@ -123,7 +123,7 @@ func (o *Operator) listedKeepers() []string {
 // knownKeepers are those of the roster that still are masters or etcd hosts. The
 // others have nothing to say: their removal is planned.
 func (o *Operator) knownKeepers() []string {
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	return slices.DeleteFunc(o.listedKeepers(), func(name string) bool {
 		roles := known[name].Roles
 		return !slices.Contains(roles, string(inventory.RoleMaster)) && !slices.Contains(roles, string(inventory.RoleEtcd))

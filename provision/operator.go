@@ -19,6 +19,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/secret"
+	"provision/provision/signing"
 )
 
 // Options are what an Operator works with. cmd/provision fills them in.
@@ -91,7 +92,7 @@ type Operator struct {
 	fleet       *fleet
 	decision    identity.Decision
 	digestKey   secret.Value // see learnDigestKey
-	signing     signing
+	signing     signing.Expected
 	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
 	access      *access
 	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
@@ -148,6 +149,16 @@ func (o *Operator) Target() string {
 func (o *Operator) emit(e event.Event) {
 	e.Time = o.Now()
 	o.Sink(e)
+}
+
+// signFor answers the requests of one host's agent.
+func (o *Operator) signFor(host inventory.Host) SignFunc {
+	return func(ctx context.Context, request system.SignRequest) ([]byte, error) {
+		if err := o.signing.Check(host.Name, request); err != nil {
+			return nil, err
+		}
+		return o.sign(ctx, request)
+	}
 }
 
 // sign has a certificate signed by a host that holds the key of its CA. The

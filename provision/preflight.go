@@ -10,7 +10,6 @@ import (
 
 	"provision/provision/component"
 	"provision/provision/event"
-	"provision/provision/facts"
 	"provision/provision/identity"
 	"provision/provision/internal/ssh"
 	"provision/provision/preflight"
@@ -60,11 +59,7 @@ func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error)
 			p.Findings = append(p.Findings, unreachable(h.Name, err))
 		}
 	}
-	owned := map[string]facts.Owned{}
-	for name, m := range f.members {
-		owned[name] = m.facts.Owned
-	}
-	_, err := identity.Decide(o.Inventory, owned)
+	_, err := identity.Decide(o.Inventory, o.owned())
 	if errors.Is(err, identity.ErrForeign) {
 		return nil, err // nothing is measured on another cluster's hosts
 	}
@@ -130,7 +125,7 @@ func (o *Operator) refuse(refused map[string]error) error {
 	keepers := false
 	for _, h := range o.Inventory.Hosts {
 		if err := refused[h.Name]; err != nil {
-			all, keepers = append(all, err), keepers || keeper(h)
+			all, keepers = append(all, err), keepers || h.Keeper()
 		}
 	}
 	if keepers && o.decision.Identity == nil {
@@ -171,10 +166,7 @@ func (o *Operator) notFit(names []string) []string {
 
 // candidates are the hosts that answered, as preflight sees them.
 func (o *Operator) candidates() []preflight.Host {
-	known := &component.Cluster{Inventory: o.Inventory, Facts: map[string]facts.Host{}}
-	for name, m := range o.fleet.members {
-		known.Facts[name] = m.facts
-	}
+	known := &component.Cluster{Inventory: o.Inventory, Facts: o.facts()}
 	var hosts []preflight.Host
 	for _, h := range o.fleet.answered(o.Inventory) {
 		hosts = append(hosts, preflight.Host{Host: h, Facts: known.Facts[h.Name], Ports: component.Ports(known, o.Components, h)})

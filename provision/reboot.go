@@ -29,7 +29,7 @@ type Reboot struct {
 // toReboot are the hosts that a run is still to reboot. Those that an earlier
 // run, which did not come to its end, has rebooted already are done.
 func (o *Operator) toReboot() (hosts, done []string) {
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for _, name := range o.Reboot.Hosts {
 		m := o.fleet.members[name]
 		if m == nil {
@@ -52,7 +52,7 @@ func (o *Operator) reboots(in *plan.Input) {
 	if o.Reboot == nil {
 		return
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	hosts, done := o.toReboot()
 	in.Reboots, o.Targets = map[string]plan.Boot{}, []string{plan.RebootsAddress(o.Inventory.Cluster.Name).String()}
 	for _, name := range hosts {
@@ -131,7 +131,7 @@ func (o *Operator) rebootable(ctx context.Context) error {
 	if o.decision.Identity == nil {
 		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.Inventory.Cluster.Name)
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for _, name := range o.Reboot.Hosts {
 		_, member := known[name]
 		switch {

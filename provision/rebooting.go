@@ -144,7 +144,7 @@ func (s *steps) relock(ctx context.Context, m *member, known facts.Host) (uint64
 	ctx, cancel := context.WithTimeout(ctx, relockWithin)
 	defer cancel()
 	for {
-		if keeper(m.host) && !s.sameRoster(known.Owned.Roster) {
+		if m.host.Keeper() && !s.sameRoster(known.Owned.Roster) {
 			return 0, fmt.Errorf("another run changed the cluster while host %s rebooted; run the same command again", host)
 		}
 		params := api.LockParams{Holder: o.Holder, Doing: "after the reboot of " + host, Epoch: known.Owned.Epoch + 1, Seen: &known.Owned.Epoch}

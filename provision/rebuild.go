@@ -24,7 +24,7 @@ func (o *Operator) Rebuilding(ctx context.Context, host string) (Rebuilding, err
 	if err != nil {
 		return Rebuilding{}, err
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	entry, member := known[host]
 	m := o.fleet.members[host]
 	if m == nil {
@@ -63,7 +63,7 @@ func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.
 	for a := range result.Undone() {
 		undone[a.Host], undone[a.Name] = true, true
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	o.rebuilt = map[string]bool{}
 	for _, h := range o.Inventory.Hosts {
 		if o.rebuilding(h.Name, known[h.Name].Rebuilding) && !undone[h.Name] && o.fleet.members[h.Name] != nil {

@@ -64,7 +64,7 @@ func (o *Operator) unfitForReset(name string, m *member, err error) (bool, error
 	if err != nil {
 		return true, fmt.Errorf("host %s does not answer: %w", name, err)
 	}
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	_, listed := known[name]
 	owned := m.facts.Owned
 	switch id := owned.Identity; {

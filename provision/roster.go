@@ -15,7 +15,7 @@ import (
 func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...string) error {
 	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
 	o.rosterWritten = roster.Written
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for name, h := range known {
 		if _, listed := o.Inventory.Host(name); !listed && !slices.Contains(forgotten, name) {
 			roster.Hosts = append(roster.Hosts, h)

@@ -68,7 +68,7 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 	}
 	all.Wait()
 	known := knownVersions()
-	roster, _ := o.lastRoster()
+	roster := o.lastRoster()
 	for _, h := range o.Inventory.Hosts {
 		status := o.hostStatus(h, nodes)
 		status.Isolated = roster[h.Name].Isolated

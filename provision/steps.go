@@ -102,7 +102,7 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	if err := s.uploads.wait(ctx, a.Host, r.Blobs); err != nil {
 		return err
 	}
-	done, err := s.o.signing.expect(r)
+	done, err := s.o.signing.Expect(r)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"fmt"
-	"strings"
 
 	"provision/provision/facts"
 	"provision/provision/identity"
@@ -21,7 +20,7 @@ func (o *Operator) owned() map[string]facts.Owned {
 // the cluster and are other machines: the name of a host opens the cluster's
 // keys to it. A machine that replaces another is accepted by its host key.
 func (o *Operator) strangers() {
-	known, _ := o.lastRoster()
+	known := o.lastRoster()
 	for _, name := range o.fleet.names() {
 		entry, ok := known[name]
 		if !ok {
@@ -43,44 +42,4 @@ func (o *Operator) strangers() {
 		}
 		o.exclude(name, fmt.Errorf("%s", text))
 	}
-}
-
-// unconfirmed refuses to go on with workers alone: who belongs to the cluster,
-// and where, is known to masters and etcd hosts only. When the machines at
-// their addresses know nothing of it, the addresses are likely to be wrong, and
-// every worker would be told them.
-func (o *Operator) unconfirmed() []error {
-	members := identity.Unconfirmed(o.Inventory, o.owned())
-	if len(members) == 0 {
-		return nil
-	}
-	var empty, silent []string
-	for _, h := range o.Inventory.Hosts {
-		where := fmt.Sprintf("%s (%s)", h.Name, h.Address)
-		switch {
-		case !keeper(h):
-		case o.fleet.members[h.Name] != nil:
-			empty = append(empty, where)
-		default:
-			silent = append(silent, where)
-		}
-	}
-	var lines []string
-	if len(empty) > 0 {
-		lines = append(lines, "know nothing of it: "+strings.Join(empty, ", "))
-	}
-	if len(silent) > 0 {
-		lines = append(lines, "do not answer: "+strings.Join(silent, ", "))
-	}
-	return []error{fmt.Errorf("%s belong to cluster %q, but of its masters and etcd hosts none confirms that:\n  %s\nCheck their addresses in the inventory, or bring the hosts up; workers alone are not changed",
-		fewNames(members), o.Inventory.Cluster.Name, strings.Join(lines, "\n  "))}
-}
-
-// fewNames lists names, the first ones of many.
-func fewNames(names []string) string {
-	const few = 5
-	if len(names) <= few+1 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }

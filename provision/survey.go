@@ -14,7 +14,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/desired"
 	"provision/provision/event"
-	"provision/provision/facts"
+	"provision/provision/identity"
 	"provision/provision/osfacts"
 	"provision/provision/plan"
 	"provision/provision/resource"
@@ -33,7 +33,7 @@ type survey struct {
 	// when they were not asked yet.
 	etcdIDs map[string]uint64
 	// reformed is set when etcd is not the one that the ledgers know.
-	reformed *reformed
+	reformed *identity.Reformed
 	// dark is set by darkness.
 	dark bool
 	// installed are the programs of the hosts, and hops the way from there to
@@ -125,10 +125,7 @@ func (o *Operator) supported(s *survey) error {
 
 // want builds the graph.
 func (o *Operator) want(ctx context.Context, s *survey) error {
-	s.cluster = &component.Cluster{Inventory: o.at(s.hops[0]), Facts: map[string]facts.Host{}, Artifacts: o.Store}
-	for name, m := range o.fleet.members {
-		s.cluster.Facts[name] = m.facts
-	}
+	s.cluster = &component.Cluster{Inventory: o.at(s.hops[0]), Facts: o.facts(), Artifacts: o.Store}
 	if o.decision.Identity != nil {
 		s.cluster.Identity = *o.decision.Identity
 		if err := o.learnMembers(ctx, s); err != nil {

@@ -230,12 +230,12 @@ func (o *Operator) showHops(s *survey, p *plan.Plan) {
 func (o *Operator) allKeepers() error {
 	var silent []string
 	for _, h := range o.Inventory.Hosts {
-		if keeper(h) && o.fleet.members[h.Name] == nil {
+		if h.Keeper() && o.fleet.members[h.Name] == nil {
 			silent = append(silent, h.Name)
 		}
 	}
 	for _, name := range sortedKeys(o.silent) {
-		if keeper(o.leaving[name].host) {
+		if o.leaving[name].host.Keeper() {
 			silent = append(silent, name)
 		}
 	}

@@ -55,7 +55,7 @@ func (w *waiting) tell(next time.Duration) {
 		if len(names) > 0 {
 			passed := time.Since(w.began)
 			w.o.emit(event.Event{Type: event.Note, Text: fmt.Sprintf("Waiting for %s (%s), for %s so far; %d done",
-				fewNames(names), w.what, passed.Round(time.Second), done)})
+				event.Few(names), w.what, passed.Round(time.Second), done)})
 		}
 		timer.Reset(next)
 		next *= 2

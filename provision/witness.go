@@ -34,7 +34,7 @@ func (o *Operator) bystanders() []inventory.Host {
 	}
 	var list []inventory.Host
 	for _, h := range o.Inventory.Hosts {
-		if keeper(h) {
+		if h.Keeper() {
 			list = append(list, h)
 		}
 	}

@@ -95,12 +95,6 @@ func Of(inv *inventory.Inventory, owned map[string]facts.Owned) (*facts.Identity
 	return nil, nil //nolint:nilnil // no cluster was ever born
 }
 
-// keeper reports whether the host keeps the identity: it is believed before
-// any other.
-func keeper(host inventory.Host) bool {
-	return host.Has(inventory.RoleMaster) || host.Has(inventory.RoleEtcd)
-}
-
 // told is the identity that the keepers tell; the word of another host counts
 // only while no keeper has committed. One that knows etcd's id knows most.
 func told(inv *inventory.Inventory, owned map[string]facts.Owned) *facts.Identity {
@@ -108,7 +102,7 @@ func told(inv *inventory.Inventory, owned map[string]facts.Owned) *facts.Identit
 	for _, keepers := range []bool{true, false} {
 		for _, host := range inv.Hosts {
 			known := owned[host.Name].Identity
-			if keeper(host) == keepers && known != nil && (best == nil || keepers && knowsMore(known, best)) {
+			if host.Keeper() == keepers && known != nil && (best == nil || keepers && knowsMore(known, best)) {
 				best = known
 			}
 		}
@@ -271,7 +265,7 @@ func Unconfirmed(inv *inventory.Inventory, owned map[string]facts.Owned) []strin
 	for _, host := range inv.Hosts {
 		known := owned[host.Name]
 		switch {
-		case keeper(host) && (known.Identity != nil || known.Pending != nil):
+		case host.Keeper() && (known.Identity != nil || known.Pending != nil):
 			return nil
 		case known.Identity != nil:
 			members = append(members, host.Name)

@@ -250,6 +250,10 @@ func (h Host) Has(role Role) bool {
 // Joins reports whether the host is a Node of the cluster (master or node).
 func (h Host) Joins() bool { return h.Has(RoleMaster) || h.Has(RoleNode) }
 
+// Keeper reports whether the host keeps the cluster's identity, roster, lock and
+// history: masters and etcd hosts do.
+func (h Host) Keeper() bool { return h.Has(RoleMaster) || h.Has(RoleEtcd) }
+
 // With returns the hosts that have the role, in order.
 func (inv *Inventory) With(role Role) []Host {
 	var hosts []Host

@@ -3,6 +3,7 @@ package etcd
 import (
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -161,6 +162,12 @@ func LogDir(inv *inventory.Inventory) string {
 		return path.Clean(dir)
 	}
 	return MemberDir(inv) + "/wal"
+}
+
+// HasData reports whether a member's data are on a host. A start that failed
+// leaves files too, but no log.
+func HasData(inv *inventory.Inventory, host facts.Host) bool {
+	return slices.Contains(host.Present, LogDir(inv))
 }
 
 // DataAt is what sets data aside that are not to be used.

@@ -1,4 +1,4 @@
-package provision
+package signing
 
 import (
 	"crypto/ecdsa"
@@ -31,12 +31,12 @@ func TestHostsGetOnlyTheCertificatesOfTheirPlan(t *testing.T) {
 		return request
 	}
 	none := func(*x509.CertificateRequest, *system.SignRequest) {}
-	var s signing
-	require.ErrorContains(t, s.check("n1", ask(none)), "refusing", "no step of it is under way")
-	done, err := s.expect(cert.New("n1", "/c", spec))
+	var s Expected
+	require.ErrorContains(t, s.Check("n1", ask(none)), "refusing", "no step of it is under way")
+	done, err := s.Expect(cert.New("n1", "/c", spec))
 	require.NoError(t, err)
-	require.NoError(t, s.check("n1", ask(none)))
-	require.Error(t, s.check("n2", ask(none)), "another host's")
+	require.NoError(t, s.Check("n1", ask(none)))
+	require.Error(t, s.Check("n2", ask(none)), "another host's")
 	refused := map[string]func(*x509.CertificateRequest, *system.SignRequest){
 		"admin": func(c *x509.CertificateRequest, _ *system.SignRequest) {
 			c.Subject.Organization = []string{"provision:admins"}
@@ -50,8 +50,8 @@ func TestHostsGetOnlyTheCertificatesOfTheirPlan(t *testing.T) {
 		"life":       func(_ *x509.CertificateRequest, r *system.SignRequest) { r.Life = 10 * time.Hour },
 	}
 	for name, change := range refused {
-		require.Error(t, s.check("n1", ask(change)), name)
+		require.Error(t, s.Check("n1", ask(change)), name)
 	}
 	done()
-	require.Error(t, s.check("n1", ask(none)), "its step is over")
+	require.Error(t, s.Check("n1", ask(none)), "its step is over")
 }

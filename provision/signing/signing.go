@@ -1,7 +1,6 @@
-package provision
+package signing
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -10,21 +9,20 @@ import (
 	"sync"
 
 	"provision/provision/internal/system"
-	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 )
 
-// signing knows which certificates hosts may ask for right now: those whose
+// Expected knows which certificates hosts may ask for right now: those whose
 // steps are under way, with exactly the names and uses that the plan gave them.
 // An agent is only as honest as its host, so anything else is refused.
-type signing struct {
+type Expected struct {
 	mu      sync.Mutex
 	expects map[string][]cert.Spec // by host
 }
 
-// expect lets a host ask for the certificate of a resource until done is called.
-func (s *signing) expect(r resource.Resource) (done func(), err error) {
+// Expect lets a host ask for the certificate of a resource until done is called.
+func (s *Expected) Expect(r resource.Resource) (done func(), err error) {
 	if r.Address.Kind != cert.Kind {
 		return func() {}, nil
 	}
@@ -52,8 +50,8 @@ func (s *signing) expect(r resource.Resource) (done func(), err error) {
 	}, nil
 }
 
-// check refuses a request that fits no certificate expected of the host.
-func (s *signing) check(host string, request system.SignRequest) error {
+// Check refuses a request that fits no certificate expected of the host.
+func (s *Expected) Check(host string, request system.SignRequest) error {
 	csr, err := x509.ParseCertificateRequest(request.CSR)
 	if err != nil {
 		return fmt.Errorf("reading the certificate request of host %s: %w", host, err)
@@ -89,14 +87,4 @@ func same(a, b []string) bool {
 	slices.Sort(a)
 	slices.Sort(b)
 	return slices.Equal(a, b)
-}
-
-// signFor answers the requests of one host's agent.
-func (o *Operator) signFor(host inventory.Host) SignFunc {
-	return func(ctx context.Context, request system.SignRequest) ([]byte, error) {
-		if err := o.signing.check(host.Name, request); err != nil {
-			return nil, err
-		}
-		return o.sign(ctx, request)
-	}
 }

@@ -1,4 +1,4 @@
-package provision
+package safety
 
 import (
 	"net/netip"
@@ -28,9 +28,9 @@ func TestMovedHosts(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			o := New(Options{Inventory: &inventory.Inventory{Hosts: test.hosts}})
-			o.fleet = &fleet{members: map[string]*member{"n1": {facts: facts.Host{Addresses: []facts.Address{{Interface: "eth0", CIDR: test.has}}}}}}
-			bad := o.movedHosts(roster)
+			in := Input{Inventory: &inventory.Inventory{Hosts: test.hosts}, Known: roster,
+				Facts: map[string]facts.Host{"n1": {Addresses: []facts.Address{{Interface: "eth0", CIDR: test.has}}}}}
+			bad := in.moved()
 			require.Len(t, bad, len(test.says), "%v", bad)
 			for i, says := range test.says {
 				require.ErrorContains(t, bad[i], says)

@@ -1,0 +1,3 @@
+// Package signing keeps hosts from having certificates signed that the plan does
+// not give them.
+package signing
