@@ -20,6 +20,7 @@ import (
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/etcd"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 	"provision/provision/kube"
@@ -98,10 +99,10 @@ func (o *Operator) issue(ctx context.Context, ca, name, group string, life time.
 }
 
 // masters are the masters that answered.
-func (o *Operator) masters() []*member {
-	var list []*member
+func (o *Operator) masters() []*fleet.Member {
+	var list []*fleet.Member
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		if m := o.fleet.members[h.Name]; m != nil {
+		if m := o.fleet.Members[h.Name]; m != nil {
 			list = append(list, m)
 		}
 	}
@@ -113,7 +114,7 @@ func (o *Operator) masters() []*member {
 func (o *Operator) apiServers() []string {
 	var servers []string
 	for _, m := range o.masters() {
-		servers = append(servers, apiServer(m.host))
+		servers = append(servers, apiServer(m.Host))
 	}
 	return servers
 }
@@ -130,9 +131,9 @@ func (o *Operator) dialVia(ctx context.Context, _, address string) (net.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("dialling %s: %w", address, err)
 	}
-	for _, m := range o.fleet.members {
-		if m.host.Address.String() == host {
-			return m.agent.Dial(ctx, net.JoinHostPort(host, port))
+	for _, m := range o.fleet.Members {
+		if m.Host.Address.String() == host {
+			return m.Agent.Dial(ctx, net.JoinHostPort(host, port))
 		}
 	}
 	return nil, fmt.Errorf("dialling %s: its host did not answer", address)

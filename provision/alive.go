@@ -11,6 +11,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/doctor"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/unit"
@@ -68,7 +69,7 @@ type reached struct {
 }
 
 // reachAPI tries from a host the API servers and the address of their service.
-func (o *Operator) reachAPI(ctx context.Context, m *member) reached {
+func (o *Operator) reachAPI(ctx context.Context, m *fleet.Member) reached {
 	params := api.ReachParams{Nonce: strings.Repeat("0", 32), Within: reachTried}
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
 		params.Targets = append(params.Targets, api.Target{Address: apiServer(h), Live: true})
@@ -78,7 +79,7 @@ func (o *Operator) reachAPI(ctx context.Context, m *member) reached {
 	for range serviceTries {
 		params.Targets = append(params.Targets, api.Target{Address: service, Live: true})
 	}
-	result, err := m.agent.Reach(ctx, params)
+	result, err := m.Agent.Reach(ctx, params)
 	if err != nil || masters == 0 {
 		return reached{}
 	}

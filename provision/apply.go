@@ -11,6 +11,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/engine"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/removal"
@@ -51,7 +52,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.UUID = o.decision.Identity.UUID
 	}
 	if !o.formed() {
-		for _, h := range o.fleet.answered(o.Inventory) {
+		for _, h := range o.fleet.Answered(o.Inventory) {
 			if h.Has(inventory.RoleEtcd) {
 				in.Forming = append(in.Forming, component.MemberAt(h.Name))
 			}
@@ -83,7 +84,7 @@ func (o *Operator) removals() removal.Set {
 	if o.narrow() {
 		return removal.Set{}
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	return removal.Of(slices.Collect(maps.Values(known)), o.Inventory)
 }
 
@@ -170,11 +171,11 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 // that keep identity and roster. Identity is written to all.
 func (o *Operator) concerned(p *plan.Plan) []string {
 	if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Address.Kind == plan.IdentityKind && s.Address.IsCluster() }) {
-		return o.fleet.names()
+		return o.fleet.Names()
 	}
 	changed := p.Touches()
-	return slices.DeleteFunc(o.fleet.names(), func(name string) bool {
-		return !changed[name] && !o.fleet.members[name].host.Keeper()
+	return slices.DeleteFunc(o.fleet.Names(), func(name string) bool {
+		return !changed[name] && !o.fleet.Members[name].Host.Keeper()
 	})
 }
 
@@ -221,7 +222,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
 	changed := p.Touches()
 	var names []string
-	for _, h := range o.fleet.answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.Inventory) {
 		if h.Joins() && changed[h.Name] {
 			names = append(names, h.Name)
 		}
@@ -231,7 +232,7 @@ func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
 
 // commit lets the agents compact their ledgers and drop what is not used.
 func (o *Operator) commit(ctx context.Context, locked []string) {
-	errs := each(locked, func(name string) error { return o.fleet.members[name].agent.Commit(ctx) })
+	errs := fleet.Each(locked, func(name string) error { return o.fleet.Members[name].Agent.Commit(ctx) })
 	for name, err := range errs {
 		o.emit(event.Event{Type: event.Warning, Host: name, Text: "tidying up after the run: " + err.Error()})
 	}

@@ -26,9 +26,9 @@ type Authority struct {
 func (o *Operator) clusterTime() time.Time {
 	now := o.Now()
 	var ahead []time.Duration
-	for _, m := range o.fleet.members {
-		if !m.facts.Clock.IsZero() {
-			ahead = append(ahead, m.facts.Clock.Sub(now))
+	for _, m := range o.fleet.Members {
+		if !m.Facts.Clock.IsZero() {
+			ahead = append(ahead, m.Facts.Clock.Sub(now))
 		}
 	}
 	return now.Add(facts.Middle(ahead))
@@ -87,7 +87,7 @@ func (o *Operator) renewAuthorities(ctx context.Context, approve func([]Authorit
 	if err := o.identify(ctx); err != nil {
 		return err
 	}
-	defer o.fleet.close()
+	defer o.fleet.Close()
 	due := o.dueAuthorities()
 	if len(due) == 0 {
 		return nil
@@ -99,8 +99,8 @@ func (o *Operator) renewAuthorities(ctx context.Context, approve func([]Authorit
 	}
 	// Who missed a phase of a rotation is told everything by the next apply.
 	var members []string
-	for _, name := range o.fleet.names() {
-		if known := o.fleet.members[name].facts.Owned.Identity; known != nil && known.Generation == o.decision.Identity.Generation {
+	for _, name := range o.fleet.Names() {
+		if known := o.fleet.Members[name].Facts.Owned.Identity; known != nil && known.Generation == o.decision.Identity.Generation {
 			members = append(members, name)
 		}
 	}
@@ -130,7 +130,7 @@ func (o *Operator) renewAll(ctx context.Context, epoch uint64, due []Authority, 
 		item := a.Name + ".key"
 		renew := base
 		renew.Act, renew.Items = "renew", []string{item}
-		result, err := o.fleet.members[o.holders(item)[0]].agent.Identity(ctx, renew)
+		result, err := o.fleet.Members[o.holders(item)[0]].Agent.Identity(ctx, renew)
 		if err != nil {
 			return fmt.Errorf("renewing authority %s: %w", a.Name, err)
 		}
@@ -141,7 +141,7 @@ func (o *Operator) renewAll(ctx context.Context, epoch uint64, due []Authority, 
 	if err := o.acts(members, func(name string) error {
 		put := base
 		put.Act, put.Identity = "put", &known
-		_, err := o.fleet.members[name].agent.Identity(ctx, put)
+		_, err := o.fleet.Members[name].Agent.Identity(ctx, put)
 		return err
 	}); err != nil {
 		return err

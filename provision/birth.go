@@ -9,6 +9,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
@@ -24,13 +25,13 @@ func (o *Operator) birth(ctx context.Context, epoch uint64) error {
 		return err
 	}
 	base := api.IdentityParams{Epoch: epoch, UUID: id, Cluster: o.Inventory.Cluster.Name, CALife: o.Inventory.PKI.CALife}
-	if err := o.acts(o.fleet.names(), func(name string) error {
+	if err := o.acts(o.fleet.Names(), func(name string) error {
 		if !slices.Contains(o.decision.Discard, name) {
 			return nil
 		}
 		discard := base
 		discard.Act = "discard"
-		_, err := o.fleet.members[name].agent.Identity(ctx, discard)
+		_, err := o.fleet.Members[name].Agent.Identity(ctx, discard)
 		return err
 	}); err != nil {
 		return err
@@ -39,7 +40,7 @@ func (o *Operator) birth(ctx context.Context, epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	names := o.fleet.names()
+	names := o.fleet.Names()
 	if err := o.acts(names, func(name string) error {
 		return o.put(ctx, name, base, made, material)
 	}); err != nil {
@@ -58,7 +59,7 @@ func (o *Operator) birth(ctx context.Context, epoch uint64) error {
 // keepersFirst are the hosts that answered: those that keep the identity, then
 // all others.
 func (o *Operator) keepersFirst() [2][]string {
-	keepers, others := o.split(o.fleet.names())
+	keepers, others := o.split(o.fleet.Names())
 	return [2][]string{keepers, others}
 }
 
@@ -66,7 +67,7 @@ func (o *Operator) commitBirth(ctx context.Context, names []string, base api.Ide
 	base.Act = "commit"
 	return o.acts(names, func(name string) error {
 		o.Point("committing " + name)
-		_, err := o.fleet.members[name].agent.Identity(ctx, base)
+		_, err := o.fleet.Members[name].Agent.Identity(ctx, base)
 		o.Point("committed " + name)
 		return err
 	})
@@ -97,7 +98,7 @@ func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.
 	for _, part := range parts {
 		params := base
 		params.Act, params.Items = "create", part.items
-		result, err := o.fleet.members[o.Inventory.With(part.role)[0].Name].agent.Identity(ctx, params)
+		result, err := o.fleet.Members[o.Inventory.With(part.role)[0].Name].Agent.Identity(ctx, params)
 		if err != nil {
 			return nil, nil, fmt.Errorf("creating the cluster's keys: %w", err)
 		}
@@ -114,11 +115,11 @@ func (o *Operator) create(ctx context.Context, base api.IdentityParams) (*facts.
 
 // put sends a host the items that its roles give it, and no others.
 func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams, made *facts.Identity, material map[string]secret.Wire) error {
-	m := o.fleet.members[name]
+	m := o.fleet.Members[name]
 	params := base
 	params.Act, params.Identity = "put", made
 	params.Material = map[string]secret.Wire{}
-	for _, item := range identity.Items(m.host) {
+	for _, item := range identity.Items(m.Host) {
 		content, ok := material[item]
 		if !ok {
 			return fmt.Errorf("giving %s its part of the cluster's identity: nobody has %s", name, item)
@@ -126,7 +127,7 @@ func (o *Operator) put(ctx context.Context, name string, base api.IdentityParams
 		params.Material[item] = content
 	}
 	o.Point("putting " + name)
-	_, err := m.agent.Identity(ctx, params)
+	_, err := m.Agent.Identity(ctx, params)
 	o.Point("put " + name)
 	return err
 }
@@ -137,7 +138,7 @@ func (o *Operator) join(ctx context.Context, name string, epoch uint64) error {
 	id := o.decision.Identity
 	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife}
 	material := map[string]secret.Wire{}
-	for _, item := range identity.Items(o.fleet.members[name].host) {
+	for _, item := range identity.Items(o.fleet.Members[name].Host) {
 		content, err := o.export(ctx, base, item)
 		if err != nil {
 			return err
@@ -149,7 +150,7 @@ func (o *Operator) join(ctx context.Context, name string, epoch uint64) error {
 	}
 	commit := base
 	commit.Act = "commit"
-	_, err := o.fleet.members[name].agent.Identity(ctx, commit)
+	_, err := o.fleet.Members[name].Agent.Identity(ctx, commit)
 	return err
 }
 
@@ -158,11 +159,11 @@ func (o *Operator) export(ctx context.Context, base api.IdentityParams, item str
 	params.Act, params.Items = "export", []string{item}
 	var last error
 	for _, holder := range o.holders(item) {
-		m := o.fleet.members[holder]
+		m := o.fleet.Members[holder]
 		if m == nil {
 			continue
 		}
-		result, err := m.agent.Identity(ctx, params)
+		result, err := m.Agent.Identity(ctx, params)
 		if err == nil {
 			return result.Material[item], nil
 		}
@@ -174,8 +175,8 @@ func (o *Operator) export(ctx context.Context, base api.IdentityParams, item str
 // adopt makes the new identity the one that the rest of the run works with.
 func (o *Operator) adopt(made *facts.Identity) {
 	o.decision.Identity = made
-	for _, name := range o.fleet.names() {
-		for _, item := range identity.Items(o.fleet.members[name].host) {
+	for _, name := range o.fleet.Names() {
+		for _, item := range identity.Items(o.fleet.Members[name].Host) {
 			o.decision.Holders[item] = append(o.decision.Holders[item], name)
 		}
 	}
@@ -183,7 +184,7 @@ func (o *Operator) adopt(made *facts.Identity) {
 
 // acts runs do for all hosts at once and joins what failed.
 func (o *Operator) acts(names []string, do func(name string) error) error {
-	errs := each(names, do)
+	errs := fleet.Each(names, do)
 	var list []error
 	for _, name := range slices.Sorted(maps.Keys(errs)) {
 		list = append(list, fmt.Errorf("host %s: %w", name, errs[name]))

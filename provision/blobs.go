@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/plan"
 )
 
@@ -23,7 +24,7 @@ type uploads struct {
 type upload struct {
 	arrived map[string]chan struct{}
 	ended   chan struct{}
-	agent   Agent
+	agent   fleet.Agent
 	err     error
 }
 
@@ -44,8 +45,8 @@ func (o *Operator) startUploads(ctx context.Context, s *survey, p *plan.Plan) *u
 	}
 	for host, digests := range need {
 		missing := s.hosts[host].Result.Missing
-		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{}), agent: o.fleet.members[host].agent}
-		var blobs []Blob
+		one := &upload{arrived: map[string]chan struct{}{}, ended: make(chan struct{}), agent: o.fleet.Members[host].Agent}
+		var blobs []fleet.Blob
 		for _, digest := range digests {
 			have, misses := missing[digest]
 			if _, queued := one.arrived[digest]; !misses || queued {
@@ -60,9 +61,9 @@ func (o *Operator) startUploads(ctx context.Context, s *survey, p *plan.Plan) *u
 	return u
 }
 
-func (o *Operator) blob(digest string, have int64) Blob {
+func (o *Operator) blob(digest string, have int64) fleet.Blob {
 	size, err := o.Store.Size(digest)
-	return Blob{SHA256: digest, Size: size, Have: have, Open: func(offset int64) (io.ReadCloser, error) {
+	return fleet.Blob{SHA256: digest, Size: size, Have: have, Open: func(offset int64) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +71,7 @@ func (o *Operator) blob(digest string, have int64) Blob {
 	}}
 }
 
-func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs []Blob) {
+func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs []fleet.Blob) {
 	defer close(one.ended)
 	if len(blobs) == 0 {
 		return

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision"
+	"provision/provision/fleet"
 	"provision/provision/fleettest"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
@@ -18,13 +19,13 @@ import (
 // pulled is a connector to hosts, one of which loses its connection while it is
 // sent artifacts: the session ends, and the sending hangs.
 type pulled struct {
-	provision.Connector
+	fleet.Connector
 	host string
 }
 
-type unplugged struct{ provision.Agent }
+type unplugged struct{ fleet.Agent }
 
-func (p pulled) Connect(ctx context.Context, host inventory.Host, sign provision.SignFunc) (provision.Agent, error) {
+func (p pulled) Connect(ctx context.Context, host inventory.Host, sign fleet.SignFunc) (fleet.Agent, error) {
 	agent, err := p.Connector.Connect(ctx, host, sign)
 	if err == nil && host.Name == p.host {
 		return unplugged{agent}, nil
@@ -32,7 +33,7 @@ func (p pulled) Connect(ctx context.Context, host inventory.Host, sign provision
 	return agent, err
 }
 
-func (u unplugged) SendBlobs(ctx context.Context, _ []provision.Blob, _ func(string), _ func(int64)) error {
+func (u unplugged) SendBlobs(ctx context.Context, _ []fleet.Blob, _ func(string), _ func(int64)) error {
 	_ = u.Close()
 	<-ctx.Done()
 	return context.Cause(ctx)

@@ -10,6 +10,7 @@ import (
 
 	"provision/provision/component/renewal"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/pki"
 	"provision/provision/resource"
@@ -106,15 +107,15 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 		c := checked[h.Name]
 		switch {
 		case !asked(h.Name):
-		case o.fleet.failed[h.Name] != nil:
-			out.Silent[h.Name] = o.fleet.failed[h.Name].Error()
+		case o.fleet.Failed[h.Name] != nil:
+			out.Silent[h.Name] = o.fleet.Failed[h.Name].Error()
 		case c == nil:
 			out.Silent[h.Name] = "it was not asked"
 		case c.err != nil:
 			out.Silent[h.Name] = c.err.Error()
 		default:
 			ahead = append(ahead, c.skew)
-			out.Certificates = append(out.Certificates, leaves(o.fleet.members[h.Name], expected[h.Name], c)...)
+			out.Certificates = append(out.Certificates, leaves(o.fleet.Members[h.Name], expected[h.Name], c)...)
 		}
 	}
 	now := o.Now().Add(facts.Middle(ahead))
@@ -125,11 +126,11 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 }
 
 // leaves are a host's own, by its own clock.
-func leaves(m *member, e *expectation, c *checkup) []Certificate {
+func leaves(m *fleet.Member, e *expectation, c *checkup) []Certificate {
 	var list []Certificate
 	for _, found := range c.health.Certs {
 		spec := e.specs[found.Path]
-		one := Certificate{Host: m.host.Name, Path: found.Path, Subject: found.Subject, Issuer: found.Issuer,
+		one := Certificate{Host: m.Host.Name, Path: found.Path, Subject: found.Subject, Issuer: found.Issuer,
 			NotAfter: found.NotAfter, Error: found.Error, Renews: renews(m, spec)}
 		if found.Error != "" {
 			one.State = CertBad
@@ -159,14 +160,14 @@ func (c *Certificate) judge(now time.Time, before time.Duration) {
 
 // renews is who renews a certificate of a host: its timer, if an authority's key
 // is on the host or on those that sign for others.
-func renews(m *member, spec cert.Spec) string {
+func renews(m *fleet.Member, spec cert.Spec) string {
 	timer := resource.Address{Kind: unit.Kind, Name: renewal.Timer}.ID()
 	switch {
 	case spec.Adopt:
 		return ByKubelet
-	case !slices.ContainsFunc(m.facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == timer }):
+	case !slices.ContainsFunc(m.Facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == timer }):
 		return ByApply
-	case spec.CA == pki.ClusterCA, slices.Contains(identity.Items(m.host), spec.CA+".key"):
+	case spec.CA == pki.ClusterCA, slices.Contains(identity.Items(m.Host), spec.CA+".key"):
 		return ByTimer
 	}
 	return ByApply
@@ -177,8 +178,8 @@ func renews(m *member, spec cert.Spec) string {
 func (o *Operator) authorities(asked func(string) bool, now time.Time) []Certificate {
 	type known struct{ name, text string }
 	hosts := map[known][]string{}
-	for _, name := range o.fleet.names() {
-		owned := o.fleet.members[name].facts.Owned.Identity
+	for _, name := range o.fleet.Names() {
+		owned := o.fleet.Members[name].Facts.Owned.Identity
 		if owned == nil || !asked(name) {
 			continue
 		}

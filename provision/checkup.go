@@ -20,6 +20,7 @@ import (
 	"provision/provision/component/kubeproxy"
 	"provision/provision/doctor"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/binary"
@@ -45,13 +46,13 @@ type expectation struct {
 // expect works out what hosts must have, without anything that the operator's
 // store or the cluster would have to tell: a doctor is asked when they cannot.
 func (o *Operator) expect() map[string]*expectation {
-	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory, Facts: o.facts(), Artifacts: lenient{o.Store}}}
+	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory, Facts: o.fleet.Facts(), Artifacts: lenient{o.Store}}}
 	if o.decision.Identity != nil {
 		s.cluster.Identity = *o.decision.Identity
 	}
 	assigned := o.assign(s)
 	all := map[string]*expectation{}
-	for _, h := range o.fleet.answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.Inventory) {
 		e := &expectation{binaries: map[string]binary.Spec{}, certs: map[string]time.Duration{}, specs: map[string]cert.Spec{}, failed: assigned,
 			disks: []string{"/", "/var/log", "/var/lib"}}
 		for _, c := range o.Components {
@@ -141,12 +142,12 @@ func (l lenient) Resolve(ref bundle.Ref) ([]bundle.Artifact, error) {
 func (o *Operator) checkups(ctx context.Context, expected map[string]*expectation, deep bool) map[string]*checkup {
 	all := map[string]*checkup{}
 	var mu sync.Mutex
-	spread(o.fleet.names(), func(name string) {
+	fleet.Spread(o.fleet.Names(), func(name string) {
 		e := expected[name]
 		if e == nil {
 			return
 		}
-		c := o.checkup(ctx, o.fleet.members[name], e, deep)
+		c := o.checkup(ctx, o.fleet.Members[name], e, deep)
 		mu.Lock()
 		defer mu.Unlock()
 		all[name] = c
@@ -172,7 +173,7 @@ const healthLines = 60
 
 // checkup asks one host: in one request, or with what differs and what does not
 // answer, in a few at once.
-func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep bool) *checkup {
+func (o *Operator) checkup(ctx context.Context, m *fleet.Member, e *expectation, deep bool) *checkup {
 	params := api.HealthParams{Listeners: deep, Disks: slices.Compact(slices.Sorted(slices.Values(e.disks)))}
 	for _, w := range e.units {
 		params.Units = append(params.Units, w.Unit)
@@ -187,7 +188,7 @@ func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep 
 	var all sync.WaitGroup
 	all.Go(func() {
 		sent := o.Now()
-		c.health, c.err = m.agent.Health(ctx, params)
+		c.health, c.err = m.Agent.Health(ctx, params)
 		if took := o.Now().Sub(sent); c.err == nil {
 			// The answer's clock was read when the request came in.
 			c.skew, c.doubt = c.health.Clock.Sub(sent.Add(took/2)), took/2
@@ -206,8 +207,8 @@ func (o *Operator) checkup(ctx context.Context, m *member, e *expectation, deep 
 }
 
 // ask tries a URL of the host once.
-func ask(ctx context.Context, m *member, gate component.Gate) string {
-	_, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA})
+func ask(ctx context.Context, m *fleet.Member, gate component.Gate) string {
+	_, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA})
 	var answer *api.Error
 	switch {
 	case err == nil:
@@ -220,10 +221,10 @@ func ask(ctx context.Context, m *member, gate component.Gate) string {
 
 // drift is what differs from the inventory, apart from the state of units, and
 // the restarts that an interrupted apply left to do.
-func (o *Operator) drift(ctx context.Context, m *member, e *expectation) ([]doctor.Drift, map[string]facts.Restart) {
-	result, err := m.agent.Plan(ctx, api.PlanParams{Resources: e.resources})
+func (o *Operator) drift(ctx context.Context, m *fleet.Member, e *expectation) ([]doctor.Drift, map[string]facts.Restart) {
+	result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: e.resources})
 	if err != nil {
-		return nil, m.facts.Owned.Restarts // the host's health tells why
+		return nil, m.Facts.Owned.Restarts // the host's health tells why
 	}
 	byID := map[string]resource.Resource{}
 	users := map[string][]string{}
@@ -245,7 +246,7 @@ func (o *Operator) drift(ctx context.Context, m *member, e *expectation) ([]doct
 			continue
 		}
 		d := doctor.Drift{Address: item.ID, Units: users[item.ID]}
-		owned := slices.ContainsFunc(m.facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == item.ID })
+		owned := slices.ContainsFunc(m.Facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == item.ID })
 		for i, change := range item.Changes {
 			d.Missing = d.Missing || change.Create && owned
 			d.Unreadable = d.Unreadable || unreadable(change)
@@ -293,11 +294,11 @@ func keyUnits() (server, member, proxy string) {
 // doctorHost is a host as the doctor sees it.
 func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doctor.Host {
 	d := doctor.Host{Name: h.Name, Master: h.Has(inventory.RoleMaster), Etcd: h.Has(inventory.RoleEtcd), Joins: h.Joins()}
-	if err := o.fleet.failed[h.Name]; err != nil {
+	if err := o.fleet.Failed[h.Name]; err != nil {
 		d.Error = err.Error()
 		return d
 	}
-	m := o.fleet.members[h.Name]
+	m := o.fleet.Members[h.Name]
 	if m == nil || e == nil || c == nil {
 		d.Error = "it was not asked"
 		return d
@@ -306,10 +307,10 @@ func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doct
 		d.Error = c.err.Error()
 		return d
 	}
-	d.New = m.facts.Owned.Identity == nil && len(m.facts.Owned.Resources) == 0
+	d.New = m.Facts.Owned.Identity == nil && len(m.Facts.Owned.Resources) == 0
 	d.Wants, d.Certs, d.Drift, d.Probes, d.Health = e.units, e.certs, c.drift, c.probes, c.health
 	d.Restarts, d.Skew, d.Doubt = c.restarts, c.skew, c.doubt
-	d.Silent, d.Unmade = e.silent(c.health.Silent, true), e.unmade(m.facts.Owned.Resources)
+	d.Silent, d.Unmade = e.silent(c.health.Silent, true), e.unmade(m.Facts.Owned.Resources)
 	for _, live := range e.live {
 		if live.Relay {
 			d.Relays = append(d.Relays, live.Unit)
@@ -317,6 +318,6 @@ func (o *Operator) doctorHost(h inventory.Host, e *expectation, c *checkup) doct
 	}
 	d.Reaches, d.Cut, d.NoService = c.reached.api && d.Joins, c.reached.cut && d.Joins, c.reached.noService && d.Joins
 	d.NoSwap = h.Joins() && o.Inventory.OS.Swap != "ignore"
-	d.PeerURL, d.EtcdData, d.NoEtcdData = etcdcomponent.PeerURL(h), m.facts.Etcd, !o.hasData(h.Name)
+	d.PeerURL, d.EtcdData, d.NoEtcdData = etcdcomponent.PeerURL(h), m.Facts.Etcd, !o.hasData(h.Name)
 	return d
 }

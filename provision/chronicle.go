@@ -12,6 +12,7 @@ import (
 	"provision/provision/agent/api"
 	"provision/provision/engine"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/history"
 	"provision/provision/plan"
 	"provision/provision/resource"
@@ -46,7 +47,7 @@ type chronicle struct {
 func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chronicle {
 	keepers := map[string]keeping{}
 	for _, name := range o.keepers() {
-		keepers[name] = o.fleet.members[name].agent
+		keepers[name] = o.fleet.Members[name].Agent
 	}
 	return o.recordOn(ctx, p, epoch, keepers, p.Targets)
 }
@@ -214,7 +215,7 @@ func (c *chronicle) keep(ctx context.Context, files map[string][]byte, on func(c
 	files[history.RunName(c.run.ID)] = raw
 	ctx, cancel := context.WithTimeout(ctx, keepWithin)
 	defer cancel()
-	for name, err := range each(sortedKeys(c.keepers), func(name string) error { return on(ctx, c.keepers[name], files) }) {
+	for name, err := range fleet.Each(sortedKeys(c.keepers), func(name string) error { return on(ctx, c.keepers[name], files) }) {
 		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 			c.o.emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
 		}

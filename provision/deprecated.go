@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"provision/provision/fleet"
 	"provision/provision/kube"
 	"provision/provision/upgrade"
 )
@@ -66,8 +67,8 @@ func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, 
 	if err != nil {
 		return nil, err
 	}
-	spread(a.o.masters(), func(m *member) {
-		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{apiServer(m.host)},
+	fleet.Spread(a.o.masters(), func(m *fleet.Member) {
+		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{apiServer(m.Host)},
 			CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})
 		var list []kube.Deprecated
 		if err == nil {
@@ -76,8 +77,8 @@ func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, 
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if used[m.host.Name] = list; err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", m.host.Name, err))
+		if used[m.Host.Name] = list; err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", m.Host.Name, err))
 		}
 	})
 	return used, errors.Join(bad...)

@@ -19,11 +19,11 @@ func (o *Operator) learnDigestKey(ctx context.Context) {
 	}
 	var last error
 	for _, name := range o.holders(system.ClusterKey) {
-		m := o.fleet.members[name]
+		m := o.fleet.Members[name]
 		if m == nil {
 			continue
 		}
-		result, err := m.agent.Identity(ctx, api.IdentityParams{Act: "digest-key", UUID: id.UUID})
+		result, err := m.Agent.Identity(ctx, api.IdentityParams{Act: "digest-key", UUID: id.UUID})
 		if err == nil && !result.DigestKey.Empty() {
 			o.digestKey = result.DigestKey.Value
 			return

@@ -30,8 +30,8 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	decision, err := identity.Decide(o.Inventory, o.owned())
-	if err != nil && len(f.members) > 0 {
+	decision, err := identity.Decide(o.Inventory, o.fleet.Owned())
+	if err != nil && len(f.Members) > 0 {
 		in.Conflict = err.Error()
 	}
 	if errors.Is(err, identity.ErrForeign) {

@@ -7,16 +7,17 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"provision/provision/component"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 )
 
 func TestALearnerThatAKilledRunLeftIsAVoterBeforeTheNextOneJoins(t *testing.T) {
-	o := &Operator{Options: Options{Inventory: &inventory.Inventory{}}, fleet: &fleet{members: map[string]*member{}}}
+	o := &Operator{Options: Options{Inventory: &inventory.Inventory{}}, fleet: &fleet.Fleet{Members: map[string]*fleet.Member{}}}
 	for i, name := range []string{"g1", "g2", "g3", "g4"} {
 		h := inventory.Host{Name: name, Roles: []inventory.Role{inventory.RoleEtcd}, Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
 		o.Inventory.Hosts = append(o.Inventory.Hosts, h)
-		o.fleet.members[name] = &member{host: h}
+		o.fleet.Members[name] = &fleet.Member{Host: h}
 	}
 	for name, known := range map[string][]string{"first": {"g1", "g2"}, "last": {"g1", "g4"}} {
 		t.Run(name, func(t *testing.T) {

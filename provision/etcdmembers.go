@@ -25,15 +25,15 @@ func (o *Operator) formed() bool {
 
 // hasData reports whether a member's data are on a host that answered.
 func (o *Operator) hasData(host string) bool {
-	m := o.fleet.members[host]
-	return m != nil && etcdcomponent.HasData(o.Inventory, m.facts)
+	m := o.fleet.Members[host]
+	return m != nil && etcdcomponent.HasData(o.Inventory, m.Facts)
 }
 
 // etcdHosts are the etcd hosts that answered: those with data, if any has.
 func (o *Operator) etcdHosts() []inventory.Host {
 	var all, started []inventory.Host
 	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
-		if o.fleet.members[h.Name] == nil {
+		if o.fleet.Members[h.Name] == nil {
 			continue
 		}
 		all = append(all, h)
@@ -63,7 +63,7 @@ func (o *Operator) learnMembers(ctx context.Context, s *survey) error {
 	kept, silent := 0, 0
 	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
 		switch {
-		case o.fleet.members[h.Name] == nil:
+		case o.fleet.Members[h.Name] == nil:
 			silent++
 		case o.hasData(h.Name):
 			kept++
@@ -144,9 +144,9 @@ func (o *Operator) memberHost(m cluster.Member) string {
 
 // exclude lets a host that answered take no part.
 func (o *Operator) exclude(name string, why error) {
-	_ = o.fleet.members[name].agent.Close() // it takes no part either way
-	delete(o.fleet.members, name)
-	o.fleet.failed[name] = why
+	_ = o.fleet.Members[name].Agent.Close() // it takes no part either way
+	delete(o.fleet.Members, name)
+	o.fleet.Failed[name] = why
 	o.emit(event.Event{Type: event.HostFailed, Host: name, Text: why.Error()})
 }
 
@@ -158,7 +158,7 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 	var list []resource.Resource
 	before := o.knownMembers(c)
 	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
-		if o.fleet.members[h.Name] == nil {
+		if o.fleet.Members[h.Name] == nil {
 			continue
 		}
 		spec := etcdmember.Spec{Member: h.Name, PeerURLs: []string{etcdcomponent.PeerURL(h)}, Role: etcdmember.Voter,
@@ -184,7 +184,7 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 func (o *Operator) knownMembers(c *component.Cluster) []resource.Address {
 	var list []resource.Address
 	for _, name := range sortedKeys(c.EtcdMembers) {
-		if h, listed := o.Inventory.Host(name); listed && h.Has(inventory.RoleEtcd) && o.fleet.members[name] != nil {
+		if h, listed := o.Inventory.Host(name); listed && h.Has(inventory.RoleEtcd) && o.fleet.Members[name] != nil {
 			list = append(list, component.MemberAt(name))
 		}
 	}
@@ -202,14 +202,14 @@ func (o *Operator) rememberEtcd(ctx context.Context, epoch uint64) error {
 	known.EtcdClusterID = strconv.FormatUint(id, 16)
 	known.Holds = nil
 	base := api.IdentityParams{Epoch: epoch, UUID: known.UUID, Cluster: known.Cluster}
-	err = o.acts(o.fleet.names(), func(name string) error {
+	err = o.acts(o.fleet.Names(), func(name string) error {
 		put := base
 		put.Act, put.Identity = "put", &known
-		_, err := o.fleet.members[name].agent.Identity(ctx, put)
+		_, err := o.fleet.Members[name].Agent.Identity(ctx, put)
 		return err
 	})
 	if err == nil {
-		err = o.commitBirth(ctx, o.fleet.names(), base)
+		err = o.commitBirth(ctx, o.fleet.Names(), base)
 	}
 	if err == nil {
 		o.decision.Identity.EtcdClusterID = known.EtcdClusterID

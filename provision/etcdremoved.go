@@ -51,11 +51,11 @@ func (o *Operator) removedMembers(ctx context.Context, s *survey, members []clus
 // noMember reports whether a host's data are of a member of this cluster that
 // is not among those listed.
 func (o *Operator) noMember(host string, members []cluster.Member) (id string, no bool) {
-	m := o.fleet.members[host]
-	if m == nil || m.facts.Etcd == nil || !o.hasData(host) || len(members) == 0 || m.facts.Etcd.Cluster != o.decision.Identity.EtcdClusterID {
+	m := o.fleet.Members[host]
+	if m == nil || m.Facts.Etcd == nil || !o.hasData(host) || len(members) == 0 || m.Facts.Etcd.Cluster != o.decision.Identity.EtcdClusterID {
 		return "", false
 	}
-	id = m.facts.Etcd.Member
+	id = m.Facts.Etcd.Member
 	return id, !slices.ContainsFunc(members, func(member cluster.Member) bool { return etcdmember.ID(member.ID) == id })
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/component/ossettings"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/preflight"
 )
@@ -60,10 +61,10 @@ func (e *examination) each(do func(h *preflight.Host)) {
 	for i := range e.hosts {
 		list[i] = &e.hosts[i]
 	}
-	spread(list, do)
+	fleet.Spread(list, do)
 }
 
-func (e *examination) agent(host string) Agent { return e.o.fleet.members[host].agent }
+func (e *examination) agent(host string) fleet.Agent { return e.o.fleet.Members[host].Agent }
 
 // failed notes a measurement that could not be made.
 func (e *examination) failed(host string, err error) {

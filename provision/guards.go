@@ -35,7 +35,7 @@ func (o *Operator) draining() drain.Spec {
 // guards say what stands around changes that need a Node empty.
 func (o *Operator) guards() map[string]desired.Guard {
 	guards, isolated := map[string]desired.Guard{}, o.isolated()
-	answered := o.fleet.answered(o.Inventory)
+	answered := o.fleet.Answered(o.Inventory)
 	open := slices.DeleteFunc(slices.Clone(answered), func(h inventory.Host) bool { return !h.Joins() || isolated[h.Name] })
 	for _, h := range answered {
 		guard := desired.Guard{Keeper: h.Keeper()}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"provision/provision/agent/api"
+	"provision/provision/fleet"
 	"provision/provision/history"
 	"provision/provision/inventory"
 )
@@ -30,13 +31,13 @@ func (o *Operator) History(ctx context.Context) (*History, error) {
 		return nil, err
 	}
 	h := &History{Silent: map[string]error{}}
-	for name, err := range o.fleet.failed {
+	for name, err := range o.fleet.Failed {
 		h.Silent[name] = err
 	}
 	kept := map[string]history.Kept{}
 	var mu sync.Mutex
-	spread(o.fleet.names(), func(name string) {
-		result, err := o.fleet.members[name].agent.History(ctx, api.HistoryParams{Runs: true})
+	fleet.Spread(o.fleet.Names(), func(name string) {
+		result, err := o.fleet.Members[name].Agent.History(ctx, api.HistoryParams{Runs: true})
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -79,7 +80,7 @@ func (o *Operator) Sources(ctx context.Context, h *History, r history.Run) (hist
 func (o *Operator) fetch(ctx context.Context, h *History, name string, decode func([]byte) error) error {
 	var errs []error
 	for _, host := range h.Has[name] {
-		result, err := o.fleet.members[host].agent.History(ctx, api.HistoryParams{Get: name})
+		result, err := o.fleet.Members[host].Agent.History(ctx, api.HistoryParams{Get: name})
 		if err == nil {
 			if err = decode(result.Content[name]); err == nil {
 				return nil

@@ -31,7 +31,7 @@ func (o *Operator) hold(ctx context.Context, names []string) (held context.Conte
 	for _, name := range keepers {
 		h.all.Go(func() {
 			select {
-			case <-o.fleet.members[name].agent.Done():
+			case <-o.fleet.Members[name].Agent.Done():
 				h.lose(held, name, fmt.Errorf("the cluster's lock was lost with host %s: it may not have heard of this run for %.0f s, and another operator can have taken the lock; apply again: at once if this run was suspended, else when the host answers",
 					name, wire.Silence.Seconds()))
 			case <-held.Done():
@@ -55,7 +55,7 @@ func (h *holding) lose(held context.Context, name string, why error) {
 		return
 	}
 	h.end(fmt.Errorf("stopped: %w", why))
-	h.o.fleet.close()
+	h.o.fleet.Close()
 }
 
 // leave lets the lock of a host go for the time of its reboot. While the run has

@@ -38,7 +38,7 @@ func (i *Isolation) has(host string) bool { return i != nil && slices.Contains(i
 // isolated are the hosts out of service once this run is over: the roster says
 // so of them, which masters and etcd hosts keep.
 func (o *Operator) isolated() map[string]bool {
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	out := map[string]bool{}
 	for _, h := range o.Inventory.Hosts {
 		named := o.Isolation.has(h.Name)
@@ -82,10 +82,10 @@ func (o *Operator) emptied(h inventory.Host) resource.Resource {
 // thing that one wants of a sick host is that nobody uses it.
 func (o *Operator) absentIsolated(c *component.Cluster) []resource.Resource {
 	var list []resource.Resource
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	for _, h := range o.Inventory.Hosts {
 		_, member := known[h.Name]
-		if o.fleet.members[h.Name] != nil || !h.Joins() || !member || !c.Isolated[h.Name] {
+		if o.fleet.Members[h.Name] != nil || !h.Joins() || !member || !c.Isolated[h.Name] {
 			continue
 		}
 		r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(desired.GateAddress(gateAPI))
@@ -105,12 +105,12 @@ func (o *Operator) isolations(in *plan.Input) {
 	in.Isolating = map[string]plan.Isolating{}
 	o.Targets = nil
 	isolated := o.isolated()
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	for _, name := range o.Isolation.Hosts {
 		h, _ := o.Inventory.Host(name)
 		i := plan.Isolating{Back: o.Isolation.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
 		if h.Has(inventory.RoleMaster) {
-			for _, other := range o.fleet.answered(o.Inventory) {
+			for _, other := range o.fleet.Answered(o.Inventory) {
 				if _, member := known[other.Name]; !member {
 					continue
 				}
@@ -130,7 +130,7 @@ func (o *Operator) isolable(ctx context.Context) error {
 	if o.Isolation == nil {
 		return nil
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	for _, name := range o.Isolation.Hosts {
 		entry, member := known[name]
 		switch {
@@ -157,8 +157,8 @@ func (o *Operator) proven(ctx context.Context) error {
 		return err
 	}
 	for _, name := range o.Isolation.Hosts {
-		if o.fleet.members[name] == nil {
-			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.fleet.failed[name])
+		if o.fleet.Members[name] == nil {
+			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.fleet.Failed[name])
 		}
 		object, err := env.Objects.Get(ctx, drain.Ref(name))
 		if err != nil {
@@ -183,7 +183,7 @@ func (o *Operator) anotherServes(ctx context.Context) error {
 	out := o.isolated()
 	var asked, taken []string
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		m := o.fleet.members[h.Name]
+		m := o.fleet.Members[h.Name]
 		if out[h.Name] && o.Isolation.has(h.Name) {
 			taken = append(taken, h.Name)
 		}
@@ -196,7 +196,7 @@ func (o *Operator) anotherServes(ctx context.Context) error {
 			if c.Name() != "controlplane" || gate.URL == "" {
 				continue
 			}
-			if _, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget}); err == nil {
+			if _, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget}); err == nil {
 				return nil
 			}
 		}

@@ -16,7 +16,7 @@ func (o *Operator) learnSilent(ctx context.Context, s *survey) {
 	})
 	away := func(name string) bool {
 		h, listed := o.Inventory.Host(name)
-		return listed && h.Joins() && o.fleet.members[name] == nil
+		return listed && h.Joins() && o.fleet.Members[name] == nil
 	}
 	if !ok || !slices.ContainsFunc(o.Inventory.Hosts, func(h inventory.Host) bool { return away(h.Name) }) {
 		return

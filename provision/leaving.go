@@ -13,6 +13,7 @@ import (
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/desired"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/resource"
@@ -34,7 +35,7 @@ type departure struct {
 // not, by what the roster says. They take part with no roles. One that does not
 // answer is left as it is, unless the operator said to forget it.
 func (o *Operator) dialLeavers(ctx context.Context) {
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	var list []inventory.Host
 	for _, entry := range known {
 		if _, listed := o.Inventory.Host(entry.Name); listed {
@@ -46,12 +47,12 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 	}
 	list = append(list, o.unlisted(known)...)
 	o.leaving, o.silent = map[string]departure{}, map[string]error{}
-	spread(list, func(h inventory.Host) {
+	fleet.Spread(list, func(h inventory.Host) {
 		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
 		m, err := o.dialOne(ctx, h)
 		switch {
 		case err == nil:
-			m.host.Roles = nil
+			m.Host.Roles = nil
 		case !d.gone:
 			o.leave(h.Name, departure{host: h, whole: true}, nil, err)
 			return
@@ -61,7 +62,7 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 }
 
 // leave notes what became of a host that left the inventory.
-func (o *Operator) leave(name string, d departure, m *member, err error) {
+func (o *Operator) leave(name string, d departure, m *fleet.Member, err error) {
 	o.leavers.Lock()
 	defer o.leavers.Unlock()
 	if reset, err := o.unfitForReset(name, m, err); reset {
@@ -73,15 +74,15 @@ func (o *Operator) leave(name string, d departure, m *member, err error) {
 		return
 	}
 	if m != nil {
-		switch id := m.facts.Owned.Identity; {
+		switch id := m.Facts.Owned.Identity; {
 		case id == nil || o.decision.Identity == nil || id.UUID != o.decision.Identity.UUID:
-			_ = m.agent.Close() // another machine by now, or another cluster's: nothing there is ours
+			_ = m.Agent.Close() // another machine by now, or another cluster's: nothing there is ours
 		case d.gone:
-			_ = m.agent.Close()
+			_ = m.Agent.Close()
 			o.silent[name] = errors.New("it answers, so it is not forgotten: its pods would not be drained, and its kubelet would go on with the cluster's certificates. Remove it without --force; if that cannot work, power it off first")
 			return
 		default:
-			o.fleet.members[name] = m
+			o.fleet.Members[name] = m
 		}
 	}
 	d.node, d.member, d.master = d.host.Joins(), d.host.Has(inventory.RoleEtcd), d.host.Has(inventory.RoleMaster)
@@ -105,9 +106,9 @@ func rosterMember(entry facts.RosterHost) (inventory.Host, error) {
 // loseRoles finds hosts of the inventory that run what their roles no longer
 // ask for.
 func (o *Operator) loseRoles() {
-	for _, h := range o.fleet.answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.Inventory) {
 		owns := map[string]bool{}
-		for _, r := range o.fleet.members[h.Name].facts.Owned.Resources {
+		for _, r := range o.fleet.Members[h.Name].Facts.Owned.Resources {
 			owns[r.ID] = true
 		}
 		unit := func(name string) bool { return owns[component.UnitAt("", name).ID()] }
@@ -132,7 +133,7 @@ func (o *Operator) mastersLeave() bool {
 
 // depart has a host give the cluster's identity up.
 func (o *Operator) depart(ctx context.Context, host string, epoch uint64) error {
-	_, err := o.fleet.members[host].agent.Identity(ctx, api.IdentityParams{
+	_, err := o.fleet.Members[host].Agent.Identity(ctx, api.IdentityParams{
 		Act: "leave", Epoch: epoch, UUID: o.decision.Identity.UUID, Cluster: o.decision.Identity.Cluster})
 	return err
 }
@@ -144,7 +145,7 @@ const gateBalancers = "balancers"
 func (o *Operator) leaves() map[string]plan.Leave {
 	leaves := map[string]plan.Leave{}
 	for name, d := range o.leaving {
-		leave := plan.Leave{Whole: d.whole, Gone: d.gone || o.fleet.members[name] == nil}
+		leave := plan.Leave{Whole: d.whole, Gone: d.gone || o.fleet.Members[name] == nil}
 		if d.node {
 			leave.First = append(leave.First, drainAt(name))
 			leave.Last = append(leave.Last, component.NodeAt(name))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/provision/agent/api"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 )
 
@@ -19,8 +20,8 @@ func (o *Operator) lock(ctx context.Context, names []string, doing string) (uint
 		return 0, err
 	}
 	params := api.LockParams{Holder: o.Holder, Doing: doing}
-	for _, m := range o.fleet.members {
-		params.Epoch = max(params.Epoch, m.facts.Owned.Epoch)
+	for _, m := range o.fleet.Members {
+		params.Epoch = max(params.Epoch, m.Facts.Owned.Epoch)
 	}
 	params.Epoch++
 	if o.decision.Identity != nil {
@@ -28,7 +29,7 @@ func (o *Operator) lock(ctx context.Context, names []string, doing string) (uint
 	}
 	if err := o.lockAll(ctx, names, params); err != nil {
 		err = o.awaitLock(ctx, err)
-		o.fleet.close()
+		o.fleet.Close()
 		return 0, err
 	}
 	o.queue = queue{}
@@ -43,14 +44,14 @@ func (o *Operator) lockAll(ctx context.Context, names []string, params api.LockP
 			return asUnfit(ctx, map[string]error{name: err})
 		}
 	}
-	return asUnfit(ctx, each(others, take))
+	return asUnfit(ctx, fleet.Each(others, take))
 }
 
 // split tells the hosts that hold the cluster's lock from the others, in sorted
 // order.
 func (o *Operator) split(names []string) (keepers, others []string) {
 	for _, name := range slices.Sorted(slices.Values(names)) {
-		if o.fleet.members[name].host.Keeper() {
+		if o.fleet.Members[name].Host.Keeper() {
 			keepers = append(keepers, name)
 		} else {
 			others = append(others, name)
@@ -61,18 +62,18 @@ func (o *Operator) split(names []string) (keepers, others []string) {
 
 // keepers are the hosts that answered and hold lock, roster and history.
 func (o *Operator) keepers() []string {
-	keepers, _ := o.split(o.fleet.names())
+	keepers, _ := o.split(o.fleet.Names())
 	return keepers
 }
 
 func (o *Operator) take(ctx context.Context, name string, params api.LockParams) error {
-	m := o.fleet.members[name]
-	params.Seen = &m.facts.Owned.Epoch
-	result, err := m.agent.Lock(ctx, params)
+	m := o.fleet.Members[name]
+	params.Seen = &m.Facts.Owned.Epoch
+	result, err := m.Agent.Lock(ctx, params)
 	switch {
 	case err != nil:
 		return lockFailed(name, err)
-	case result.Granted && !m.facts.Locked:
+	case result.Granted && !m.Facts.Locked:
 		return nil
 	case result.Granted, result.Holder == "":
 		return &overtakenError{name}
@@ -123,7 +124,7 @@ func (o *Operator) listedKeepers() []string {
 // knownKeepers are those of the roster that still are masters or etcd hosts. The
 // others have nothing to say: their removal is planned.
 func (o *Operator) knownKeepers() []string {
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	return slices.DeleteFunc(o.listedKeepers(), func(name string) bool {
 		roles := known[name].Roles
 		return !slices.Contains(roles, string(inventory.RoleMaster)) && !slices.Contains(roles, string(inventory.RoleEtcd))

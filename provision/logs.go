@@ -13,6 +13,7 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/plan"
@@ -37,19 +38,20 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 	if err != nil {
 		return fmt.Errorf("cannot read the log of %s on %s: %w", log.Unit, host, err)
 	}
-	o.fleet = &fleet{members: map[string]*member{host: m}, failed: map[string]error{}}
-	if _, err := identity.Decide(o.Inventory, o.owned()); errors.Is(err, identity.ErrForeign) {
+	o.fleet = fleet.New()
+	o.fleet.Members[host] = m
+	if _, err := identity.Decide(o.Inventory, o.fleet.Owned()); errors.Is(err, identity.ErrForeign) {
 		return err
 	}
 	header := api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}
-	health, err := m.agent.Health(ctx, api.HealthParams{Units: []string{log.Unit}})
+	health, err := m.Agent.Health(ctx, api.HealthParams{Units: []string{log.Unit}})
 	if err != nil || len(health.Units) != 1 || health.Units[0].Load != "not-found" {
-		return m.agent.Follow(ctx, header, out)
+		return m.Agent.Follow(ctx, header, out)
 	}
 	// It is not there now; what it said while it was may be.
 	header.Follow = false
 	some := &counted{Writer: out}
-	if err := m.agent.Follow(ctx, header, some); err != nil || some.n > 0 {
+	if err := m.Agent.Follow(ctx, header, some); err != nil || some.n > 0 {
 		return err
 	}
 	return noSuchUnit(host, log.Unit, Services(o.Inventory, o.Components, host))

@@ -44,7 +44,7 @@ func (s *steps) nodesReady(ctx context.Context) error {
 	for _, name := range names {
 		all.Go(func() {
 			select {
-			case <-s.o.fleet.members[name].agent.Done():
+			case <-s.o.fleet.Members[name].Agent.Done():
 				mu.Lock()
 				lost = append(lost, name)
 				mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"provision/provision/cluster"
 	"provision/provision/component"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/internal/killpoint"
 	"provision/provision/internal/system"
@@ -26,7 +27,7 @@ import (
 type Options struct {
 	Inventory  *inventory.Inventory
 	Store      Store
-	Connector  Connector
+	Connector  fleet.Connector
 	Components []component.Component
 	Addons     []addons.Addon
 	// ClusterKinds is the catalogue of kinds that act on the cluster; those that
@@ -89,7 +90,7 @@ type Options struct {
 // Operator is one run over a cluster's hosts.
 type Operator struct {
 	Options
-	fleet       *fleet
+	fleet       *fleet.Fleet
 	decision    identity.Decision
 	digestKey   secret.Value // see learnDigestKey
 	signing     signing.Expected
@@ -133,7 +134,7 @@ func New(options Options) *Operator {
 func (o *Operator) Close() error {
 	o.access.close()
 	if o.fleet != nil {
-		o.fleet.close()
+		o.fleet.Close()
 	}
 	return o.Connector.Close()
 }
@@ -152,7 +153,7 @@ func (o *Operator) emit(e event.Event) {
 }
 
 // signFor answers the requests of one host's agent.
-func (o *Operator) signFor(host inventory.Host) SignFunc {
+func (o *Operator) signFor(host inventory.Host) fleet.SignFunc {
 	return func(ctx context.Context, request system.SignRequest) ([]byte, error) {
 		if err := o.signing.Check(host.Name, request); err != nil {
 			return nil, err
@@ -167,11 +168,11 @@ func (o *Operator) sign(ctx context.Context, request system.SignRequest) ([]byte
 	item := request.CA + ".key"
 	var tried []string
 	for _, name := range o.holders(item) {
-		m := o.fleet.members[name]
+		m := o.fleet.Members[name]
 		if m == nil {
 			continue
 		}
-		signed, err := m.agent.Sign(ctx, request)
+		signed, err := m.Agent.Sign(ctx, request)
 		if err == nil {
 			return signed, nil
 		}

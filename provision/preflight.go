@@ -55,15 +55,15 @@ func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error)
 	}
 	p := &Preflight{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Hosts: len(o.Inventory.Hosts)}
 	for _, h := range o.Inventory.Hosts {
-		if err := f.failed[h.Name]; err != nil {
+		if err := f.Failed[h.Name]; err != nil {
 			p.Findings = append(p.Findings, unreachable(h.Name, err))
 		}
 	}
-	_, err := identity.Decide(o.Inventory, o.owned())
+	_, err := identity.Decide(o.Inventory, o.fleet.Owned())
 	if errors.Is(err, identity.ErrForeign) {
 		return nil, err // nothing is measured on another cluster's hosts
 	}
-	if err != nil && len(f.failed) == 0 {
+	if err != nil && len(f.Failed) == 0 {
 		p.Findings = append(p.Findings, preflight.Finding{Severity: preflight.Error, Check: preflight.Cluster, What: err.Error(),
 			Why: "apply would refuse", Remedy: "see docs/operations.md"})
 	}
@@ -160,15 +160,15 @@ func (e *notFitError) Error() string {
 func (o *Operator) notFit(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		var bad *notFitError
-		return !errors.As(o.fleet.failed[name], &bad)
+		return !errors.As(o.fleet.Failed[name], &bad)
 	})
 }
 
 // candidates are the hosts that answered, as preflight sees them.
 func (o *Operator) candidates() []preflight.Host {
-	known := &component.Cluster{Inventory: o.Inventory, Facts: o.facts()}
+	known := &component.Cluster{Inventory: o.Inventory, Facts: o.fleet.Facts()}
 	var hosts []preflight.Host
-	for _, h := range o.fleet.answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.Inventory) {
 		hosts = append(hosts, preflight.Host{Host: h, Facts: known.Facts[h.Name], Ports: component.Ports(known, o.Components, h)})
 	}
 	return hosts

@@ -9,6 +9,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/event"
+	"provision/provision/fleet"
 )
 
 // LockedError says that another operator changes the cluster.
@@ -121,10 +122,10 @@ func (o *Operator) awaitLock(ctx context.Context, err error) error {
 	if left <= 0 {
 		return err
 	}
-	others := slices.DeleteFunc(o.fleet.names(), func(name string) bool { return name == locked.Host })
-	each(others, func(name string) error { return o.fleet.members[name].agent.Close() })
+	others := slices.DeleteFunc(o.fleet.Names(), func(name string) bool { return name == locked.Host })
+	fleet.Each(others, func(name string) error { return o.fleet.Members[name].Agent.Close() })
 	o.emit(event.Event{Type: event.Note, Host: locked.Host, Text: locked.waiting(left)})
-	if awaited := o.fleet.members[locked.Host].agent.Await(ctx, api.AwaitParams{Brief: locked.Brief, Within: left}); awaited != nil {
+	if awaited := o.fleet.Members[locked.Host].Agent.Await(ctx, api.AwaitParams{Brief: locked.Brief, Within: left}); awaited != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -11,6 +11,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/event"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 )
@@ -29,16 +30,16 @@ type Reboot struct {
 // toReboot are the hosts that a run is still to reboot. Those that an earlier
 // run, which did not come to its end, has rebooted already are done.
 func (o *Operator) toReboot() (hosts, done []string) {
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	for _, name := range o.Reboot.Hosts {
-		m := o.fleet.members[name]
+		m := o.fleet.Members[name]
 		if m == nil {
 			continue
 		}
 		switch mark := known[name].Reboot; {
-		case mark != nil && mark.Boot != m.facts.BootID:
+		case mark != nil && mark.Boot != m.Facts.BootID:
 			done = append(done, name)
-		case o.Reboot.IfNeeded && len(m.facts.NeedsBoot) == 0:
+		case o.Reboot.IfNeeded && len(m.Facts.NeedsBoot) == 0:
 		default:
 			hosts = append(hosts, name)
 		}
@@ -52,11 +53,11 @@ func (o *Operator) reboots(in *plan.Input) {
 	if o.Reboot == nil {
 		return
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	hosts, done := o.toReboot()
 	in.Reboots, o.Targets = map[string]plan.Boot{}, []string{plan.RebootsAddress(o.Inventory.Cluster.Name).String()}
 	for _, name := range hosts {
-		f := o.fleet.members[name].facts
+		f := o.fleet.Members[name].Facts
 		in.Reboots[name] = plan.Boot{ID: f.BootID, Why: f.NeedsBoot}
 		o.Targets = append(o.Targets, plan.RebootAddress(name).String())
 	}
@@ -109,8 +110,8 @@ func (o *Operator) rebootMark(host string, before *facts.Reboot) *facts.Reboot {
 func (o *Operator) noteReboots(p *plan.Plan) {
 	o.rebooting = map[string]string{}
 	for _, step := range p.Steps {
-		if m := o.fleet.members[step.Address.Host]; m != nil && step.Address.Kind == plan.RebootKind {
-			o.rebooting[step.Address.Host] = m.facts.BootID
+		if m := o.fleet.Members[step.Address.Host]; m != nil && step.Address.Kind == plan.RebootKind {
+			o.rebooting[step.Address.Host] = m.Facts.BootID
 		}
 	}
 }
@@ -131,13 +132,13 @@ func (o *Operator) rebootable(ctx context.Context) error {
 	if o.decision.Identity == nil {
 		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.Inventory.Cluster.Name)
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	for _, name := range o.Reboot.Hosts {
 		_, member := known[name]
 		switch {
-		case o.fleet.members[name] == nil && o.Reboot.All:
-		case o.fleet.members[name] == nil:
-			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.fleet.failed[name])
+		case o.fleet.Members[name] == nil && o.Reboot.All:
+		case o.fleet.Members[name] == nil:
+			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.fleet.Failed[name])
 		case !member && !o.Reboot.All:
 			return fmt.Errorf("cannot reboot host %s: it is not part of the cluster yet; apply first", name)
 		}
@@ -186,15 +187,15 @@ func (o *Operator) down(ctx context.Context, role inventory.Role, part, but stri
 		}
 	}
 	gate := o.gateOf(part)
-	errs := each(names, func(name string) error {
-		m := o.fleet.members[name]
+	errs := fleet.Each(names, func(name string) error {
+		m := o.fleet.Members[name]
 		if m == nil {
-			return o.fleet.failed[name]
+			return o.fleet.Failed[name]
 		}
 		if gate.URL == "" {
 			return nil
 		}
-		_, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
+		_, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
 		return err
 	})
 	return sortedKeys(errs), inOrder(errs)

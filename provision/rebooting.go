@@ -12,6 +12,7 @@ import (
 	"provision/provision/agent/api"
 	"provision/provision/event"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 )
 
 // How long things may take around a reboot.
@@ -27,7 +28,7 @@ const (
 // reboot restarts a host and returns when it is locked again and well. Its Node
 // is uncordoned by a step of its own.
 func (s *steps) reboot(ctx context.Context, host string) error {
-	o, m := s.o, s.o.fleet.members[host]
+	o, m := s.o, s.o.fleet.Members[host]
 	if m == nil {
 		return fmt.Errorf("host %s takes no part", host)
 	}
@@ -37,10 +38,10 @@ func (s *steps) reboot(ctx context.Context, host string) error {
 	if err := o.held.leave(host); err != nil {
 		return err
 	}
-	m.agent.leave()
+	m.Agent.Leave()
 	epoch, err := s.restarted(ctx, m)
 	if err != nil {
-		m.agent.stay()
+		m.Agent.Stay()
 		o.held.give(ctx, host, err)
 		return err
 	}
@@ -50,9 +51,9 @@ func (s *steps) reboot(ctx context.Context, host string) error {
 
 // restarted returns when the host runs another boot and is locked by this run,
 // with the epoch of that lock.
-func (s *steps) restarted(ctx context.Context, m *member) (uint64, error) {
-	o, host, was := s.o, m.host.Name, m.facts.BootID
-	old := m.agent.session()
+func (s *steps) restarted(ctx context.Context, m *fleet.Member) (uint64, error) {
+	o, host, was := s.o, m.Host.Name, m.Facts.BootID
+	old := m.Agent.Session()
 	_, err := old.Reboot(ctx, api.RebootParams{Epoch: s.epoch, BootID: was})
 	var refused *api.Error
 	if errors.As(err, &refused) {
@@ -63,7 +64,7 @@ func (s *steps) restarted(ctx context.Context, m *member) (uint64, error) {
 	_ = old.Close()
 	o.Point("rebooting " + host)
 	gone, cancel := context.WithTimeout(ctx, goneWithin)
-	o.Connector.Gone(gone, m.host)
+	o.Connector.Gone(gone, m.Host)
 	cancel()
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -72,21 +73,21 @@ func (s *steps) restarted(ctx context.Context, m *member) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	m.agent.replace(fresh)
+	m.Agent.Replace(fresh)
 	o.Point("rebooted " + host)
 	return s.relock(ctx, m, known)
 }
 
 // redial connects to a host until it runs another boot.
-func (o *Operator) redial(ctx context.Context, m *member, was string) (Agent, facts.Host, error) {
-	host, within := m.host.Name, cmp.Or(o.Reboot.Within, rebootWithin)
+func (o *Operator) redial(ctx context.Context, m *fleet.Member, was string) (fleet.Agent, facts.Host, error) {
+	host, within := m.Host.Name, cmp.Or(o.Reboot.Within, rebootWithin)
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errTooLong)
 	defer cancel()
 	waiting := o.wait("rebooting", []string{host})
 	defer waiting.stop()
 	var last error
 	for gap := firstRetry; ; gap = min(2*gap, lastRetry) {
-		o.Connector.Forget(m.host)
+		o.Connector.Forget(m.Host)
 		agent, known, err := o.reconnect(ctx, m)
 		switch {
 		case err == nil && known.BootID != was:
@@ -117,17 +118,17 @@ func (o *Operator) redial(ctx context.Context, m *member, was string) (Agent, fa
 var errTooLong = errors.New("it took too long")
 
 // reconnect makes a session with a host that was known before.
-func (o *Operator) reconnect(ctx context.Context, m *member) (Agent, facts.Host, error) {
-	agent, err := o.Connector.Connect(ctx, m.host, o.signFor(m.host))
+func (o *Operator) reconnect(ctx context.Context, m *fleet.Member) (fleet.Agent, facts.Host, error) {
+	agent, err := o.Connector.Connect(ctx, m.Host, o.signFor(m.Host))
 	if err != nil {
 		return nil, facts.Host{}, err
 	}
 	known, err := agent.Facts(ctx)
 	if err == nil {
-		err = o.rightTarget(m.host, known)
+		err = o.rightTarget(m.Host, known)
 	}
-	if err == nil && known.MachineID != m.facts.MachineID {
-		err = fmt.Errorf("another machine answers in the place of host %s", m.host.Name)
+	if err == nil && known.MachineID != m.Facts.MachineID {
+		err = fmt.Errorf("another machine answers in the place of host %s", m.Host.Name)
 	}
 	if err != nil {
 		_ = agent.Close()
@@ -139,31 +140,31 @@ func (o *Operator) reconnect(ctx context.Context, m *member) (Agent, facts.Host,
 // relock takes the lock of a host that has lost it with its boot. Its renewal
 // timer may have had it meanwhile. Another run cannot, unless the host alone keeps
 // the cluster's lock: then it has written its roster.
-func (s *steps) relock(ctx context.Context, m *member, known facts.Host) (uint64, error) {
-	o, host := s.o, m.host.Name
+func (s *steps) relock(ctx context.Context, m *fleet.Member, known facts.Host) (uint64, error) {
+	o, host := s.o, m.Host.Name
 	ctx, cancel := context.WithTimeout(ctx, relockWithin)
 	defer cancel()
 	for {
-		if m.host.Keeper() && !s.sameRoster(known.Owned.Roster) {
+		if m.Host.Keeper() && !s.sameRoster(known.Owned.Roster) {
 			return 0, fmt.Errorf("another run changed the cluster while host %s rebooted; run the same command again", host)
 		}
 		params := api.LockParams{Holder: o.Holder, Doing: "after the reboot of " + host, Epoch: known.Owned.Epoch + 1, Seen: &known.Owned.Epoch}
 		if o.decision.Identity != nil {
 			params.UUID = o.decision.Identity.UUID
 		}
-		result, err := m.agent.Lock(ctx, params)
+		result, err := m.Agent.Lock(ctx, params)
 		switch {
 		case err != nil:
 			return 0, lockFailed(host, err)
 		case result.Granted:
 			return params.Epoch, nil
 		case result.Brief || result.Silent > api.Quiet:
-			err = m.agent.Await(ctx, api.AwaitParams{Brief: result.Brief, Within: relockWithin})
+			err = m.Agent.Await(ctx, api.AwaitParams{Brief: result.Brief, Within: relockWithin})
 		case result.Holder != "":
 			return 0, &LockedError{Host: host, Holder: result.Holder, Doing: result.Doing, Since: result.Since, Silent: result.Silent}
 		}
 		if err == nil {
-			known, err = m.agent.Facts(ctx)
+			known, err = m.Agent.Facts(ctx)
 		}
 		if err != nil {
 			return 0, err
@@ -181,9 +182,9 @@ func (s *steps) sameRoster(found *facts.Roster) bool {
 // wellAgain waits until a host that has rebooted is as it was before: its boot is
 // over, what its components ask for is answered, its units run, and its Node is
 // Ready.
-func (s *steps) wellAgain(ctx context.Context, m *member, epoch uint64) error {
-	o, host := s.o, m.host.Name
-	boot, err := m.agent.Reboot(ctx, api.RebootParams{Epoch: epoch, BootID: m.facts.BootID})
+func (s *steps) wellAgain(ctx context.Context, m *fleet.Member, epoch uint64) error {
+	o, host := s.o, m.Host.Name
+	boot, err := m.Agent.Reboot(ctx, api.RebootParams{Epoch: epoch, BootID: m.Facts.BootID})
 	if err != nil {
 		return err
 	}
@@ -192,17 +193,17 @@ func (s *steps) wellAgain(ctx context.Context, m *member, epoch uint64) error {
 	}
 	for _, c := range o.Components {
 		gate := c.Gate()
-		if gate.URL == "" || !c.Runs(s.survey.cluster, m.host) {
+		if gate.URL == "" || !c.Runs(s.survey.cluster, m.Host) {
 			continue
 		}
-		if _, err := m.agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: wellWithin}); err != nil {
+		if _, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: wellWithin}); err != nil {
 			return fmt.Errorf("host %s has rebooted, and %s is not healthy there: %w", host, c.Name(), err)
 		}
 	}
 	if err := s.unitsBack(ctx, m); err != nil {
 		return err
 	}
-	if !m.host.Joins() || o.isolated()[host] {
+	if !m.Host.Joins() || o.isolated()[host] {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, wellWithin)
@@ -219,12 +220,12 @@ func (s *steps) wellAgain(ctx context.Context, m *member, epoch uint64) error {
 
 // unitsBack waits until the units that ran before the reboot do so again. Some
 // start more than once, until what they talk to is there.
-func (s *steps) unitsBack(ctx context.Context, m *member) error {
-	units := s.survey.hosts[m.host.Name].Result.Running
+func (s *steps) unitsBack(ctx context.Context, m *fleet.Member) error {
+	units := s.survey.hosts[m.Host.Name].Result.Running
 	deadline := time.NewTimer(wellWithin)
 	defer deadline.Stop()
 	for gap := firstRetry; ; gap = min(2*gap, lastRetry) {
-		health, err := m.agent.Health(ctx, api.HealthParams{Units: units})
+		health, err := m.Agent.Health(ctx, api.HealthParams{Units: units})
 		if err != nil {
 			return err
 		}
@@ -243,7 +244,7 @@ func (s *steps) unitsBack(ctx context.Context, m *member) error {
 		case <-timer.C:
 		case <-deadline.C:
 			return fmt.Errorf("host %s has rebooted, and what ran before does not run again: %s; see: provision doctor %s",
-				m.host.Name, strings.Join(missing, ", "), m.host.Name)
+				m.Host.Name, strings.Join(missing, ", "), m.Host.Name)
 		case <-ctx.Done():
 			timer.Stop()
 			return context.Cause(ctx)

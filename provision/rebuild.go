@@ -24,14 +24,14 @@ func (o *Operator) Rebuilding(ctx context.Context, host string) (Rebuilding, err
 	if err != nil {
 		return Rebuilding{}, err
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	entry, member := known[host]
-	m := o.fleet.members[host]
+	m := o.fleet.Members[host]
 	if m == nil {
-		return Rebuilding{}, fmt.Errorf("cannot rebuild host %s: it does not answer: %w", host, o.fleet.failed[host])
+		return Rebuilding{}, fmt.Errorf("cannot rebuild host %s: it does not answer: %w", host, o.fleet.Failed[host])
 	}
 	switch {
-	case !member && m.facts.Owned.Identity == nil:
+	case !member && m.Facts.Owned.Identity == nil:
 		return Rebuilding{Resume: true}, nil
 	case entry.Rebuilding && !p.Empty():
 		return Rebuilding{Resume: true}, nil
@@ -63,10 +63,10 @@ func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.
 	for a := range result.Undone() {
 		undone[a.Host], undone[a.Name] = true, true
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	o.rebuilt = map[string]bool{}
 	for _, h := range o.Inventory.Hosts {
-		if o.rebuilding(h.Name, known[h.Name].Rebuilding) && !undone[h.Name] && o.fleet.members[h.Name] != nil {
+		if o.rebuilding(h.Name, known[h.Name].Rebuilding) && !undone[h.Name] && o.fleet.Members[h.Name] != nil {
 			o.rebuilt[h.Name] = true
 		}
 	}

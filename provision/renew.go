@@ -10,6 +10,7 @@ import (
 	"provision/provision/agent/api"
 	"provision/provision/event"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/plan"
 	"provision/provision/removal"
 	"provision/provision/resource"
@@ -114,8 +115,8 @@ func (o *Operator) darkness(ctx context.Context, s *survey) {
 		}
 	}
 	var mu sync.Mutex
-	spread(o.fleet.names(), func(name string) {
-		health, err := o.fleet.members[name].agent.Health(ctx, api.HealthParams{Certs: paths[name]})
+	fleet.Spread(o.fleet.Names(), func(name string) {
+		health, err := o.fleet.Members[name].Agent.Health(ctx, api.HealthParams{Certs: paths[name]})
 		if err != nil {
 			return // it is not for this to say
 		}

@@ -85,7 +85,7 @@ func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []strin
 	keepers := map[string]keeping{}
 	own, _ := o.split(locked)
 	for _, name := range own {
-		keepers[name] = o.fleet.members[name].agent
+		keepers[name] = o.fleet.Members[name].Agent
 	}
 	for name, agent := range seen.agents {
 		keepers[name] = agent
@@ -101,10 +101,10 @@ func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if len(f.members) == 0 {
+	if len(f.Members) == 0 {
 		return nil, o.nobody()
 	}
-	known, err := identity.Of(o.Inventory, o.owned())
+	known, err := identity.Of(o.Inventory, o.fleet.Owned())
 	if err != nil {
 		return nil, err
 	}
@@ -125,11 +125,11 @@ func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
 func (o *Operator) namedOnes() error {
 	bad := map[string]error{}
 	for name := range o.resetting {
-		m := o.fleet.members[name]
+		m := o.fleet.Members[name]
 		switch {
 		case m == nil:
-			bad[name] = o.fleet.failed[name]
-		case m.facts.Owned.Epoch == 0 && !owns(m.facts.Owned):
+			bad[name] = o.fleet.Failed[name]
+		case m.Facts.Owned.Epoch == 0 && !owns(m.Facts.Owned):
 			bad[name] = strangeHost(name)
 		}
 	}
@@ -137,7 +137,7 @@ func (o *Operator) namedOnes() error {
 		return fmt.Errorf("cannot reset, nothing was changed:\n%w", inOrder(bad))
 	}
 	o.dropBare()
-	if len(o.fleet.members)+len(o.fleet.failed)+len(o.silent) == 0 {
+	if len(o.fleet.Members)+len(o.fleet.Failed)+len(o.silent) == 0 {
 		return ErrNothingToReset
 	}
 	return nil
@@ -148,13 +148,13 @@ func (o *Operator) namedOnes() error {
 func (o *Operator) dropBare() {
 	rest := *o.Inventory
 	rest.Hosts = slices.Clone(rest.Hosts)
-	for _, name := range o.fleet.names() {
-		m := o.fleet.members[name]
-		if owns(m.facts.Owned) {
+	for _, name := range o.fleet.Names() {
+		m := o.fleet.Members[name]
+		if owns(m.Facts.Owned) {
 			continue
 		}
-		_ = m.agent.Close() // nothing is done there
-		delete(o.fleet.members, name)
+		_ = m.Agent.Close() // nothing is done there
+		delete(o.fleet.Members, name)
 		rest.Hosts = slices.DeleteFunc(rest.Hosts, func(h inventory.Host) bool { return h.Name == name })
 	}
 	o.Inventory = &rest
@@ -167,10 +167,10 @@ func owns(known facts.Owned) bool {
 
 func (o *Operator) compareOwned(ctx context.Context, s *survey) {
 	s.hosts = map[string]plan.Observed{}
-	o.compare(ctx, s, o.fleet.names())
+	o.compare(ctx, s, o.fleet.Names())
 	for name, seen := range s.hosts {
-		if m := o.fleet.members[name]; m != nil {
-			seen.New = m.facts.Owned.Identity == nil && m.facts.Owned.Pending == nil
+		if m := o.fleet.Members[name]; m != nil {
+			seen.New = m.Facts.Owned.Identity == nil && m.Facts.Owned.Pending == nil
 			s.hosts[name] = seen
 		}
 	}
@@ -180,11 +180,11 @@ func (o *Operator) compareOwned(ctx context.Context, s *survey) {
 func (o *Operator) undoing(s *survey) *plan.Plan {
 	in := plan.Input{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(), Now: o.Now(),
 		Graph: s.graph, Hosts: s.hosts, Environment: o.Inventory.Cluster.Environment, UUID: nobodys,
-		Leaving: map[string]plan.Leave{}, Warnings: o.destroyed(o.fleet.names())}
+		Leaving: map[string]plan.Leave{}, Warnings: o.destroyed(o.fleet.Names())}
 	if o.decision.Identity != nil {
 		in.UUID = o.decision.Identity.UUID
 	}
-	for _, name := range o.fleet.names() {
+	for _, name := range o.fleet.Names() {
 		in.Leaving[name] = plan.Leave{Whole: true, Alone: true}
 	}
 	return plan.Build(in)
@@ -196,5 +196,5 @@ const nobodys = "none"
 // stepping are the hosts on which something is undone.
 func (o *Operator) stepping(p *plan.Plan) []string {
 	changed := p.Touches()
-	return slices.DeleteFunc(o.fleet.names(), func(name string) bool { return !changed[name] })
+	return slices.DeleteFunc(o.fleet.Names(), func(name string) bool { return !changed[name] })
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 )
@@ -57,16 +58,16 @@ func (o *Operator) unlisted(known map[string]facts.RosterHost) []inventory.Host 
 
 // unfitForReset reports whether a host that is to be reset is left as it is: an
 // error says why, none that nothing is left to do there.
-func (o *Operator) unfitForReset(name string, m *member, err error) (bool, error) {
+func (o *Operator) unfitForReset(name string, m *fleet.Member, err error) (bool, error) {
 	if _, ok := o.resetting[name]; !ok {
 		return false, nil
 	}
 	if err != nil {
 		return true, fmt.Errorf("host %s does not answer: %w", name, err)
 	}
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	_, listed := known[name]
-	owned := m.facts.Owned
+	owned := m.Facts.Owned
 	switch id := owned.Identity; {
 	case id != nil && (o.decision.Identity == nil || id.UUID != o.decision.Identity.UUID):
 		err = foreignHost(name, id)
@@ -75,7 +76,7 @@ func (o *Operator) unfitForReset(name string, m *member, err error) (bool, error
 	case owned.Epoch == 0:
 		err = strangeHost(name)
 	}
-	_ = m.agent.Close() // nothing is done on it
+	_ = m.Agent.Close() // nothing is done on it
 	return true, err
 }
 
@@ -116,12 +117,12 @@ func (o *Operator) aim() error {
 func (o *Operator) destroyed(names []string) []string {
 	var list []string
 	for _, name := range names {
-		m := o.fleet.members[name]
+		m := o.fleet.Members[name]
 		if m == nil {
 			continue
 		}
 		count := map[string]int{}
-		for _, r := range m.facts.Owned.Resources {
+		for _, r := range m.Facts.Owned.Resources {
 			kind, _, _ := strings.Cut(r.ID, "[")
 			count[kind]++
 		}
@@ -129,7 +130,7 @@ func (o *Operator) destroyed(names []string) []string {
 		if o.hasData(name) {
 			parts = append(parts, "its copy of etcd's data")
 		}
-		if id := m.facts.Owned.Identity; id != nil && len(id.Holds) > 0 {
+		if id := m.Facts.Owned.Identity; id != nil && len(id.Holds) > 0 {
 			parts = append(parts, "its copies of the cluster's keys ("+strings.Join(id.Holds, ", ")+")")
 		}
 		if count["unit"] > 0 {
@@ -142,7 +143,7 @@ func (o *Operator) destroyed(names []string) []string {
 			parts = append(parts, fmt.Sprintf("%d packages that were not there before", count["package"]))
 		}
 		if len(parts) > 0 {
-			list = append(list, fmt.Sprintf("host %s (%s) loses %s", name, m.host.Address, strings.Join(parts, ", ")))
+			list = append(list, fmt.Sprintf("host %s (%s) loses %s", name, m.Host.Address, strings.Join(parts, ", ")))
 		}
 	}
 	return list

@@ -11,6 +11,7 @@ import (
 
 	"provision/provision/engine"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/history"
 	"provision/provision/inventory"
 	"provision/provision/secret"
@@ -70,7 +71,7 @@ func TestARecordOfActsIsNoStateToGoBackTo(t *testing.T) {
 	at := func(verb string) *chronicle {
 		o := New(Options{Inventory: &inventory.Inventory{Cluster: inventory.Cluster{Name: "dc1"}}, Holder: "ann@desk (process 7)", Sink: func(event.Event) {},
 			Now: time.Now, Operation: Operation{Verb: verb}})
-		o.fleet = &fleet{members: map[string]*member{}}
+		o.fleet = &fleet.Fleet{Members: map[string]*fleet.Member{}}
 		return o.recordActs(context.Background(), 9, "drain", "n1", "n2")
 	}
 	c := at("node drain")

@@ -15,7 +15,7 @@ import (
 func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...string) error {
 	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
 	o.rosterWritten = roster.Written
-	known := o.lastRoster()
+	known := o.fleet.Known()
 	for name, h := range known {
 		if _, listed := o.Inventory.Host(name); !listed && !slices.Contains(forgotten, name) {
 			roster.Hosts = append(roster.Hosts, h)
@@ -25,13 +25,13 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...stri
 		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h, known))
 	}
 	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
-	return o.acts(o.keepers(), func(name string) error { return o.fleet.members[name].agent.Roster(ctx, roster) })
+	return o.acts(o.keepers(), func(name string) error { return o.fleet.Members[name].Agent.Roster(ctx, roster) })
 }
 
 func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
 	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
-	if m := o.fleet.members[h.Name]; m != nil {
-		entry.HostKey, entry.MachineID = m.agent.HostKey(), m.facts.MachineID
+	if m := o.fleet.Members[h.Name]; m != nil {
+		entry.HostKey, entry.MachineID = m.Agent.HostKey(), m.Facts.MachineID
 	} else if before, ok := known[h.Name]; ok {
 		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
 	}

@@ -67,7 +67,7 @@ func (o *Operator) Rotate(ctx context.Context, r Rotation, approve Approve) (*Ro
 				return out, err
 			}
 		}
-		o.fleet.close()
+		o.fleet.Close()
 		o.startOver(nil)
 	}
 }
@@ -140,7 +140,7 @@ func (o *Operator) advance(ctx context.Context, item, next, name string, ahead t
 	if err := o.api.Turning(ctx, item, next, *o.decision.Identity); err != nil {
 		return err
 	}
-	names := o.fleet.names()
+	names := o.fleet.Names()
 	epoch, err := o.lock(ctx, names, "rotation of "+name)
 	if err != nil {
 		return err
@@ -201,22 +201,22 @@ func (o *Operator) turnTo(ctx context.Context, base api.IdentityParams, item str
 	rotate := base
 	rotate.Act, rotate.Items, rotate.To = "rotate", []string{item}, &to
 	o.Point("rotating " + item + " " + to.Phase)
-	made, err := o.fleet.members[holders[0]].agent.Identity(ctx, rotate)
+	made, err := o.fleet.Members[holders[0]].Agent.Identity(ctx, rotate)
 	if err != nil {
 		return err
 	}
 	o.Point("rotated " + item + " " + to.Phase)
-	names := o.fleet.names()
+	names := o.fleet.Names()
 	if err := o.acts(names, func(name string) error {
 		if name == holders[0] {
 			return nil
 		}
 		put := base
 		put.Act, put.Identity, put.Material = "put", made.Identity, map[string]secret.Wire{}
-		if slices.Contains(identity.Items(o.fleet.members[name].host), item) {
+		if slices.Contains(identity.Items(o.fleet.Members[name].Host), item) {
 			put.Material = made.Material
 		}
-		_, err := o.fleet.members[name].agent.Identity(ctx, put)
+		_, err := o.fleet.Members[name].Agent.Identity(ctx, put)
 		return err
 	}); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"provision/provision/component/kubelet"
 	"provision/provision/engine"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/plan"
 	"provision/provision/resource"
 	"provision/provision/resource/drain"
@@ -28,7 +29,7 @@ const settleDeadline = 3 * time.Minute
 // heard before. It is nothing when the Node is not to be uncordoned.
 func (s *steps) settled(ctx context.Context, r resource.Resource) error {
 	host := r.Address.Name
-	m := s.o.fleet.members[host]
+	m := s.o.fleet.Members[host]
 	if m == nil {
 		return fmt.Errorf("host %s takes no part", host)
 	}
@@ -55,10 +56,10 @@ func (s *steps) settled(ctx context.Context, r resource.Resource) error {
 
 // kubeletSince is when the kubelet was started last, by its host's clock, as
 // what it reports is.
-func (s *steps) kubeletSince(ctx context.Context, m *member) (time.Time, error) {
-	health, err := m.agent.Health(ctx, api.HealthParams{Units: []string{kubelet.Unit}})
+func (s *steps) kubeletSince(ctx context.Context, m *fleet.Member) (time.Time, error) {
+	health, err := m.Agent.Health(ctx, api.HealthParams{Units: []string{kubelet.Unit}})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("asking %s for its kubelet: %w", m.host.Name, err)
+		return time.Time{}, fmt.Errorf("asking %s for its kubelet: %w", m.Host.Name, err)
 	}
 	if len(health.Units) == 1 && health.Units[0].Running() && !health.Units[0].Since.IsZero() {
 		return health.Units[0].Since, nil
@@ -69,14 +70,14 @@ func (s *steps) kubeletSince(ctx context.Context, m *member) (time.Time, error) 
 // lastLines of the kubelet's log come with the error.
 const lastLines = 5
 
-func (s *steps) kubeletLog(m *member) string {
+func (s *steps) kubeletLog(m *fleet.Member) string {
 	ctx, cancel := context.WithTimeout(context.Background(), reachBudget)
 	defer cancel()
-	lines, err := m.agent.Journal(ctx, kubelet.Unit, lastLines)
+	lines, err := m.Agent.Journal(ctx, kubelet.Unit, lastLines)
 	if err != nil || len(lines) == 0 {
-		return fmt.Sprintf("; look at: provision logs %s %s", m.host.Name, kubelet.Unit)
+		return fmt.Sprintf("; look at: provision logs %s %s", m.Host.Name, kubelet.Unit)
 	}
-	return fmt.Sprintf("; the end of the log of %s on %s:\n%s", kubelet.Unit, m.host.Name, strings.Join(lines, "\n"))
+	return fmt.Sprintf("; the end of the log of %s on %s:\n%s", kubelet.Unit, m.Host.Name, strings.Join(lines, "\n"))
 }
 
 // drainedFor are, by host, the blobs that its drain makes way for. They are

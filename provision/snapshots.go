@@ -37,7 +37,7 @@ func (o *Operator) snapshots(s *survey) []resource.Address {
 	}
 	name := fmt.Sprintf("before Kubernetes %s and etcd %s", s.hops[0].Kubernetes, s.hops[0].Etcd)
 	var list []resource.Address
-	for _, h := range o.fleet.answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.Inventory) {
 		if h.Has(inventory.RoleEtcd) && works(s.hosts[h.Name].Result, component.UnitAt(h.Name, etcdcomponent.Unit)) {
 			list = append(list, resource.Address{Host: h.Name, Kind: plan.SnapshotKind, Name: name})
 		}
@@ -93,7 +93,7 @@ func upgrading(s *survey) bool {
 func (s *steps) snapshot(ctx context.Context, a resource.Address) error {
 	hop := s.survey.hops[0]
 	pki := func(name string) string { return path.Join(etcdcomponent.PKIDir, name) }
-	result, err := s.o.fleet.members[a.Host].agent.Snapshot(ctx, api.SnapshotParams{
+	result, err := s.o.fleet.Members[a.Host].Agent.Snapshot(ctx, api.SnapshotParams{
 		Epoch: s.epoch, Keep: keptSnapshots, Within: snapshotLimit, Programs: component.BinDir,
 		Name:     fmt.Sprintf("before-%s-etcd-%s-%s.db", hop.Kubernetes, hop.Etcd, s.o.Now().UTC().Format("20060102T150405Z")),
 		Data:     path.Join(etcdcomponent.MemberDir(s.o.Inventory), "snap", "db"),

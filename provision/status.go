@@ -68,7 +68,7 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 	}
 	all.Wait()
 	known := knownVersions()
-	roster := o.lastRoster()
+	roster := o.fleet.Known()
 	for _, h := range o.Inventory.Hosts {
 		status := o.hostStatus(h, nodes)
 		status.Isolated = roster[h.Name].Isolated
@@ -92,11 +92,11 @@ func (o *Operator) identify(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(f.members) == 0 {
+	if len(f.Members) == 0 {
 		return o.nobody()
 	}
 	o.strangers()
-	decision, err := identity.Decide(o.Inventory, o.owned())
+	decision, err := identity.Decide(o.Inventory, o.fleet.Owned())
 	if err != nil {
 		return err
 	}
@@ -137,12 +137,12 @@ func (o *Operator) askCluster(ctx context.Context, s *Status, nodes map[string]k
 
 func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {
 	status := HostStatus{Name: h.Name, Address: h.Address.String(), Roles: h.Roles}
-	if err := o.fleet.failed[h.Name]; err != nil {
+	if err := o.fleet.Failed[h.Name]; err != nil {
 		status.Error = err.Error()
 	}
-	if m := o.fleet.members[h.Name]; m != nil {
-		status.OS, status.Kernel, status.NeedsBoot = m.facts.OS.Name, m.facts.Kernel, m.facts.NeedsBoot
-		for unit := range m.facts.Owned.Restarts {
+	if m := o.fleet.Members[h.Name]; m != nil {
+		status.OS, status.Kernel, status.NeedsBoot = m.Facts.OS.Name, m.Facts.Kernel, m.Facts.NeedsBoot
+		for unit := range m.Facts.Owned.Restarts {
 			status.PendingRestarts = append(status.PendingRestarts, unit)
 		}
 		sort.Strings(status.PendingRestarts)
@@ -189,8 +189,8 @@ func (o *Operator) mastersLost(ctx context.Context) error {
 	var why []error
 	for _, m := range o.masters() {
 		select {
-		case <-m.agent.Done():
-			why = append(why, m.agent.Err())
+		case <-m.Agent.Done():
+			why = append(why, m.Agent.Err())
 		case <-ctx.Done():
 			return nil
 		}

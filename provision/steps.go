@@ -47,7 +47,7 @@ type steps struct {
 func newSteps(o *Operator, survey *survey, epoch uint64, uploads *uploads, nodes []string) *steps {
 	s := &steps{o: o, survey: survey, epoch: epoch, uploads: uploads, nodes: nodes,
 		bad: map[string]bool{}, worse: make(chan struct{}), slots: map[string]chan struct{}{}}
-	for name := range o.fleet.members {
+	for name := range o.fleet.Members {
 		s.slots[name] = make(chan struct{}, perAgent)
 	}
 	return s
@@ -89,7 +89,7 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	case a.Kind == desired.GateKind:
 		return s.gate(ctx, a.Name)
 	case step.Action == plan.Remove:
-		_, err := s.o.fleet.members[a.Host].agent.Remove(ctx, api.RemoveParams{Epoch: s.epoch, ID: a.ID()})
+		_, err := s.o.fleet.Members[a.Host].Agent.Remove(ctx, api.RemoveParams{Epoch: s.epoch, ID: a.ID()})
 		return err
 	}
 	r, ok := s.survey.graph.Get(a)
@@ -109,7 +109,7 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	defer done()
 	slot := s.slots[a.Host]
 	slot <- struct{}{}
-	_, err = s.o.fleet.members[a.Host].agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step)})
+	_, err = s.o.fleet.Members[a.Host].Agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step)})
 	<-slot
 	if err != nil || step.Act == "" && !loopingEtcd(step) {
 		return err
@@ -155,7 +155,7 @@ func (s *steps) healthy(ctx context.Context, step plan.Step, r resource.Resource
 		if err := s.lives(ctx, step, r, gate); err != nil || gate.URL == "" || s.learns(step) {
 			return err
 		}
-		_, err := s.o.fleet.members[r.Address.Host].agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
+		_, err := s.o.fleet.Members[r.Address.Host].Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
 		if err != nil {
 			return fmt.Errorf("%s was restarted and is not healthy: %w", r.Address.Name, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
@@ -38,14 +39,14 @@ func (o *Operator) Support(ctx context.Context, a *support.Archive, lines int) (
 	a.JSON("inventory.json", support.View(o.Inventory))
 	expected := o.expect()
 	for _, h := range o.Inventory.Hosts {
-		if failed := o.fleet.failed[h.Name]; failed != nil {
+		if failed := o.fleet.Failed[h.Name]; failed != nil {
 			a.Failed("hosts/"+h.Name+"/unreachable", failed)
 			silent = append(silent, h.Name)
 		}
 	}
 	var all sync.WaitGroup
 	all.Go(func() {
-		spread(o.fleet.names(), func(name string) { o.supportHost(ctx, a, o.fleet.members[name], expected[name], lines) })
+		fleet.Spread(o.fleet.Names(), func(name string) { o.supportHost(ctx, a, o.fleet.Members[name], expected[name], lines) })
 	})
 	if o.decision.Identity != nil {
 		all.Go(func() { o.supportCluster(ctx, a) })
@@ -55,11 +56,11 @@ func (o *Operator) Support(ctx context.Context, a *support.Archive, lines int) (
 }
 
 // supportHost collects from one host.
-func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *member, e *expectation, lines int) {
+func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *fleet.Member, e *expectation, lines int) {
 	ctx, cancel := context.WithTimeout(ctx, supportTime)
 	defer cancel()
-	folder := "hosts/" + m.host.Name + "/"
-	known := m.facts
+	folder := "hosts/" + m.Host.Name + "/"
+	known := m.Facts
 	a.JSON(folder+"ledger.json", known.Owned)
 	known.Owned.Resources, known.Owned.Roster, known.Blobs = nil, nil, nil
 	a.JSON(folder+"facts.json", known)
@@ -71,7 +72,7 @@ func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *membe
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
-		found, err := m.agent.Collect(ctx, api.CollectParams{Files: configFiles(m, e)})
+		found, err := m.Agent.Collect(ctx, api.CollectParams{Files: configFiles(m, e)})
 		if err != nil {
 			a.Failed(folder+"collected", err)
 			return
@@ -90,7 +91,7 @@ func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *membe
 	})
 	for _, w := range e.units {
 		all.Go(func() {
-			log, err := m.agent.Journal(ctx, w.Unit, lines)
+			log, err := m.Agent.Journal(ctx, w.Unit, lines)
 			if err != nil {
 				a.Failed(folder+"journal/"+w.Unit, err)
 				return
@@ -102,10 +103,10 @@ func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *membe
 
 // configFiles are the files that provision wrote to the host, without those
 // that are secret.
-func configFiles(m *member, e *expectation) []string {
+func configFiles(m *fleet.Member, e *expectation) []string {
 	var paths []string
 	for _, r := range e.resources {
-		if r.Address.Kind == file.Kind && !secretFile(r) && slices.ContainsFunc(m.facts.Owned.Resources, ownedAs(r)) {
+		if r.Address.Kind == file.Kind && !secretFile(r) && slices.ContainsFunc(m.Facts.Owned.Resources, ownedAs(r)) {
 			paths = append(paths, r.Address.Name)
 		}
 	}

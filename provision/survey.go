@@ -14,6 +14,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/desired"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/osfacts"
 	"provision/provision/plan"
@@ -86,7 +87,7 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	o.learnDigestKey(ctx)
 	etcd := make(chan error, 1)
 	go func() { etcd <- o.compareEtcd(ctx, s) }()
-	o.compare(ctx, s, o.fleet.names())
+	o.compare(ctx, s, o.fleet.Names())
 	if err := <-etcd; err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 func (o *Operator) nobody() error {
 	var lines []string
 	for _, h := range o.Inventory.Hosts {
-		if err := o.fleet.failed[h.Name]; err != nil {
+		if err := o.fleet.Failed[h.Name]; err != nil {
 			lines = append(lines, h.Name+": "+err.Error())
 		}
 	}
@@ -112,8 +113,8 @@ func (o *Operator) nobody() error {
 // supported refuses systems that nobody tried, before anything is written.
 func (o *Operator) supported(s *survey) error {
 	var bad []error
-	for _, name := range o.fleet.names() {
-		known := o.fleet.members[name].facts.OS
+	for _, name := range o.fleet.Names() {
+		known := o.fleet.Members[name].Facts.OS
 		if err := osfacts.Check(name, known, o.AllowUntestedOS); err != nil {
 			bad = append(bad, err)
 		} else if _, listed := osfacts.Lookup(known); !listed {
@@ -125,14 +126,14 @@ func (o *Operator) supported(s *survey) error {
 
 // want builds the graph.
 func (o *Operator) want(ctx context.Context, s *survey) error {
-	s.cluster = &component.Cluster{Inventory: o.at(s.hops[0]), Facts: o.facts(), Artifacts: o.Store}
+	s.cluster = &component.Cluster{Inventory: o.at(s.hops[0]), Facts: o.fleet.Facts(), Artifacts: o.Store}
 	if o.decision.Identity != nil {
 		s.cluster.Identity = *o.decision.Identity
 		if err := o.learnMembers(ctx, s); err != nil {
 			return err
 		}
 	}
-	s.cluster.Anew = o.Renew.anew(o.fleet.names())
+	s.cluster.Anew = o.Renew.anew(o.fleet.Names())
 	s.cluster.Isolated = o.isolated()
 	if err := o.assign(s); err != nil {
 		return err
@@ -147,7 +148,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 		return err
 	}
 	s.graph, err = desired.Build(desired.Input{
-		Cluster: s.cluster, Components: o.Components, Hosts: o.fleet.answered(o.Inventory),
+		Cluster: s.cluster, Components: o.Components, Hosts: o.fleet.Answered(o.Inventory),
 		Objects: append(objects, releases...), Gates: o.gates(), Guards: o.guards(),
 	})
 	return err
@@ -157,8 +158,8 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 func (o *Operator) assign(s *survey) error {
 	network := o.Inventory.Network
 	taken := map[string]netip.Prefix{}
-	for _, m := range o.fleet.members {
-		roster := m.facts.Owned.Roster
+	for _, m := range o.fleet.Members {
+		roster := m.Facts.Owned.Roster
 		if roster == nil {
 			continue
 		}
@@ -185,7 +186,7 @@ func (o *Operator) assign(s *survey) error {
 // compare has all agents, and the cluster's API, compare at once.
 func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 	for _, h := range o.Inventory.Hosts {
-		if err := o.fleet.failed[h.Name]; err != nil {
+		if err := o.fleet.Failed[h.Name]; err != nil {
 			s.hosts[h.Name] = plan.Observed{Err: err}
 		}
 	}
@@ -198,17 +199,17 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 	all.Go(func() { o.compareObjects(ctx, s) })
 	waiting := o.wait("comparing", names)
 	defer waiting.stop()
-	spread(names, func(name string) {
-		m := o.fleet.members[name]
+	fleet.Spread(names, func(name string) {
+		m := o.fleet.Members[name]
 		defer waiting.ready(name)
-		result, err := m.agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(o.digestKey)})
+		result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(o.digestKey)})
 		if err != nil {
 			err = fmt.Errorf("comparing host %s: %w", name, err)
 		}
 		_, joins := o.decision.Joins[name]
 		mu.Lock()
 		defer mu.Unlock()
-		s.hosts[name] = plan.Observed{Result: result, New: m.facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
+		s.hosts[name] = plan.Observed{Result: result, New: m.Facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
 	})
 	all.Wait()
 }
@@ -217,7 +218,7 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 // talk nonsense or are gone. Nobody waits for their locks.
 func (o *Operator) loseSilent(s *survey) error {
 	lost := map[string]error{}
-	for _, name := range o.fleet.names() {
+	for _, name := range o.fleet.Names() {
 		_, leaves := o.leaving[name] // what is left of it there is still known
 		if err := s.hosts[name].Err; err != nil && !leaves {
 			lost[name] = err

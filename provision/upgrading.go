@@ -15,6 +15,7 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/resource"
@@ -79,12 +80,12 @@ func (o *Operator) programs(ctx context.Context) (installed, error) {
 	var mu sync.Mutex
 	found := map[string]upgrade.Host{}
 	var out installed
-	errs := each(o.fleet.names(), func(name string) error {
-		m := o.fleet.members[name]
-		if _, listed := o.Inventory.Host(name); !listed || m.facts.Owned.Identity == nil {
+	errs := fleet.Each(o.fleet.Names(), func(name string) error {
+		m := o.fleet.Members[name]
+		if _, listed := o.Inventory.Host(name); !listed || m.Facts.Owned.Identity == nil {
 			return nil
 		}
-		result, err := m.agent.Health(ctx, api.HealthParams{Files: paths})
+		result, err := m.Agent.Health(ctx, api.HealthParams{Files: paths})
 		if err != nil {
 			return fmt.Errorf("looking at the programs of %s: %w", name, err)
 		}
@@ -101,7 +102,7 @@ func (o *Operator) programs(ctx context.Context) (installed, error) {
 			default:
 				h.Programs[program] = v
 			}
-			_, open := m.facts.Owned.Restarts[program+".service"]
+			_, open := m.Facts.Owned.Restarts[program+".service"]
 			out.unfinished = out.unfinished || open
 		}
 		found[name] = h
@@ -230,7 +231,7 @@ func (o *Operator) showHops(s *survey, p *plan.Plan) {
 func (o *Operator) allKeepers() error {
 	var silent []string
 	for _, h := range o.Inventory.Hosts {
-		if h.Keeper() && o.fleet.members[h.Name] == nil {
+		if h.Keeper() && o.fleet.Members[h.Name] == nil {
 			silent = append(silent, h.Name)
 		}
 	}
@@ -274,7 +275,7 @@ func (o *Operator) more(outcome *Outcome) bool {
 	}
 	o.emit(event.Event{Type: event.Note, Text: fmt.Sprintf("The cluster runs Kubernetes %s and etcd %s; %s to go: next %s and %s",
 		hops[0].Kubernetes, hops[0].Etcd, event.Count(len(hops)-1, "hop"), hops[1].Kubernetes, hops[1].Etcd)})
-	o.fleet.close()
+	o.fleet.Close()
 	o.startOver(nil)
 	return true
 }
@@ -287,14 +288,14 @@ const gateServers = "control-plane"
 func (s *steps) serversReady(ctx context.Context) error {
 	var masters []string
 	for _, m := range s.o.masters() {
-		masters = append(masters, m.host.Name)
+		masters = append(masters, m.Host.Name)
 	}
 	errs := map[string]error{}
 	for _, c := range s.o.Components {
 		tiered, ok := c.(component.Tiered)
 		if gate := c.Gate(); ok && tiered.Tier() == component.TierServers && gate.URL != "" {
-			errs = each(masters, func(name string) error {
-				_, err := s.o.fleet.members[name].agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
+			errs = fleet.Each(masters, func(name string) error {
+				_, err := s.o.fleet.Members[name].Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
 				return err
 			})
 		}

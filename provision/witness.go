@@ -8,6 +8,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/inventory"
 )
 
@@ -23,7 +24,7 @@ type keeping interface {
 // witnesses are the masters and etcd hosts that a reset of others leaves as they
 // are: they only keep its record, and their locks meanwhile.
 type witnesses struct {
-	agents map[string]Agent
+	agents map[string]fleet.Agent
 	epoch  uint64 // under which they were locked
 }
 
@@ -44,18 +45,18 @@ func (o *Operator) bystanders() []inventory.Host {
 // witness reaches those that can, and locks them. The reset does not need them:
 // whoever does not answer, or is at work for another run, is left out.
 func (o *Operator) witness(ctx context.Context, list []inventory.Host, epoch uint64, doing string) *witnesses {
-	w := &witnesses{agents: map[string]Agent{}, epoch: epoch}
+	w := &witnesses{agents: map[string]fleet.Agent{}, epoch: epoch}
 	if len(list) == 0 {
 		return w
 	}
 	ctx, cancel := context.WithTimeout(ctx, witnessTime)
 	defer cancel()
 	var mu sync.Mutex
-	found := map[string]*member{}
-	spread(list, func(h inventory.Host) {
+	found := map[string]*fleet.Member{}
+	fleet.Spread(list, func(h inventory.Host) {
 		m, err := o.dialOne(ctx, h)
 		if err == nil && !o.ours(m) {
-			_ = m.agent.Close()
+			_ = m.Agent.Close()
 			err = errors.New("it is no host of this cluster")
 		}
 		mu.Lock()
@@ -66,23 +67,23 @@ func (o *Operator) witness(ctx context.Context, list []inventory.Host, epoch uin
 		}
 		o.emit(event.Event{Type: event.HostConnected, Host: h.Name})
 		found[h.Name] = m
-		w.epoch = max(w.epoch, m.facts.Owned.Epoch+1)
+		w.epoch = max(w.epoch, m.Facts.Owned.Epoch+1)
 	})
 	for _, name := range sortedKeys(found) {
 		m := found[name]
-		result, err := m.agent.Lock(ctx, api.LockParams{Holder: o.Holder, Doing: doing, Epoch: w.epoch, UUID: m.facts.Owned.Identity.UUID, Brief: true})
+		result, err := m.Agent.Lock(ctx, api.LockParams{Holder: o.Holder, Doing: doing, Epoch: w.epoch, UUID: m.Facts.Owned.Identity.UUID, Brief: true})
 		if err != nil || !result.Granted {
-			_ = m.agent.Close() // nothing was done there
+			_ = m.Agent.Close() // nothing was done there
 			continue
 		}
-		w.agents[name] = m.agent
+		w.agents[name] = m.Agent
 	}
 	return w
 }
 
 // ours reports whether a host belongs to the cluster of those that are reset.
-func (o *Operator) ours(m *member) bool {
-	id := m.facts.Owned.Identity
+func (o *Operator) ours(m *fleet.Member) bool {
+	id := m.Facts.Owned.Identity
 	if id == nil {
 		return false
 	}

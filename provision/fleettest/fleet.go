@@ -22,6 +22,7 @@ import (
 	"provision/provision/agent/client"
 	"provision/provision/component/components"
 	"provision/provision/event"
+	"provision/provision/fleet"
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
@@ -152,7 +153,7 @@ func (f *Fleet) Execs() int {
 }
 
 // Connector reaches the fleet's hosts over SSH.
-func (f *Fleet) Connector(parallel int) provision.Connector {
+func (f *Fleet) Connector(parallel int) fleet.Connector {
 	return remote.New(remote.Options{
 		Pool:   ssh.NewPool(ssh.Options{Dial: f.dial, Parallel: parallel}),
 		Agent:  ssh.NewAgentBinary(map[string][]byte{"amd64": {1}, "arm64": {1}}),

@@ -12,9 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"provision/provision"
 	"provision/provision/agent/api"
 	"provision/provision/agent/client"
+	"provision/provision/fleet"
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
@@ -39,7 +39,7 @@ type Connector struct{ options Options }
 func New(options Options) *Connector { return &Connector{options} }
 
 // Connect reaches a host and starts its agent.
-func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provision.SignFunc) (provision.Agent, error) {
+func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign fleet.SignFunc) (fleet.Agent, error) {
 	target, err := c.options.Target(host)
 	if err != nil {
 		return nil, err
@@ -76,14 +76,14 @@ func (c *Connector) Connect(ctx context.Context, host inventory.Host, sign provi
 		patience: target.ConnectTimeout}, nil
 }
 
-// Gone implements provision.Connector.
+// Gone implements fleet.Connector.
 func (c *Connector) Gone(ctx context.Context, host inventory.Host) {
 	if target, err := c.options.Target(host); err == nil {
 		c.options.Pool.Gone(ctx, target)
 	}
 }
 
-// Forget implements provision.Connector.
+// Forget implements fleet.Connector.
 func (c *Connector) Forget(host inventory.Host) {
 	if target, err := c.options.Target(host); err == nil {
 		c.options.Pool.Forget(target)
@@ -135,7 +135,7 @@ func (a *agent) Lock(ctx context.Context, params api.LockParams) (api.LockResult
 }
 
 // SendBlobs starts a receiver on a channel of its own.
-func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived func(string), sent func(int64)) error {
+func (a *agent) SendBlobs(ctx context.Context, blobs []fleet.Blob, arrived func(string), sent func(int64)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() { // with the session, the receiver is of no use
@@ -163,4 +163,4 @@ func (a *agent) SendBlobs(ctx context.Context, blobs []provision.Blob, arrived f
 	return client.SendBlobs(ctx, processOf(process, a.host, a.patience), list, func(_ string, bytes int64) { sent(bytes) })
 }
 
-var _ provision.Agent = (*agent)(nil)
+var _ fleet.Agent = (*agent)(nil)

@@ -1,3 +1,3 @@
 // Package remote reaches hosts over SSH and starts their agents there: the
-// real implementation of provision.Connector.
+// real implementation of fleet.Connector.
 package remote

@@ -83,8 +83,8 @@ func KnownHosts(s Settings, h inventory.Host) (string, error) {
 	return t.KnownHosts[0], nil
 }
 
-// HostKey implements provision.Agent.
+// HostKey implements fleet.Agent.
 func (a *agent) HostKey() string { return a.conn.HostKey() }
 
-// Replaced implements provision.Agent.
+// Replaced implements fleet.Agent.
 func (a *agent) Replaced() (bool, error) { return a.conn.Replaced() }

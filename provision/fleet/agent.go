@@ -1,4 +1,4 @@
-package provision
+package fleet
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"provision/provision/agent/api"
-	"provision/provision/bundle"
 	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
@@ -84,14 +83,3 @@ type Connector interface {
 
 // SignFunc has a certificate request signed by a host that holds the CA's key.
 type SignFunc func(ctx context.Context, request system.SignRequest) ([]byte, error)
-
-// Store is where artifacts come from.
-type Store interface {
-	bundle.Resolver
-	// OpenAt opens a verified blob at an offset.
-	OpenAt(sha256 string, offset int64) (io.ReadCloser, error)
-	// Size is that of a blob in bytes.
-	Size(sha256 string) (int64, error)
-	// Known are the artifacts that it has.
-	Known() []bundle.Artifact
-}

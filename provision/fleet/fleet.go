@@ -1,0 +1,101 @@
+package fleet
+
+import (
+	"sort"
+	"sync"
+
+	"provision/provision/facts"
+	"provision/provision/inventory"
+)
+
+// Member is a host that answered.
+type Member struct {
+	Host  inventory.Host
+	Agent *Line
+	Facts facts.Host
+}
+
+// Join makes a member of a host whose agent was started.
+func Join(host inventory.Host, agent Agent, known facts.Host) *Member {
+	return &Member{Host: host, Agent: newLine(agent), Facts: known}
+}
+
+// Fleet is who answered, and who did not and why.
+type Fleet struct {
+	Members map[string]*Member
+	Failed  map[string]error
+}
+
+// New is a fleet of nobody yet.
+func New() *Fleet { return &Fleet{Members: map[string]*Member{}, Failed: map[string]error{}} }
+
+// Answered are the hosts of the inventory that take part, in its order.
+func (f *Fleet) Answered(inv *inventory.Inventory) []inventory.Host {
+	var hosts []inventory.Host
+	for _, h := range inv.Hosts {
+		if f.Members[h.Name] != nil {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// Names are those of the hosts that answered, sorted.
+func (f *Fleet) Names() []string {
+	names := make([]string, 0, len(f.Members))
+	for name := range f.Members {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Close ends the sessions with all hosts.
+func (f *Fleet) Close() {
+	var all sync.WaitGroup
+	for _, m := range f.Members {
+		all.Go(func() { _ = m.Agent.Close() }) // the session is over either way
+	}
+	all.Wait()
+}
+
+// Facts are those of the hosts that answered.
+func (f *Fleet) Facts() map[string]facts.Host {
+	all := map[string]facts.Host{}
+	for name, m := range f.Members {
+		all[name] = m.Facts
+	}
+	return all
+}
+
+// Roster is that of the hosts that wrote it last; nil when nobody has one.
+func (f *Fleet) Roster() *facts.Roster {
+	var newest *facts.Roster
+	for _, name := range f.Names() {
+		m := f.Members[name]
+		if roster := m.Facts.Owned.Roster; roster != nil && m.Host.Keeper() && (newest == nil || roster.Written.After(newest.Written)) {
+			newest = roster
+		}
+	}
+	return newest
+}
+
+// Known is the newest roster by host.
+func (f *Fleet) Known() map[string]facts.RosterHost {
+	hosts := map[string]facts.RosterHost{}
+	if newest := f.Roster(); newest != nil {
+		for _, h := range newest.Hosts {
+			hosts[h.Name] = h
+		}
+	}
+	return hosts
+}
+
+// Owned is what the ledgers of the hosts that answered say.
+func (f *Fleet) Owned() map[string]facts.Owned {
+	owned := map[string]facts.Owned{}
+	for name, m := range f.Members {
+		owned[name] = m.Facts.Owned
+	}
+	return owned
+}
