@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -114,14 +113,9 @@ func (o *Operator) masters() []*fleet.Member {
 func (o *Operator) apiServers() []string {
 	var servers []string
 	for _, m := range o.masters() {
-		servers = append(servers, apiServer(m.Host))
+		servers = append(servers, component.APIServer(m.Host))
 	}
 	return servers
-}
-
-// apiServer is where the API server of a master listens.
-func apiServer(master inventory.Host) string {
-	return net.JoinHostPort(master.Address.String(), strconv.Itoa(component.APIPort))
 }
 
 // dialVia connects to host:port through the agent of the host that has the

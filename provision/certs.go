@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/checkup"
 	"provision/provision/component/renewal"
 	"provision/provision/facts"
 	"provision/provision/fleet"
@@ -97,8 +98,8 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 	}
 	asked := func(name string) bool { return len(hosts) == 0 || slices.Contains(hosts, name) }
 	expected := o.expect()
-	maps.DeleteFunc(expected, func(name string, _ *expectation) bool { return !asked(name) })
-	checked := o.checkups(ctx, expected, false)
+	maps.DeleteFunc(expected, func(name string, _ *checkup.Expectation) bool { return !asked(name) })
+	checked := o.checkups(false).All(ctx, o.fleet, expected)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -111,10 +112,10 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 			out.Silent[h.Name] = o.fleet.Failed[h.Name].Error()
 		case c == nil:
 			out.Silent[h.Name] = "it was not asked"
-		case c.err != nil:
-			out.Silent[h.Name] = c.err.Error()
+		case c.Err != nil:
+			out.Silent[h.Name] = c.Err.Error()
 		default:
-			ahead = append(ahead, c.skew)
+			ahead = append(ahead, c.Skew)
 			out.Certificates = append(out.Certificates, leaves(o.fleet.Members[h.Name], expected[h.Name], c)...)
 		}
 	}
@@ -126,16 +127,16 @@ func (o *Operator) Certificates(ctx context.Context, hosts ...string) (*Certific
 }
 
 // leaves are a host's own, by its own clock.
-func leaves(m *fleet.Member, e *expectation, c *checkup) []Certificate {
+func leaves(m *fleet.Member, e *checkup.Expectation, c *checkup.Checkup) []Certificate {
 	var list []Certificate
-	for _, found := range c.health.Certs {
-		spec := e.specs[found.Path]
+	for _, found := range c.Health.Certs {
+		spec := e.Certs[found.Path]
 		one := Certificate{Host: m.Host.Name, Path: found.Path, Subject: found.Subject, Issuer: found.Issuer,
 			NotAfter: found.NotAfter, Error: found.Error, Renews: renews(m, spec)}
 		if found.Error != "" {
 			one.State = CertBad
 		} else {
-			one.judge(c.health.Clock, spec.RenewBefore)
+			one.judge(c.Health.Clock, spec.RenewBefore)
 		}
 		list = append(list, one)
 	}
@@ -246,9 +247,4 @@ func (o *Operator) authorityBefore() time.Duration {
 		leaf = pki.LeafLife
 	}
 	return min(max(leaf, life/10), life/2)
-}
-
-// cert keeps what is wanted of a certificate.
-func (e *expectation) cert(path string, spec cert.Spec) {
-	e.certs[path], e.specs[path] = spec.RenewBefore, spec
 }

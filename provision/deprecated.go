@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"provision/provision/component"
 	"provision/provision/fleet"
 	"provision/provision/kube"
 	"provision/provision/upgrade"
@@ -68,7 +69,7 @@ func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, 
 		return nil, err
 	}
 	fleet.Spread(a.o.masters(), func(m *fleet.Member) {
-		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{apiServer(m.Host)},
+		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{component.APIServer(m.Host)},
 			CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})
 		var list []kube.Deprecated
 		if err == nil {

@@ -6,6 +6,11 @@ import (
 	"slices"
 	"sync"
 
+	"provision/provision/checkup"
+	"provision/provision/component"
+	"provision/provision/component/controlplane"
+	"provision/provision/component/etcd"
+	"provision/provision/component/kubeproxy"
 	"provision/provision/doctor"
 	"provision/provision/identity"
 	"provision/provision/kube"
@@ -47,9 +52,9 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 		in.Authorities = append(in.Authorities, doctor.Authority{Name: a.Name, NotAfter: a.NotAfter, Ended: a.Ended})
 	}
 	expected := o.expect()
-	var checked map[string]*checkup
+	var checked map[string]*checkup.Checkup
 	var all sync.WaitGroup
-	all.Go(func() { checked = o.checkups(ctx, expected, true) })
+	all.Go(func() { checked = o.checkups(true).All(ctx, o.fleet, expected) })
 	if in.Founded {
 		all.Go(func() {
 			s, nodes := &Status{}, map[string]kube.NodeStatus{}
@@ -64,17 +69,17 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in.API, in.Member, in.Proxy = keyUnits()
+	in.API, in.Member, in.Proxy = controlplane.APIServer, etcd.Unit, kubeproxy.Unit
 	d := &Diagnosis{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Findings: []doctor.Finding{}}
 	if in.Founded {
 		d.UUID = o.decision.Identity.UUID
 	}
 	for _, h := range o.Inventory.Hosts {
-		in.Hosts = append(in.Hosts, o.doctorHost(h, expected[h.Name], checked[h.Name]))
+		in.Hosts = append(in.Hosts, checkup.Doctor(o.Inventory, o.fleet, h, expected[h.Name], checked[h.Name]))
 		if len(hosts) == 0 || slices.Contains(hosts, h.Name) {
 			d.Hosts = append(d.Hosts, h.Name)
 			if e := expected[h.Name]; e != nil {
-				d.Services += len(e.units)
+				d.Services += len(e.Units)
 			}
 		}
 	}
@@ -85,4 +90,19 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	}
 	d.Healthy = doctor.Healthy(d.Findings)
 	return d, nil
+}
+
+// expect works out what hosts must have.
+func (o *Operator) expect() map[string]*checkup.Expectation {
+	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory, Facts: o.fleet.Facts(), Artifacts: o.Store}}
+	if o.decision.Identity != nil {
+		s.cluster.Identity = *o.decision.Identity
+	}
+	_ = o.assign(s) // without pod ranges, what can be told is better than nothing
+	return checkup.Expect(*s.cluster, o.Components, o.fleet.Answered(o.Inventory))
+}
+
+// checkups are how hosts are looked at.
+func (o *Operator) checkups(deep bool) checkup.Look {
+	return checkup.Look{Inventory: o.Inventory, Now: o.Now, Deep: deep}
 }

@@ -9,6 +9,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/bundle/lock"
+	"provision/provision/checkup"
 	"provision/provision/inventory"
 	"provision/provision/kube"
 )
@@ -82,16 +83,16 @@ func (h *HostStatus) certain() bool {
 }
 
 // fill adds what a checkup found.
-func (h *HostStatus) fill(e *expectation, c *checkup, known map[string]string) {
+func (h *HostStatus) fill(e *checkup.Expectation, c *checkup.Checkup, known map[string]string) {
 	components := map[string]string{}
-	for _, w := range e.units {
+	for _, w := range e.Units {
 		components[w.Unit] = w.Component
 	}
-	for _, u := range c.health.Units {
+	for _, u := range c.Health.Units {
 		h.Services = append(h.Services, ServiceStatus{Unit: u.Name, Component: components[u.Name], State: serviceState(u), Restarts: u.Restarts})
 	}
-	for _, f := range c.health.Files {
-		spec := e.binaries[f.Path]
+	for _, f := range c.Health.Files {
+		spec := e.Binaries[f.Path]
 		p := ProgramStatus{Name: path.Base(f.Path), Path: f.Path, Wanted: spec.Version}
 		switch version, ok := known[f.SHA256]; {
 		case f.SHA256 == "":
@@ -104,10 +105,10 @@ func (h *HostStatus) fill(e *expectation, c *checkup, known map[string]string) {
 		}
 		h.Programs = append(h.Programs, p)
 	}
-	for _, found := range c.health.Certs {
+	for _, found := range c.Health.Certs {
 		s := CertificateStatus{Path: found.Path, Subject: found.Subject, NotAfter: found.NotAfter, Error: found.Error}
 		if s.Error == "" {
-			s.DaysLeft = int(math.Floor(found.NotAfter.Sub(c.health.Clock).Hours() / 24))
+			s.DaysLeft = int(math.Floor(found.NotAfter.Sub(c.Health.Clock).Hours() / 24))
 		}
 		h.Certificates = append(h.Certificates, s)
 	}
@@ -115,8 +116,8 @@ func (h *HostStatus) fill(e *expectation, c *checkup, known map[string]string) {
 	if len(h.Certificates) > 0 {
 		h.CertificateDays = &h.Certificates[0].DaysLeft
 	}
-	if c.health.Lock != nil {
-		h.LockedBy = c.health.Lock.Holder
+	if c.Health.Lock != nil {
+		h.LockedBy = c.Health.Lock.Holder
 	}
 }
 

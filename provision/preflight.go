@@ -10,6 +10,7 @@ import (
 
 	"provision/provision/component"
 	"provision/provision/event"
+	"provision/provision/examine"
 	"provision/provision/identity"
 	"provision/provision/internal/ssh"
 	"provision/provision/preflight"
@@ -38,13 +39,6 @@ func (p *Preflight) Errors() int {
 	return n
 }
 
-// How long synced writes are measured, and how many at most: of hosts that
-// join, and of those on which etcd works already.
-const (
-	latencyTime, latencyWrites = time.Second, 400
-	joinTime, joinWrites       = 400 * time.Millisecond, 200
-)
-
 // Preflight examines all hosts in one pass. Nothing is changed on any host but
 // that the agent is put there. full tries all hosts with all others.
 func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error) {
@@ -67,12 +61,14 @@ func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error)
 		p.Findings = append(p.Findings, preflight.Finding{Severity: preflight.Error, Check: preflight.Cluster, What: err.Error(),
 			Why: "apply would refuse", Remedy: "see docs/operations.md"})
 	}
-	e := o.examine(ctx, full, latencyTime, latencyWrites, func(preflight.Host) bool { return true })
+	in := o.examination(func(preflight.Host) bool { return true })
+	in.Full = full
+	e := examine.Run(ctx, in)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p.Findings = preflight.Sorted(append(preflight.Soften(p.Findings, o.IgnorePreflight), e.findings...))
-	p.Pairs, p.Connections = preflight.Pairs(e.links), len(e.links)
+	p.Findings = preflight.Sorted(append(preflight.Soften(p.Findings, o.IgnorePreflight), e.Findings...))
+	p.Pairs, p.Connections = preflight.Pairs(e.Links), len(e.Links)
 	p.Took = o.Now().Sub(began)
 	return p, nil
 }
@@ -100,17 +96,19 @@ func (o *Operator) admit(ctx context.Context, s *survey) error {
 		return nil
 	}
 	o.emit(event.Event{Type: event.PhaseStarted, Text: "Checking the hosts that join"})
-	e := o.examine(ctx, false, joinTime, joinWrites, preflight.Host.New)
+	in := o.examination(preflight.Host.New)
+	in.Brief = true
+	e := examine.Run(ctx, in)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	refused := map[string]error{}
-	for _, h := range e.hosts {
-		if bad := preflight.Refused(e.findings, h.Name); h.New() && len(bad) > 0 {
+	for _, h := range e.Hosts {
+		if bad := preflight.Refused(e.Findings, h.Name); h.New() && len(bad) > 0 {
 			refused[h.Name] = unfit(h.Name, bad)
 		}
 	}
-	for _, f := range e.findings {
+	for _, f := range e.Findings {
 		if f.Severity == preflight.Warning || f.Host == "" || refused[f.Host] == nil {
 			s.warn = append(s.warn, strings.TrimPrefix(f.Host+": "+f.String(), ": "))
 		}
@@ -162,6 +160,12 @@ func (o *Operator) notFit(names []string) []string {
 		var bad *notFitError
 		return !errors.As(o.fleet.Failed[name], &bad)
 	})
+}
+
+// examination is of the hosts that are concerned.
+func (o *Operator) examination(concerned func(preflight.Host) bool) examine.Input {
+	return examine.Input{Inventory: o.Inventory, Fleet: o.fleet, Hosts: o.candidates(), Concerned: concerned,
+		AllowUntestedOS: o.AllowUntestedOS, Ignore: o.IgnorePreflight, Now: o.Now}
 }
 
 // candidates are the hosts that answered, as preflight sees them.

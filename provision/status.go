@@ -8,6 +8,7 @@ import (
 	"sort"
 	"sync"
 
+	"provision/provision/checkup"
 	"provision/provision/etcd"
 	"provision/provision/identity"
 	"provision/provision/inventory"
@@ -60,9 +61,9 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 		s.UUID = o.decision.Identity.UUID
 	}
 	expected := o.expect()
-	var checked map[string]*checkup
+	var checked map[string]*checkup.Checkup
 	var all sync.WaitGroup
-	all.Go(func() { checked = o.checkups(ctx, expected, false) })
+	all.Go(func() { checked = o.checkups(false).All(ctx, o.fleet, expected) })
 	if o.decision.Identity != nil {
 		all.Go(func() { o.askCluster(ctx, s, nodes) })
 	}
@@ -75,11 +76,11 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 		if mark := roster[h.Name].Reboot; mark != nil {
 			status.Rebooting = mark.Since
 		}
-		if c := checked[h.Name]; c != nil && c.err == nil {
+		if c := checked[h.Name]; c != nil && c.Err == nil {
 			status.fill(expected[h.Name], c, known)
-			status.silence(expected[h.Name].silent(c.health.Silent, s.APIError == ""))
+			status.silence(expected[h.Name].Silent(c.Health.Silent, s.APIError == ""))
 		} else if c != nil {
-			status.Error = c.err.Error()
+			status.Error = c.Err.Error()
 		}
 		s.Hosts = append(s.Hosts, status)
 	}

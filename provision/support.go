@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/checkup"
 	"provision/provision/facts"
 	"provision/provision/fleet"
 	"provision/provision/identity"
@@ -56,7 +57,7 @@ func (o *Operator) Support(ctx context.Context, a *support.Archive, lines int) (
 }
 
 // supportHost collects from one host.
-func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *fleet.Member, e *expectation, lines int) {
+func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *fleet.Member, e *checkup.Expectation, lines int) {
 	ctx, cancel := context.WithTimeout(ctx, supportTime)
 	defer cancel()
 	folder := "hosts/" + m.Host.Name + "/"
@@ -64,11 +65,11 @@ func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *fleet
 	a.JSON(folder+"ledger.json", known.Owned)
 	known.Owned.Resources, known.Owned.Roster, known.Blobs = nil, nil, nil
 	a.JSON(folder+"facts.json", known)
-	c := o.checkup(ctx, m, e, true)
-	if c.err != nil {
-		a.Failed(folder+"health", c.err)
+	c := o.checkups(true).At(ctx, m, e)
+	if c.Err != nil {
+		a.Failed(folder+"health", c.Err)
 	}
-	a.JSON(folder+"health.json", map[string]any{"health": c.health, "drift": c.drift, "probes": c.probes, "clock_ahead": c.skew.String()})
+	a.JSON(folder+"health.json", map[string]any{"health": c.Health, "drift": c.Drift, "probes": c.Probes, "clock_ahead": c.Skew.String()})
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
@@ -89,7 +90,7 @@ func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *fleet
 			a.Add(folder+place+strings.ReplaceAll(item.Name, " ", "_"), []byte(text))
 		}
 	})
-	for _, w := range e.units {
+	for _, w := range e.Units {
 		all.Go(func() {
 			log, err := m.Agent.Journal(ctx, w.Unit, lines)
 			if err != nil {
@@ -103,9 +104,9 @@ func (o *Operator) supportHost(ctx context.Context, a *support.Archive, m *fleet
 
 // configFiles are the files that provision wrote to the host, without those
 // that are secret.
-func configFiles(m *fleet.Member, e *expectation) []string {
+func configFiles(m *fleet.Member, e *checkup.Expectation) []string {
 	var paths []string
-	for _, r := range e.resources {
+	for _, r := range e.Resources {
 		if r.Address.Kind == file.Kind && !secretFile(r) && slices.ContainsFunc(m.Facts.Owned.Resources, ownedAs(r)) {
 			paths = append(paths, r.Address.Name)
 		}

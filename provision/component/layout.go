@@ -1,8 +1,10 @@
 package component
 
 import (
+	"net"
 	"strconv"
 
+	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/directory"
 	"provision/provision/resource/identity"
@@ -92,3 +94,8 @@ type Objecter interface {
 
 // Loopback is where a program of a host listens for that host only.
 func Loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+// APIServer is where the API server of a master listens.
+func APIServer(master inventory.Host) string {
+	return net.JoinHostPort(master.Address.String(), strconv.Itoa(APIPort))
+}

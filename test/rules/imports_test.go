@@ -50,7 +50,7 @@ var layers = []layer{
 		"provision/component/ossettings", "provision/component/timesync", "provision/component/trust", "provision/component/renewal",
 		"network/flannel", "addons/coredns",
 	}},
-	{packages: []string{"provision/plan", "provision/safety", "provision/component/components", "addons/catalogue"}},
+	{packages: []string{"provision/plan", "provision/safety", "provision/examine", "provision/checkup", "provision/component/components", "addons/catalogue"}},
 	{packages: []string{"provision/engine", "provision/report"}},
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},

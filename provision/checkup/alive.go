@@ -1,4 +1,4 @@
-package provision
+package checkup
 
 import (
 	"context"
@@ -18,19 +18,19 @@ import (
 )
 
 // question is where a host's services answer while they live.
-func (e *expectation) question() []api.Live {
+func (e *Expectation) question() []api.Live {
 	var all []api.Live
 	for _, live := range e.live {
-		if slices.ContainsFunc(e.units, func(w doctor.Want) bool { return w.Unit == live.Unit }) {
+		if slices.ContainsFunc(e.Units, func(w doctor.Want) bool { return w.Unit == live.Unit }) {
 			all = append(all, api.Live{URL: live.URL, CA: live.CA})
 		}
 	}
 	return all
 }
 
-// silent are the units that take connections and say nothing. What relays to
+// Silent are the units that take connections and say nothing. What relays to
 // the API says nothing either while that hangs.
-func (e *expectation) silent(urls []string, api bool) []string {
+func (e *Expectation) Silent(urls []string, api bool) []string {
 	var units []string
 	for _, live := range e.live {
 		if slices.Contains(urls, live.URL) && (api || !live.Relay) {
@@ -42,9 +42,9 @@ func (e *expectation) silent(urls []string, api bool) []string {
 
 // unmade are the wanted units that the host's ledger does not have: no apply
 // came as far as starting them.
-func (e *expectation) unmade(owned []facts.Resource) []string {
+func (e *Expectation) unmade(owned []facts.Resource) []string {
 	var units []string
-	for _, w := range e.units {
+	for _, w := range e.Units {
 		id := resource.Address{Kind: unit.Kind, Name: w.Unit}.ID()
 		if !slices.ContainsFunc(owned, func(r facts.Resource) bool { return r.ID == id }) {
 			units = append(units, w.Unit)
@@ -69,13 +69,13 @@ type reached struct {
 }
 
 // reachAPI tries from a host the API servers and the address of their service.
-func (o *Operator) reachAPI(ctx context.Context, m *fleet.Member) reached {
+func reachAPI(ctx context.Context, m *fleet.Member, inv *inventory.Inventory) reached {
 	params := api.ReachParams{Nonce: strings.Repeat("0", 32), Within: reachTried}
-	for _, h := range o.Inventory.With(inventory.RoleMaster) {
-		params.Targets = append(params.Targets, api.Target{Address: apiServer(h), Live: true})
+	for _, h := range inv.With(inventory.RoleMaster) {
+		params.Targets = append(params.Targets, api.Target{Address: component.APIServer(h), Live: true})
 	}
 	masters := len(params.Targets)
-	service := netip.AddrPortFrom((&component.Cluster{Inventory: o.Inventory}).ServiceIP(), servicePort).String()
+	service := netip.AddrPortFrom((&component.Cluster{Inventory: inv}).ServiceIP(), servicePort).String()
 	for range serviceTries {
 		params.Targets = append(params.Targets, api.Target{Address: service, Live: true})
 	}

@@ -1,4 +1,4 @@
-package provision
+package examine
 
 import (
 	"context"
@@ -27,44 +27,74 @@ const (
 	clockSamples = 3
 )
 
-// examination is what was measured, and how it is judged.
+// How long synced writes are measured, and how many at most: of hosts that
+// join, and of those on which etcd works already.
+const (
+	latencyTime, latencyWrites = time.Second, 400
+	joinTime, joinWrites       = 400 * time.Millisecond, 200
+)
+
+// Input is what is measured, and by what it is judged.
+type Input struct {
+	Inventory *inventory.Inventory
+	Fleet     *fleet.Fleet
+	Hosts     []preflight.Host // that answered
+	// Concerned are the hosts that are measured; the others only take part.
+	Concerned func(preflight.Host) bool
+	// Full tries all hosts with all others; Brief measures no longer than an
+	// apply can wait.
+	Full, Brief bool
+	// AllowUntestedOS and Ignore soften what is found.
+	AllowUntestedOS bool
+	Ignore          []string
+	Now             func() time.Time
+}
+
+// Result is what was measured, and what is wrong.
+type Result struct {
+	Hosts    []preflight.Host
+	Links    []preflight.Link
+	Findings []preflight.Finding
+}
+
+// examination is what was measured so far.
 type examination struct {
-	o         *Operator
-	hosts     []preflight.Host
-	links     []preflight.Link
-	concerned func(preflight.Host) bool
-	latency   api.LatencyParams
+	Input
+	links   []preflight.Link
+	latency api.LatencyParams
 
 	mu       sync.Mutex
 	findings []preflight.Finding
 }
 
-// examine measures the hosts that are concerned, and what lies between them and
-// all others.
-func (o *Operator) examine(ctx context.Context, full bool, within time.Duration, writes int, concerned func(preflight.Host) bool) *examination {
-	e := &examination{o: o, hosts: o.candidates(), concerned: concerned,
-		latency: api.LatencyParams{Path: o.Inventory.Etcd.DataDir, Within: within, Writes: writes}}
+// Run measures the hosts that are concerned, and what lies between them and all
+// others.
+func Run(ctx context.Context, in Input) Result {
+	e := &examination{Input: in, latency: api.LatencyParams{Path: in.Inventory.Etcd.DataDir, Within: latencyTime, Writes: latencyWrites}}
+	if in.Brief {
+		e.latency.Within, e.latency.Writes = joinTime, joinWrites
+	}
 	e.each(func(h *preflight.Host) { e.look(ctx, h) })
-	e.links = preflight.Links(o.Inventory, e.hosts, full, concerned)
+	e.links = preflight.Links(in.Inventory, e.Hosts, in.Full, in.Concerned)
 	var all sync.WaitGroup
 	all.Go(func() { e.each(func(h *preflight.Host) { e.write(ctx, h) }) })
 	e.connect(ctx)
 	all.Wait()
 	e.findings = append(e.findings, preflight.Judge(preflight.Input{
-		Inventory: o.Inventory, AllowUntestedOS: o.AllowUntestedOS, Hosts: e.hosts, Links: e.links, Ignore: o.IgnorePreflight,
+		Inventory: in.Inventory, AllowUntestedOS: in.AllowUntestedOS, Hosts: e.Hosts, Links: e.links, Ignore: in.Ignore,
 	})...)
-	return e
+	return Result{e.Hosts, e.links, e.findings}
 }
 
 func (e *examination) each(do func(h *preflight.Host)) {
-	list := make([]*preflight.Host, len(e.hosts))
-	for i := range e.hosts {
-		list[i] = &e.hosts[i]
+	list := make([]*preflight.Host, len(e.Hosts))
+	for i := range e.Hosts {
+		list[i] = &e.Hosts[i]
 	}
 	fleet.Spread(list, do)
 }
 
-func (e *examination) agent(host string) fleet.Agent { return e.o.fleet.Members[host].Agent }
+func (e *examination) agent(host string) fleet.Agent { return e.Fleet.Members[host].Agent }
 
 // failed notes a measurement that could not be made.
 func (e *examination) failed(host string, err error) {
@@ -79,16 +109,16 @@ func (e *examination) failed(host string, err error) {
 func (e *examination) look(ctx context.Context, h *preflight.Host) {
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
-	concerned := e.concerned(*h)
+	concerned := e.Concerned(*h)
 	if concerned || h.Host.Keeper() {
 		h.Clock = e.clock(ctx, h.Name)
 	}
 	if !concerned {
 		return
 	}
-	params := api.InspectParams{Paths: preflight.Paths(e.o.Inventory, h.Host)}
+	params := api.InspectParams{Paths: preflight.Paths(e.Inventory, h.Host)}
 	if h.Joins() {
-		params.Modules = ossettings.Modules(e.o.Inventory)
+		params.Modules = ossettings.Modules(e.Inventory)
 	}
 	for _, p := range h.Ports {
 		params.Ports = append(params.Ports, api.Port{Number: p.Number, UDP: p.UDP, Loopback: p.Loopback})
@@ -105,9 +135,9 @@ func (e *examination) look(ctx context.Context, h *preflight.Host) {
 func (e *examination) clock(ctx context.Context, host string) *preflight.Offset {
 	var best *preflight.Offset
 	for range clockSamples {
-		sent := e.o.Now()
+		sent := e.Now()
 		answer, err := e.agent(host).Clock(ctx)
-		trip := e.o.Now().Sub(sent)
+		trip := e.Now().Sub(sent)
 		if err != nil {
 			e.failed(host, err)
 			return best
@@ -121,7 +151,7 @@ func (e *examination) clock(ctx context.Context, host string) *preflight.Offset 
 
 // write measures synced writes where etcd's data will lie.
 func (e *examination) write(ctx context.Context, h *preflight.Host) {
-	if !h.Has(inventory.RoleEtcd) || !e.concerned(*h) {
+	if !h.Has(inventory.RoleEtcd) || !e.Concerned(*h) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
@@ -191,12 +221,12 @@ func (e *examination) reach(ctx context.Context, nonce, host string, links []int
 	}
 	params := api.ReachParams{Nonce: nonce, Within: reachTime}
 	at := map[string]int{}
-	for i, h := range e.hosts {
+	for i, h := range e.Hosts {
 		at[h.Name] = i
 	}
 	for _, i := range links {
 		l := e.links[i]
-		to, _ := e.o.Inventory.Host(l.To)
+		to, _ := e.Inventory.Host(l.To)
 		params.Targets = append(params.Targets, api.Target{UDP: l.Port.UDP, Live: l.Live, Size: l.Size,
 			Address: net.JoinHostPort(to.Address.String(), strconv.Itoa(l.Port.Number))})
 	}
@@ -208,7 +238,7 @@ func (e *examination) reach(ctx context.Context, nonce, host string, links []int
 	for _, f := range result.Failed {
 		if f.Target >= 0 && f.Target < len(links) {
 			l := &e.links[links[f.Target]]
-			l.Reached(e.hosts[at[l.To]], &f)
+			l.Reached(e.Hosts[at[l.To]], &f)
 		}
 	}
 }

@@ -1,0 +1,13 @@
+package provision
+
+import "slices"
+
+// sortedKeys are the keys of a map, in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
