@@ -140,11 +140,10 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 		return &Outcome{Plan: p}, incomplete(p)
 	}
 	locked := o.concerned(p)
-	epoch, err := o.lock(ctx, locked, "apply, plan "+p.Hash()[:8])
+	ctx, epoch, release, err := o.lock(ctx, locked, "apply, plan "+p.Hash()[:8])
 	if err != nil {
 		return nil, err
 	}
-	ctx, release := o.hold(ctx, locked)
 	defer release()
 	o.Point("locked")
 	if p, s, err = o.again(ctx, p, s, locked); err != nil {

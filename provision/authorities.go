@@ -104,11 +104,10 @@ func (o *Operator) renewAuthorities(ctx context.Context, approve func([]Authorit
 			members = append(members, name)
 		}
 	}
-	epoch, err := o.lock(ctx, members, "certs renew")
+	ctx, epoch, release, err := o.lock(ctx, members, "certs renew")
 	if err != nil {
 		return err
 	}
-	ctx, release := o.hold(ctx, members)
 	defer release()
 	switch ok, err := approve(due); {
 	case err != nil:

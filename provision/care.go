@@ -54,11 +54,10 @@ func (o *Operator) care(ctx context.Context, care Care) ([]Cared, error) {
 		return nil, fmt.Errorf("cannot %s Nodes: cluster %q does not exist yet; make it with: provision apply", care.Act, o.Inventory.Cluster.Name)
 	}
 	keepers := o.keepers()
-	epoch, err := o.lock(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " "))
+	ctx, epoch, release, err := o.lock(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " "))
 	if err != nil {
 		return nil, err
 	}
-	ctx, release := o.hold(ctx, keepers)
 	defer release()
 	record := o.recordActs(ctx, epoch, care.Act, care.Hosts...)
 	list, err := o.careForAll(ctx, care)

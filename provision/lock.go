@@ -14,10 +14,11 @@ import (
 // lock takes the lock of masters and etcd hosts in sorted order, then of the
 // others that the plan changes at once, with an epoch above all that were ever
 // used. When one is taken, all are let go at once, so that of several operators
-// the one that comes farthest in the order goes on.
-func (o *Operator) lock(ctx context.Context, names []string, doing string) (uint64, error) {
+// the one that comes farthest in the order goes on. The context returned ends when
+// too many of the locks are lost (see hold); release ends the watch over them.
+func (o *Operator) lock(ctx context.Context, names []string, doing string) (held context.Context, epoch uint64, release func(), err error) {
 	if err := o.majority(names); err != nil {
-		return 0, err
+		return nil, 0, nil, err
 	}
 	params := api.LockParams{Holder: o.Holder, Doing: doing}
 	for _, m := range o.fleet.Members {
@@ -30,10 +31,11 @@ func (o *Operator) lock(ctx context.Context, names []string, doing string) (uint
 	if err := o.lockAll(ctx, names, params); err != nil {
 		err = o.awaitLock(ctx, err)
 		o.fleet.Close()
-		return 0, err
+		return nil, 0, nil, err
 	}
 	o.queue = queue{}
-	return params.Epoch, nil
+	held, release = o.hold(ctx, names)
+	return held, params.Epoch, release, nil
 }
 
 func (o *Operator) lockAll(ctx context.Context, names []string, params api.LockParams) error {

@@ -44,11 +44,10 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 		return &Outcome{Plan: p}, incomplete(p)
 	}
 	locked := o.stepping(p)
-	epoch, err := o.lock(ctx, locked, "reset, plan "+p.Hash()[:8])
+	ctx, epoch, release, err := o.lock(ctx, locked, "reset, plan "+p.Hash()[:8])
 	if err != nil {
 		return nil, err
 	}
-	ctx, release := o.hold(ctx, locked)
 	defer release()
 	o.Point("locked")
 	o.compareOwned(ctx, s)

@@ -141,11 +141,10 @@ func (o *Operator) advance(ctx context.Context, item, next, name string, ahead t
 		return err
 	}
 	names := o.fleet.Names()
-	epoch, err := o.lock(ctx, names, "rotation of "+name)
+	ctx, epoch, release, err := o.lock(ctx, names, "rotation of "+name)
 	if err != nil {
 		return err
 	}
-	ctx, release := o.hold(ctx, names)
 	defer release()
 	o.emit(event.Event{Type: event.Note, Text: "Rotation of " + name + ": " + said(next)})
 	id := o.decision.Identity
