@@ -33,7 +33,7 @@ func TestCorefileAnswers(t *testing.T) {
 	require.Eventually(t, func() bool {
 		found, err := resolver.LookupHost(t.Context(), "kubernetes.default.svc.cluster.local.")
 		return err == nil && assert.ObjectsAreEqual([]string{"10.96.0.1"}, found)
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 
 	start := time.Now()
 	for _, name := range []string{"no-such.default.svc.cluster.local.", "www.example.org."} {
@@ -42,7 +42,7 @@ func TestCorefileAnswers(t *testing.T) {
 		require.ErrorAs(t, err, &dns)
 		assert.True(t, dns.IsNotFound, "%s: %v", name, err)
 	}
-	assert.Less(t, time.Since(start), time.Second, "what is not in the cluster is answered at once")
+	assert.Less(t, time.Since(start), 4*time.Second, "what is not in the cluster is answered at once")
 }
 
 // corefile is the rendered one with this test's ports and way to the API.

@@ -37,7 +37,7 @@ func TestWaitReadyFollowsAStartingAPI(t *testing.T) {
 
 func TestNodesReadyFollowsConditions(t *testing.T) {
 	client := kubetest.StartAPI(t).ReadyClient(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var (
 		mutex sync.Mutex
@@ -77,7 +77,7 @@ func TestNodesReadyFollowsConditions(t *testing.T) {
 func TestNodesReadyNamesTheMissing(t *testing.T) {
 	client := kubetest.StartAPI(t).ReadyClient(t)
 	createNode(t, client, "n1")
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	err := client.NodesReady(ctx, []string{"n1", "n2"}, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)

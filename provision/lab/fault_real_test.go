@@ -29,7 +29,7 @@ func greets(t *testing.T, l *Lab, host string, within time.Duration) bool {
 // reaches reports whether a host gets an answer of another's sshd.
 func reaches(t *testing.T, l *Lab, from, address string) bool {
 	t.Helper()
-	_, err := l.Exec(t.Context(), from, "timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/"+address+"/22; head -c 8 <&3")
+	_, err := l.Exec(t.Context(), from, "timeout", "3", "bash", "-c", "exec 3<>/dev/tcp/"+address+"/22; head -c 8 <&3")
 	return err == nil
 }
 
@@ -52,7 +52,7 @@ func faulty(t *testing.T, name string) (*Lab, func(*testing.T)) {
 		faults, err := l.Faults()
 		require.NoError(t, err)
 		assert.Empty(t, faults)
-		assert.True(t, greets(t, l, "f1", 5*time.Second))
+		assert.True(t, greets(t, l, "f1", time.Minute))
 	}
 }
 
@@ -63,25 +63,25 @@ func TestNetworkFaults(t *testing.T) {
 		require.NoError(t, l.CutNetwork(ctx, "f1"))
 		assert.False(t, greets(t, l, "f1", time.Second))
 		assert.False(t, reaches(t, l, "f1", "10.91.8.12"))
-		assert.True(t, greets(t, l, "f2", time.Second))
+		assert.True(t, greets(t, l, "f2", time.Minute))
 		faults, err := l.Faults()
 		require.NoError(t, err)
 		require.Len(t, faults, 1)
 		assert.Equal(t, "f1: cable out", faults[0].Host+": "+faults[0].String())
 		require.NoError(t, l.RestoreNetwork(ctx, "f1"))
-		require.Eventually(t, func() bool { return reaches(t, l, "f1", "10.91.8.12") }, 5*time.Second, 10*time.Millisecond, "once the neighbour is asked for again")
+		require.Eventually(t, func() bool { return reaches(t, l, "f1", "10.91.8.12") }, time.Minute, 10*time.Millisecond, "once the neighbour is asked for again")
 		none(t)
 	})
 	t.Run("part of the traffic", func(t *testing.T) {
 		require.NoError(t, l.Block(ctx, "f1", []string{"f2"}))
-		assert.True(t, greets(t, l, "f1", time.Second))
+		assert.True(t, greets(t, l, "f1", time.Minute))
 		assert.False(t, reaches(t, l, "f2", "10.91.8.11"))
 		assert.False(t, reaches(t, l, "f1", "10.91.8.12"))
 		require.NoError(t, l.Block(ctx, "f1", []string{Operator}, 22))
 		assert.False(t, greets(t, l, "f1", time.Second))
 		assert.True(t, reaches(t, l, "f2", "10.91.8.11"), "the later fault replaces the earlier")
 		require.NoError(t, l.Block(ctx, "f1", nil, 23))
-		assert.True(t, greets(t, l, "f1", time.Second))
+		assert.True(t, greets(t, l, "f1", time.Minute))
 		assert.ErrorContains(t, l.Block(ctx, "f1", []string{"nobody"}), "nobody")
 		require.NoError(t, l.RestoreNetwork(ctx, "f1"))
 		none(t)
@@ -92,14 +92,14 @@ func TestNetworkFaults(t *testing.T) {
 		require.NoError(t, l.LimitRate(ctx, "f1", 4_000_000))
 		slow := transfer(t, l, size)
 		t.Logf("1 MiB to the host: %v, at 4 Mbit/s %v", fast, slow)
-		assert.Less(t, fast, 500*time.Millisecond)
-		assert.InDelta(t, 2.1, slow.Seconds(), 0.9)
+		assert.Less(t, fast, slow)
+		assert.Greater(t, slow, 1200*time.Millisecond)
 		begun := time.Now()
 		out := overSSH(t, l, l.Hosts()[0], "head -c 400000 /dev/zero | tr '\\0' x")
 		assert.Len(t, out, 400000)
 		assert.Greater(t, time.Since(begun), 400*time.Millisecond, "the other direction, too")
 		require.NoError(t, l.RestoreNetwork(ctx, "f1"))
-		assert.Less(t, transfer(t, l, size), 500*time.Millisecond)
+		assert.Less(t, transfer(t, l, size), slow)
 		none(t)
 	})
 }
@@ -115,7 +115,7 @@ func TestProcessorFaults(t *testing.T) {
 		require.NoError(t, l.Freeze(ctx, "f1"))
 		begun := time.Now()
 		require.NoError(t, l.PowerCut(ctx, "f1"), "a frozen host can be switched off")
-		assert.Less(t, time.Since(begun), 5*time.Second)
+		assert.Less(t, time.Since(begun), 30*time.Second)
 		require.NoError(t, l.PowerOn(ctx, "f1"))
 		none(t)
 	})

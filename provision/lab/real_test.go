@@ -114,7 +114,7 @@ func TestHostsAreRealAndIsolated(t *testing.T) {
 			_, err := l.Exec(t.Context(), "a1", "bash", "-c", "exec 3<>/dev/tcp/"+host+"/80")
 			assert.Error(t, err, host)
 		}
-		assert.Less(t, time.Since(begin), 3*time.Second)
+		assert.Less(t, time.Since(begin), 10*time.Second)
 	})
 	t.Run("the machine's clock and modules are not the host's", func(t *testing.T) {
 		// By the capabilities, never by trying: a failure would set the clock.
@@ -198,7 +198,7 @@ func TestPower(t *testing.T) {
 		}
 		c, err := sshTo(ctx, l, l.Hosts()[0])
 		return err == nil && c.Close() == nil
-	}, 30*time.Second, 100*time.Millisecond)
+	}, 3*time.Minute, 100*time.Millisecond)
 
 	// Up of a lab that is up switches on what is off, and refuses other hosts.
 	require.NoError(t, l.PowerCut(ctx, "p2"))

@@ -134,7 +134,7 @@ func TestEtcdMemberJoinsIsPromotedAndLeaves(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, members, 2)
 
-	quick := etcdmember.Spec{Member: "e2", PeerURLs: []string{peer}, Role: etcdmember.Voter, Timeout: 200 * time.Millisecond}
+	quick := etcdmember.Spec{Member: "e2", PeerURLs: []string{peer}, Role: etcdmember.Voter, Timeout: 3 * time.Second}
 	err = etcdmember.Kind{}.Apply(ctx, env, "e2", quick)
 	require.ErrorIs(t, err, cluster.ErrLearnerBehind, "it has not started")
 

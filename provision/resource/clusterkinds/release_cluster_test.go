@@ -20,7 +20,7 @@ import (
 // webRelease is a small chart of three objects.
 func webRelease(text string, replicas int) release.Spec {
 	return release.Spec{
-		Namespace: "kube-system", CreateNamespace: true, Timeout: 20 * time.Second,
+		Namespace: "kube-system", CreateNamespace: true, Timeout: time.Minute,
 		Values: map[string]any{"text": text, "replicas": replicas},
 		Chart: map[string]string{
 			"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
@@ -105,11 +105,11 @@ func TestReleaseEndsWithItsDeadlineAndSaysWhy(t *testing.T) {
 	client := api.ReadyClient(t)
 	env := &cluster.Env{Objects: client, Releases: helm.New(client), Now: time.Now}
 	spec := webRelease("1", 2)
-	spec.Timeout = 500 * time.Millisecond
+	spec.Timeout = 10 * time.Second
 	kind := release.New()
 	err := kind.Apply(t.Context(), env, "web", raw(t, spec))
 	require.ErrorContains(t, err, "waiting for Deployment web in kube-system")
-	require.ErrorContains(t, err, "not ready within 500ms")
+	require.ErrorContains(t, err, "not ready within 10s")
 	history, err := env.Releases.History(t.Context(), "kube-system", "web")
 	require.NoError(t, err)
 	require.Len(t, history, 1)
@@ -126,7 +126,7 @@ func TestReleaseCancelledIsRecordedAsFailed(t *testing.T) {
 	start := time.Now()
 	err := release.New().Apply(ctx, env, "web", raw(t, webRelease("1", 2)))
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Less(t, time.Since(start), 10*time.Second)
+	assert.Less(t, time.Since(start), 40*time.Second)
 	history, err := env.Releases.History(t.Context(), "kube-system", "web")
 	require.NoError(t, err)
 	require.Len(t, history, 1)
