@@ -221,8 +221,8 @@ func (e *examination) reach(ctx context.Context, nonce, host string, links []int
 	}
 	params := api.ReachParams{Nonce: nonce, Within: reachTime}
 	at := map[string]int{}
-	for i, h := range e.Hosts {
-		at[h.Name] = i
+	for i := range e.Hosts { // not whole ones: what was measured on others is written meanwhile
+		at[e.Hosts[i].Name] = i
 	}
 	for _, i := range links {
 		l := e.links[i]
