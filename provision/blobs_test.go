@@ -53,7 +53,9 @@ func TestSendingEndsWithTheSession(t *testing.T) {
 	require.NotNil(t, outcome)
 	said := ""
 	for _, failed := range outcome.Result.Failed {
-		assert.Contains(t, failed.Address.String(), "n2", "its drain waits for the artifacts, too")
+		// Its drain waits for the artifacts, too; whether the gate of all Nodes hears
+		// of the loss before it is passed, is chance.
+		assert.Contains(t, failed.Address.String()+failed.Err.Error(), "n2")
 		said += failed.Err.Error() + "\n"
 	}
 	assert.Contains(t, said, "the connection to n2 was lost: n2: session ended: ")
