@@ -74,10 +74,25 @@ func open() (master, slave *os.File, err error) {
 	if err == nil {
 		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	}
+	if err == nil {
+		err = keepOutput(int(slave.Fd()))
+	}
 	if err != nil {
 		_ = master.Close()
 	}
 	return master, slave, err
+}
+
+// keepOutput has Ctrl-C drop nothing: the kernel signals first and empties the
+// terminal's buffers afterwards, with what a quick program already said of the
+// signal (termios(3), NOFLSH).
+func keepOutput(slave int) error {
+	mode, err := unix.IoctlGetTermios(slave, unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	mode.Lflag |= unix.NOFLSH
+	return unix.IoctlSetTermios(slave, unix.TCSETS, mode)
 }
 
 // read ends when the program and its children have closed the terminal.
