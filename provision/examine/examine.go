@@ -195,7 +195,7 @@ func (e *examination) connect(ctx context.Context) {
 func (e *examination) listen(ctx context.Context, nonce string) map[string][]api.Port {
 	silent := map[string][]api.Port{}
 	e.each(func(h *preflight.Host) {
-		ports := preflight.Listening(*h, e.links)
+		ports := preflight.Listening(h.Name, e.links)
 		if len(ports) == 0 {
 			return
 		}

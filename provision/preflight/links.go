@@ -161,11 +161,11 @@ func Pairs(links []Link) int {
 }
 
 // Listening are the ports that the host must listen on for the links to it.
-func Listening(h Host, links []Link) []api.Port {
+func Listening(host string, links []Link) []api.Port {
 	var ports []api.Port
 	for _, l := range links {
 		p := api.Port{Number: l.Port.Number, UDP: l.Port.UDP}
-		if l.To == h.Name && !l.Live && !slices.Contains(ports, p) {
+		if l.To == host && !l.Live && !slices.Contains(ports, p) {
 			ports = append(ports, p)
 		}
 	}

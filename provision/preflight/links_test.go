@@ -105,7 +105,7 @@ func TestLinksAreWhatComponentsNeed(t *testing.T) {
 	assert.Nil(t, has("n1", "m1", 7443), "loopback")
 	require.NotNil(t, has("n1", "m1", 8472))
 	assert.Equal(t, 1472, has("n1", "m1", 8472).Size)
-	assert.Equal(t, []api.Port{{Number: 10250}, {Number: 8472, UDP: true}}, Listening(hosts[1], links))
+	assert.Equal(t, []api.Port{{Number: 10250}, {Number: 8472, UDP: true}}, Listening(hosts[1].Name, links))
 }
 
 func TestLiveServicesAreTriedAsTheyAre(t *testing.T) {
@@ -117,7 +117,7 @@ func TestLiveServicesAreTriedAsTheyAre(t *testing.T) {
 			assert.True(t, l.Live && !l.Port.UDP, "%+v", l)
 		}
 	}
-	assert.Empty(t, Listening(hosts[0], links), "nothing is opened beside running services")
+	assert.Empty(t, Listening(hosts[0].Name, links), "nothing is opened beside running services")
 	hosts[0].Found.Taken = nil
 	for _, l := range Links(input(hosts...).Inventory, hosts, false, all) {
 		assert.NotEqual(t, "m1", l.To, "its services do not run yet: there is nobody to answer")
