@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"provision/addons"
 	addonlist "provision/addons/catalogue"
@@ -176,9 +175,10 @@ func (g *global) prompt() remote.Ask {
 	if !g.ask {
 		return nil
 	}
-	return func(_ context.Context, where, question string) (secret.Value, error) {
-		fmt.Fprintf(g.err, "%s: %s ", report.Line(where), report.Clean(question)) // a server may word the question
-		answer, err := term.ReadPassword(int(os.Stdin.Fd()))
+	return func(ctx context.Context, where, question string) (secret.Value, error) {
+		answer, err := hidden(ctx, os.Stdin, func() {
+			fmt.Fprintf(g.err, "%s: %s ", report.Line(where), report.Clean(question)) // a server may word the question
+		})
 		fmt.Fprintln(g.err)
 		if err != nil {
 			return secret.Value{}, fmt.Errorf("reading the answer: %w", err)

@@ -60,6 +60,21 @@ func Start(t testing.TB, cmd *exec.Cmd) *Terminal {
 	return x
 }
 
+// Pair is a new terminal without a program: what is typed goes into keys. It is
+// closed with the test.
+func Pair(t testing.TB) (keys, screen *os.File) {
+	t.Helper()
+	keys, screen, err := open()
+	if err != nil {
+		t.Fatalf("opening a pseudo-terminal: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = screen.Close()
+		_ = keys.Close()
+	})
+	return keys, screen
+}
+
 func open() (master, slave *os.File, err error) {
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
