@@ -25,6 +25,7 @@ func (c *cluster) removedMember(t *testing.T) {
 		})
 		args := []string{"--yes"}
 		if moved {
+			c.on(t, host, "systemctl", "stop", "etcd.service") // it is started again and again, and makes files
 			c.on(t, host, "mv", "/var/lib/etcd/member", "/root/member")
 			args = append(args, "--target", host)
 		}
