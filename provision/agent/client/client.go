@@ -120,10 +120,13 @@ func await(ctx context.Context, process Process, reader *bufio.Reader, nonce str
 // end waits for a process whose input ended, and kills it when that takes too
 // long.
 func (p Process) end() error {
-	_ = p.Stdin.Close()
 	if p.Wait == nil {
+		_ = p.Stdin.Close()
 		return nil
 	}
+	// On a dead link, closing blocks until the connection is given up; a process
+	// that was killed is not waited for so long.
+	go func() { _ = p.Stdin.Close() }()
 	if p.Kill != nil {
 		timer := time.AfterFunc(grace, p.Kill)
 		defer timer.Stop()
