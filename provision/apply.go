@@ -65,7 +65,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	in.Leaving, in.Rollout, in.Anew = o.leaves(), o.rollout(), o.anew(s)
 	o.isolations(&in)
 	o.reboots(&in)
-	in.Warnings = append(in.Warnings, o.destroyed(sortedKeys(o.resetting))...)
+	in.Warnings = append(in.Warnings, o.destroyed(slices.Sorted(maps.Keys(o.resetting)))...)
 	if o.Renew != nil {
 		return o.renewPlan(in, s), nil
 	}

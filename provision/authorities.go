@@ -42,7 +42,7 @@ func (o *Operator) dueAuthorities() []Authority {
 	}
 	var due []Authority
 	now := o.clusterTime()
-	for _, name := range sortedKeys(o.decision.Identity.CAs) {
+	for _, name := range slices.Sorted(maps.Keys(o.decision.Identity.CAs)) {
 		certs := pki.ParseCerts([]byte(o.decision.Identity.CAs[name]))
 		if len(certs) == 0 {
 			continue

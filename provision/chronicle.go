@@ -215,7 +215,7 @@ func (c *chronicle) keep(ctx context.Context, files map[string][]byte, on func(c
 	files[history.RunName(c.run.ID)] = raw
 	ctx, cancel := context.WithTimeout(ctx, keepWithin)
 	defer cancel()
-	for name, err := range fleet.Each(sortedKeys(c.keepers), func(name string) error { return on(ctx, c.keepers[name], files) }) {
+	for name, err := range fleet.Each(slices.Sorted(maps.Keys(c.keepers)), func(name string) error { return on(ctx, c.keepers[name], files) }) {
 		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 			c.o.emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -44,7 +45,7 @@ func (o *Operator) warnOfRemoved(ctx context.Context, s *survey) {
 			}
 		}
 	}
-	for _, text := range sortedKeys(asked) {
+	for _, text := range slices.Sorted(maps.Keys(asked)) {
 		slices.Sort(asked[text])
 		s.warn = append(s.warn, fmt.Sprintf("somebody uses an API that Kubernetes %s no longer has: %s (asked of %s since its start); find out who by the audit log, and change that first",
 			target.Line(), text, strings.Join(asked[text], ", ")))

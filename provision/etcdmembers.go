@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -94,7 +95,7 @@ func (o *Operator) learnMembers(ctx context.Context, s *survey) error {
 	}
 	if len(anew) > 0 {
 		s.cluster.EtcdAnew = anew
-		o.known(s.cluster, members, sortedKeys(anew))
+		o.known(s.cluster, members, slices.Sorted(maps.Keys(anew)))
 	}
 	return nil
 }
@@ -183,7 +184,7 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 // knownMembers are the members that etcd has, of hosts that take part.
 func (o *Operator) knownMembers(c *component.Cluster) []resource.Address {
 	var list []resource.Address
-	for _, name := range sortedKeys(c.EtcdMembers) {
+	for _, name := range slices.Sorted(maps.Keys(c.EtcdMembers)) {
 		if h, listed := o.Inventory.Host(name); listed && h.Has(inventory.RoleEtcd) && o.fleet.Members[name] != nil {
 			list = append(list, component.MemberAt(name))
 		}

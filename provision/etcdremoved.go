@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -37,7 +38,7 @@ func (o *Operator) removedMembers(ctx context.Context, s *survey, members []clus
 		return map[string]string{}
 	}
 	s.etcdIDs = answering
-	for _, name := range sortedKeys(removed) {
+	for _, name := range slices.Sorted(maps.Keys(removed)) {
 		if _, answers := answering[name]; answers {
 			s.warn = append(s.warn, fmt.Sprintf("etcd of host %s answers as member %s, which the etcd cluster does not list; it is left as it is", name, removed[name]))
 			delete(removed, name)

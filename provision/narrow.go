@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -47,7 +48,7 @@ func (o *Operator) removeNamed() error {
 
 // notLeaving says that nothing is known of a host, and of which there is.
 func (o *Operator) notLeaving(name string) error {
-	left := append(sortedKeys(o.leaving), sortedKeys(o.silent)...)
+	left := append(slices.Sorted(maps.Keys(o.leaving)), slices.Sorted(maps.Keys(o.silent))...)
 	slices.Sort(left)
 	if len(left) == 0 {
 		return fmt.Errorf("host %s is not part of the cluster, and no host is that left the inventory", name)

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -198,7 +199,7 @@ func (o *Operator) down(ctx context.Context, role inventory.Role, part, but stri
 		_, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
 		return err
 	})
-	return sortedKeys(errs), inOrder(errs)
+	return slices.Sorted(maps.Keys(errs)), inOrder(errs)
 }
 
 func (o *Operator) gateOf(part string) component.Gate {

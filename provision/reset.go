@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"provision/provision/component"
@@ -26,7 +27,7 @@ func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, e
 	if o.resetting != nil {
 		some := *o.Inventory
 		some.Hosts = nil
-		for _, name := range sortedKeys(o.resetting) {
+		for _, name := range slices.Sorted(maps.Keys(o.resetting)) {
 			some.Hosts = append(some.Hosts, o.resetting[name])
 		}
 		o.Inventory = &some

@@ -3,6 +3,7 @@ package provision
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -48,7 +49,7 @@ func (o *Operator) asListed(h inventory.Host) inventory.Host {
 // never part of the cluster.
 func (o *Operator) unlisted(known map[string]facts.RosterHost) []inventory.Host {
 	var list []inventory.Host
-	for _, name := range sortedKeys(o.resetting) {
+	for _, name := range slices.Sorted(maps.Keys(o.resetting)) {
 		if _, ok := known[name]; !ok {
 			list = append(list, o.resetting[name])
 		}
@@ -96,7 +97,7 @@ func (o *Operator) aim() error {
 	}
 	o.Targets = nil
 	bad := map[string]error{}
-	for _, name := range sortedKeys(o.resetting) {
+	for _, name := range slices.Sorted(maps.Keys(o.resetting)) {
 		if _, leaves := o.leaving[name]; leaves {
 			o.Targets = append(o.Targets, plan.ForgetAddress(name).String())
 		}

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -84,7 +85,7 @@ func (w *Way) hosts(now, then *inventory.Inventory) {
 // given compares what gave values to variables then and now: values are not
 // kept, so those of today count.
 func (w *Way) given(now *inventory.Inventory, r history.Run, keyed func(digest string) string) {
-	for _, name := range sortedKeys(r.VarFiles) {
+	for _, name := range slices.Sorted(maps.Keys(r.VarFiles)) {
 		digest, ok := now.Written.VarFiles[name]
 		switch {
 		case !ok:

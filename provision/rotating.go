@@ -9,7 +9,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +66,7 @@ func lastingTokens(ctx context.Context, client *kube.Client, public string) erro
 		return err
 	}
 	var bad []string
-	for _, name := range sortedKeys(tokens) {
+	for _, name := range slices.Sorted(maps.Keys(tokens)) {
 		if signedBy(tokens[name], old) {
 			bad = append(bad, name)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -174,7 +175,7 @@ func (o *Operator) foresee(ctx context.Context, s *survey, p *plan.Plan) {
 		})
 	}
 	all.Wait()
-	for _, host := range sortedKeys(found) {
+	for _, host := range slices.Sorted(maps.Keys(found)) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("Node %s cannot be drained, and the rollout will stop there: nobody would make these pods again: %s; move or delete them, or set rollout { evict_unmanaged = true }", host, found[host]))
 	}
 }

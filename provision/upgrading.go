@@ -235,7 +235,7 @@ func (o *Operator) allKeepers() error {
 			silent = append(silent, h.Name)
 		}
 	}
-	for _, name := range sortedKeys(o.silent) {
+	for _, name := range slices.Sorted(maps.Keys(o.silent)) {
 		if o.leaving[name].host.Keeper() {
 			silent = append(silent, name)
 		}

@@ -2,6 +2,8 @@ package provision
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,7 +52,7 @@ func (w *waiting) tell(next time.Duration) {
 		case <-timer.C:
 		}
 		w.mu.Lock()
-		names, done := sortedKeys(w.names), w.done
+		names, done := slices.Sorted(maps.Keys(w.names)), w.done
 		w.mu.Unlock()
 		if len(names) > 0 {
 			passed := time.Since(w.began)

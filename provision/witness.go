@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +71,7 @@ func (o *Operator) witness(ctx context.Context, list []inventory.Host, epoch uin
 		found[h.Name] = m
 		w.epoch = max(w.epoch, m.Facts.Owned.Epoch+1)
 	})
-	for _, name := range sortedKeys(found) {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
 		m := found[name]
 		result, err := m.Agent.Lock(ctx, api.LockParams{Holder: o.Holder, Doing: doing, Epoch: w.epoch, UUID: m.Facts.Owned.Identity.UUID, Brief: true})
 		if err != nil || !result.Granted {

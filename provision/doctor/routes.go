@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"provision/network/plan"
 	"provision/provision/agent/api"
+	"provision/provision/event"
 )
 
 // podHost is a host whose network's service runs, and its range of pods.
@@ -26,11 +26,14 @@ const routeTime = 30 * time.Second
 // makes them when a host joins, and does not look at them again.
 func (d *diagnosis) routes() {
 	hosts := d.podHosts()
+	ranges := byWidth(hosts)
 	lost := map[string][]podHost{} // by who cannot be reached
-	for _, to := range hosts {
-		for _, from := range hosts {
-			if from.Name != to.Name && !routed(from.Health.Routes, to.pods) {
-				lost[to.Name] = append(lost[to.Name], from)
+	for _, from := range hosts {
+		for bits, all := range ranges {
+			for _, to := range unrouted(from.Health.Routes, bits, all) {
+				if from.Name != to.Name {
+					lost[to.Name] = append(lost[to.Name], from)
+				}
 			}
 		}
 	}
@@ -49,7 +52,7 @@ func (d *diagnosis) routes() {
 	for _, from := range hosts {
 		if to := missing[from.Name]; len(to) > 0 {
 			d.add(Finding{Level: Problem, Host: from.Name, What: "no-routes", strong: true, order: hostOrder,
-				Summary: "has no route to the pods of " + few(to),
+				Summary: "has no route to the pods of " + event.Few(to),
 				Cause:   "somebody removed the routes or the network's interface (ip route)", First: "systemctl restart " + from.router})
 		}
 	}
@@ -88,18 +91,41 @@ func routerOf(h Host) (string, bool) {
 	return "", false
 }
 
-// routed reports whether there is a route to exactly this range.
-func routed(routes []api.Route, pods netip.Prefix) bool {
-	return slices.ContainsFunc(routes, func(r api.Route) bool {
-		return r.Bits == pods.Bits() && r.First.Compare(pods.Addr()) <= 0 && pods.Addr().Compare(r.Last) <= 0
-	})
+// byWidth are hosts by the width of their ranges, in the order of these.
+func byWidth(hosts []podHost) map[int][]podHost {
+	ranges := map[int][]podHost{}
+	for _, h := range hosts {
+		ranges[h.pods.Bits()] = append(ranges[h.pods.Bits()], h)
+	}
+	for _, all := range ranges {
+		slices.SortFunc(all, func(a, b podHost) int { return a.pods.Addr().Compare(b.pods.Addr()) })
+	}
+	return ranges
 }
 
-// few names some of many.
-func few(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
+// unrouted are those of sorted, whose ranges are all of one width, to which there
+// is no route of just that width. Its time grows with the routes, which are
+// joined, and with what is missing: it is asked for each host about all others.
+func unrouted(routes []api.Route, bits int, sorted []podHost) []podHost {
+	routes = slices.DeleteFunc(slices.Clone(routes), func(r api.Route) bool { return r.Bits != bits })
+	slices.SortFunc(routes, func(a, b api.Route) int { return a.First.Compare(b.First) })
+	var missing []podHost
+	next := 0
+	for _, r := range routes {
+		first := startOf(sorted, r.First)
+		if first > next {
+			missing = append(missing, sorted[next:first]...)
+		}
+		next = max(next, startOf(sorted, r.Last.Next()))
 	}
-	return strings.Join(names, ", ")
+	return append(missing, sorted[next:]...)
+}
+
+// startOf is the index of the first host whose range does not begin before an address.
+func startOf(sorted []podHost, address netip.Addr) int {
+	if !address.IsValid() { // there is none after 255.255.255.255
+		return len(sorted)
+	}
+	at, _ := slices.BinarySearchFunc(sorted, address, func(h podHost, a netip.Addr) int { return h.pods.Addr().Compare(a) })
+	return at
 }

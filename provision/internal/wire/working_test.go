@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -24,13 +25,15 @@ func pairOf(t *testing.T, handler Handler) *Conn {
 }
 
 func TestACallThatIsWorkedOnMayTakeLongerThanSilence(t *testing.T) {
-	conn := pairOf(t, func(context.Context, string, json.RawMessage) (any, error) {
-		time.Sleep(2500 * time.Millisecond) // the work
-		return 7, nil
+	synctest.Test(t, func(t *testing.T) {
+		conn := pairOf(t, func(context.Context, string, json.RawMessage) (any, error) {
+			time.Sleep(2500 * time.Millisecond) // the work
+			return 7, nil
+		})
+		var result int
+		require.NoError(t, conn.Call(t.Context(), "slow", nil, &result))
+		assert.Equal(t, 7, result)
 	})
-	var result int
-	require.NoError(t, conn.Call(t.Context(), "slow", nil, &result))
-	assert.Equal(t, 7, result)
 }
 
 func TestACallOfWhichNothingIsHeardIsGivenUp(t *testing.T) {
