@@ -15,7 +15,7 @@ CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/cor
 FUZZTIME ?= 20s
 INVENTORY ?= inventories/lab.hcl
 
-.PHONY: help deps agents build killpoints demo unit lint fuzz e2e test bench faults soak clean
+.PHONY: help deps agents build killpoints demo unit lint fuzz e2e test bench faults soak soaks clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,7 +68,10 @@ e2e: build killpoints ## run the journeys on lab hosts, and the tests of real pr
 	$(GO) test -tags e2e -count=1 -timeout 90m -v ./test/e2e
 
 test: deps build ## run everything
-	$(MAKE) unit lint e2e
+	$(MAKE) unit lint e2e soaks
+
+soaks: ## list the soaks, and which of their results are stale
+	@$(GO) run ./test/soak/stale
 
 bench: build ## measure, print a table
 	$(GO) test -tags bench -count=1 -timeout 30m -v ./test/bench

@@ -13,12 +13,20 @@ import (
 	"provision/test/faults"
 )
 
-// care takes a worker out of service and puts it back, and rebuilds it, killed
-// while it is undone and again while it is set up.
-func (s *suite) care(t *testing.T) {
-	c := s.boot(t, "care", sample("small.hcl"), extra("shared-kernel.hcl"), extra("node-3.hcl"))
+// kept is a cluster that is looked after: what was changed is taken back, and its
+// hosts are added, drained, isolated, rebuilt and rebooted.
+func (s *suite) kept(t *testing.T) {
+	c := s.boot(t, "kept", sample("small.hcl"), extra("shared-kernel.hcl"), extra("node-3.hcl"))
 	c.files = c.files[:2]
 	c.apply(t)
+	t.Run("history", c.history)
+	t.Run("care", c.care)
+	t.Run("reboot", c.reboot)
+}
+
+// care takes a worker out of service and puts it back, and rebuilds it, killed
+// while it is undone and again while it is set up.
+func (c *cluster) care(t *testing.T) {
 	c.addsBeside(t)
 	c.drained(t)
 	c.isolates(t)

@@ -27,6 +27,7 @@ type cluster struct {
 	lab   *lab.Lab
 	files []string // the inventory
 	disks []string // file systems below the folders that are compared
+	cache string   // $PROVISION_CACHE, where it is not this machine's
 }
 
 // boot brings up a lab with the hosts of the files. It goes with the test,
@@ -39,7 +40,17 @@ func (s *suite) boot(t *testing.T, name string, files ...string) *cluster {
 // bootWith is boot with flags for lab up.
 func (s *suite) bootWith(t *testing.T, name string, flags []string, files ...string) *cluster {
 	t.Helper()
-	c := &cluster{suite: s, name: fmt.Sprintf("%s%d-%s", labPrefix, os.Getpid(), name), files: files}
+	return s.named(name, files...).up(t, flags...)
+}
+
+// named is a cluster whose lab is not up yet.
+func (s *suite) named(name string, files ...string) *cluster {
+	return &cluster{suite: s, name: fmt.Sprintf("%s%d-%s", labPrefix, os.Getpid(), name), files: files}
+}
+
+// up boots the lab.
+func (c *cluster) up(t *testing.T, flags ...string) *cluster {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
@@ -53,7 +64,7 @@ func (s *suite) bootWith(t *testing.T, name string, flags []string, files ...str
 	opened, err := lab.Open(c.name)
 	require.NoError(t, err)
 	c.lab = opened
-	s.seconds(t, fmt.Sprintf("lab of %d hosts up", len(opened.Hosts())), up.took)
+	c.seconds(t, fmt.Sprintf("lab of %d hosts up", len(opened.Hosts())), up.took)
 	return c
 }
 

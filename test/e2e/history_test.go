@@ -50,11 +50,10 @@ func outcomes(runs []pastRun) []string {
 // history changes a cluster three times, one of them in a run that is killed, and
 // goes back to the first state. The changes are undone on the hosts, and not the
 // inventory's files here.
-func (s *suite) history(t *testing.T) {
+func (c *cluster) history(t *testing.T) {
 	shared := extra("shared-kernel.hcl")
-	c := s.boot(t, "history", sample("small.hcl"), shared)
-	c.apply(t)
 	first, files := c.snapshot(t), c.files
+	defer func() { c.files = files }()
 
 	label := edited(t, sample("small.hcl"), `roles   = ["node"]`, "roles   = [\"node\"]\n  labels  = { disk = \"ssd\" }")
 	c.files = []string{label, shared}

@@ -91,7 +91,7 @@ func (c *cluster) struck(t *testing.T, s strike, folder string) (code int, out s
 	cmd := c.command(t.Context(), append([]string{"apply", "--yes"}, c.inventory()...)...)
 	// The same program, with kill points.
 	cmd.Path = binary(t, "PROVISION_KILL_BIN", repo+"/bin/killpoints/provision", "make killpoints")
-	cmd.Env = append(os.Environ(), "PROVISION_KILLPOINT="+folder)
+	cmd.Env = append(cmd.Environ(), "PROVISION_KILLPOINT="+folder)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	require.NoError(t, cmd.Start())

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -96,7 +95,7 @@ func (c *cluster) holder(t *testing.T, place, rule string) *held {
 	ctx, cancel := context.WithTimeout(t.Context(), verbTimeout)
 	h.cmd = c.command(context.Background(), append([]string{"apply", "--yes"}, c.inventory()...)...)
 	h.cmd.Path = binary(t, "PROVISION_KILL_BIN", repo+"/bin/killpoints/provision", "make killpoints")
-	h.cmd.Env = append(os.Environ(), "PROVISION_KILLPOINT="+h.folder)
+	h.cmd.Env = append(h.cmd.Environ(), "PROVISION_KILLPOINT="+h.folder)
 	h.cmd.WaitDelay = 5 * time.Second
 	h.cmd.Stdout, h.cmd.Stderr = &h.out, &h.out
 	require.NoError(t, h.cmd.Start())

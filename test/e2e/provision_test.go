@@ -40,7 +40,11 @@ func (c *cluster) provision(t *testing.T, args ...string) ran {
 
 // command is the binary on the cluster's lab, not started.
 func (c *cluster) command(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, c.bin, append([]string{"--lab=" + c.name}, args...)...)
+	cmd := exec.CommandContext(ctx, c.bin, append([]string{"--lab=" + c.name}, args...)...)
+	if c.cache != "" {
+		cmd.Env = append(os.Environ(), "PROVISION_CACHE="+c.cache)
+	}
+	return cmd
 }
 
 // run runs a command that may fail.

@@ -21,9 +21,7 @@ const bootTime = 3 * time.Minute
 
 // reboot reboots the only master and a worker that need it, while the other
 // worker writes. The operator is killed when the worker is down.
-func (s *suite) reboot(t *testing.T) {
-	c := s.boot(t, "reboot", sample("small.hcl"), extra("shared-kernel.hcl"))
-	c.apply(t)
+func (c *cluster) reboot(t *testing.T) {
 	verb := []string{"node", "reboot", "--all", "--if-needed", "--yes"}
 	before := c.boots(t)
 	assert.Contains(t, c.ran(t, verb...).out, "Nothing changes", "nobody needs it")

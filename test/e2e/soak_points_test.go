@@ -18,7 +18,7 @@ import (
 func TestSoakPoints(t *testing.T) {
 	s := newSuite(t)
 	s.patience = 20 * time.Minute
-	result := soaked{Journey: "points", Date: time.Now().UTC().Format(time.RFC3339), Commit: commit(t)}
+	result := soaked{Header: begin(t, "points")}
 	begun := time.Now()
 	t.Run("in one go", func(t *testing.T) {
 		c := s.boot(t, "points", sample("lab.hcl"))
@@ -28,6 +28,7 @@ func TestSoakPoints(t *testing.T) {
 	})
 	require.False(t, t.Failed())
 	result.Compared = len(s.whole)
+	t.Run("seven moments on one cluster", s.killed)
 	found := &crashed{points: map[string][]string{}}
 	one := func(name string, first, later []strike) {
 		t.Run(name, func(t *testing.T) { s.crashed(t, found, first, later) })
@@ -45,7 +46,7 @@ func TestSoakPoints(t *testing.T) {
 	}
 	s.learnerPoints(t, found, &result)
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
-	result.write(t)
+	keep(t, result.Journey, result)
 	if !t.Failed() {
 		found.record(t)
 		found.recordLearner(t)

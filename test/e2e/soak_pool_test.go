@@ -20,7 +20,7 @@ func TestSoakPool(t *testing.T) {
 	s := newSuite(t)
 	s.patience = 20 * time.Minute
 	t.Cleanup(func() { s.table(t) })
-	result := soaked{Journey: "pool", Date: time.Now().UTC().Format(time.RFC3339), Commit: commit(t), Clusters: 1}
+	result := soaked{Header: begin(t, "pool"), Clusters: 1}
 	begun := time.Now()
 	t.Run("pool", func(t *testing.T) {
 		c := s.bootWith(t, "vmpool", []string{"--vm=worker", "--vm-memory=3072"}, extra("vm.hcl"))
@@ -42,7 +42,7 @@ printf %s "$1" >/etc/sysctl.d/50-test.conf; /lib/systemd/systemd-sysctl /etc/sys
 		a.allReady(t, "master", "worker")
 	})
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
-	result.write(t)
+	keep(t, result.Journey, result)
 }
 
 // pages is how many huge pages the worker's kernel has set aside.

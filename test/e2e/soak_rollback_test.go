@@ -62,12 +62,13 @@ func TestSoakRollback(t *testing.T) {
 	s := newSuite(t)
 	s.patience = 15 * time.Minute
 	is := tested(t)
-	s.stamped(t, kubernetesStamps(is.Kubernetes, newerKubernetes)...)
-	result := soaked{Journey: "rollback", Seed: rand.Uint64(), Date: time.Now().UTC().Format(time.RFC3339), Commit: commit(t), Clusters: 1}
+	result := soaked{Header: begin(t, "rollback"), Seed: rand.Uint64(), Clusters: 1}
 	random := rand.New(rand.NewPCG(result.Seed, 0))
 	t.Logf("seed %d", result.Seed)
 	begun := time.Now()
-	c := s.boot(t, "rollback", sample("small.hcl"), extra("shared-kernel.hcl"), extra("node-3.hcl"))
+	c := s.named("rollback", sample("small.hcl"), extra("shared-kernel.hcl"), extra("node-3.hcl"))
+	c.cache = s.stamped(t, kubernetesStamps(is.Kubernetes, newerKubernetes)...)
+	c.up(t)
 	c.files = c.files[:2]
 	bare := c.bare(t, "node-3")
 	c.apply(t)
@@ -94,7 +95,7 @@ func TestSoakRollback(t *testing.T) {
 	}
 	result.Kills, result.Operator = result.Kills+back, result.Operator+back
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
-	result.write(t)
+	keep(t, result.Journey, result)
 	if !t.Failed() {
 		faults.Record(t, "history-random", "However a cluster came to be as it is, one command takes it back to an earlier state",
 			"random sequences of changes to a master and two workers (a patch release, labels and taints, a worker less, one more, settings of kubelet and API server, a registry mirror), some in runs that were killed; each rolled back to the first state, some of these runs killed too",

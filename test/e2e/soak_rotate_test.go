@@ -5,12 +5,10 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,14 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/test/faults"
+	"provision/test/soak"
 )
 
 // rotations is the result that is committed in test/soak/results.
 type rotations struct {
-	Commit    string     `json:"commit"`
-	Date      string     `json:"date"`
-	Journey   string     `json:"journey"`
-	Passed    bool       `json:"passed"`
+	soak.Header
 	Rotations []rotation `json:"rotations"`
 	// Load is the machine's load average of the last quarter of an hour: others
 	// work on it, and gaps are longer then.
@@ -55,10 +51,10 @@ func TestSoakRotation(t *testing.T) {
 	s := newSuite(t)
 	s.patience = 15 * time.Minute
 	begun := time.Now()
-	result := &rotations{Journey: "rotation", Commit: commit(t), Date: begun.UTC().Format(time.RFC3339), Cores: runtime.NumCPU()}
+	result := &rotations{Header: begin(t, "rotation"), Cores: runtime.NumCPU()}
 	t.Run("each", func(t *testing.T) { s.rotateAll(t, result) })
 	result.Seconds, result.Passed, result.Load = time.Since(begun).Seconds(), !t.Failed(), loadAverage(t)
-	result.write(t)
+	keep(t, result.Journey, result)
 	if !t.Failed() {
 		result.record(t)
 	}
@@ -112,14 +108,6 @@ func (c *cluster) handOut(t *testing.T) {
 	a, closeTunnel := c.tunnel(t)
 	defer closeTunnel()
 	c.outsideCA(t, a)
-}
-
-// write keeps the result in test/soak/results.
-func (result *rotations) write(t *testing.T) {
-	t.Helper()
-	raw, err := json.MarshalIndent(result, "", "  ")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(repo, "test", "soak", "results", result.Journey+".json"), append(raw, '\n'), 0o644))
 }
 
 // record keeps rows of docs/faults.md.

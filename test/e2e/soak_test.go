@@ -8,21 +8,18 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"provision/test/soak"
 )
 
 // soaked is the result that is committed in test/soak/results.
 type soaked struct {
-	Commit   string  `json:"commit"`
-	Date     string  `json:"date"`
-	Journey  string  `json:"journey"`
-	Passed   bool    `json:"passed"`
+	soak.Header
 	Seed     uint64  `json:"seed"`
 	Kills    int     `json:"kills"`
 	Operator int     `json:"operator_kills"`
@@ -32,11 +29,20 @@ type soaked struct {
 	Seconds  float64 `json:"seconds"`
 }
 
-func commit(t *testing.T) string {
+// begin is the header of a result of the code that is about to run.
+func begin(t *testing.T, journey string) soak.Header {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "git", "rev-parse", "HEAD").Output()
+	head, err := soak.Begin(repo, journey, time.Now())
 	require.NoError(t, err)
-	return strings.TrimSpace(string(out))
+	return head
+}
+
+// keep writes a result to test/soak/results.
+func keep(t *testing.T, journey string, result any) {
+	t.Helper()
+	raw, err := json.MarshalIndent(result, "", "  ")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(soak.File(repo, journey), append(raw, '\n'), 0o644))
 }
 
 // TestSoakKills makes clusters and kills provision, or the agents of a host, at
@@ -50,8 +56,7 @@ func TestSoakKills(t *testing.T) {
 		require.NoError(t, err)
 	}
 	s := newSuite(t)
-	result := soaked{Journey: "kills", Seed: rand.Uint64(), Date: time.Now().UTC().Format(time.RFC3339),
-		Commit: commit(t)}
+	result := soaked{Header: begin(t, "kills"), Seed: rand.Uint64()}
 	random := rand.New(rand.NewPCG(result.Seed, 0))
 	t.Logf("seed %d", result.Seed)
 	begun := time.Now()
@@ -77,7 +82,7 @@ func TestSoakKills(t *testing.T) {
 		})
 	}
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
-	result.write(t)
+	keep(t, result.Journey, result)
 }
 
 // killAny runs apply and kills the operator or the agents of one host. It
@@ -107,14 +112,4 @@ func (c *cluster) killAny(t *testing.T, random *rand.Rand, result *soaked) bool 
 	}
 	result.Kills++
 	return true
-}
-
-// write keeps the result in test/soak/results.
-func (result *soaked) write(t *testing.T) {
-	t.Helper()
-	raw, err := json.MarshalIndent(result, "", "  ")
-	require.NoError(t, err)
-	folder := filepath.Join(repo, "test", "soak", "results")
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, result.Journey+".json"), append(raw, '\n'), 0o644))
 }

@@ -3,9 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/test/faults"
+	"provision/test/soak"
 )
 
 // The releases before those that are tested.
@@ -23,10 +21,7 @@ const (
 
 // upgraded is the result that is committed in test/soak/results.
 type upgraded struct {
-	Commit  string  `json:"commit"`
-	Date    string  `json:"date"`
-	Journey string  `json:"journey"`
-	Passed  bool    `json:"passed"`
+	soak.Header
 	From    string  `json:"from"`
 	To      string  `json:"to"`
 	Upgrade float64 `json:"upgrade_seconds"`
@@ -45,7 +40,7 @@ func TestSoakUpgrade(t *testing.T) {
 	s := newSuite(t)
 	is := tested(t)
 	begun := time.Now()
-	result := upgraded{Journey: "upgrade", Commit: commit(t), Date: begun.UTC().Format(time.RFC3339),
+	result := upgraded{Header: begin(t, "upgrade"),
 		From: olderKubernetes + ", etcd " + olderEtcd, To: is.Kubernetes + ", etcd " + is.Etcd}
 	t.Run("a minor release", func(t *testing.T) {
 		newer := sample("lab.hcl")
@@ -80,8 +75,24 @@ func TestSoakUpgrade(t *testing.T) {
 		faults.Record(t, "upgrade-minor-back", "The older minor release set back is refused for API servers and etcd with the reason, nothing is changed, and kubelets and kube-proxies alone go back",
 			"Kubernetes "+result.To+" set back to "+result.From+", then versions { kubelet = \""+olderKubernetes+"\" }", "refused after %.1f s; Nodes back in %.1f s", refused.took.Seconds(), result.Back)
 	})
+	t.Run("a patch release and back", s.patchAndBack)
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
-	raw, err := json.MarshalIndent(result, "", "  ")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(repo, "test", "soak", "results", result.Journey+".json"), append(raw, '\n'), 0o644))
+	keep(t, result.Journey, result)
+}
+
+// patchAndBack brings newer patch releases, by stamped builds, and takes them back.
+func (s *suite) patchAndBack(t *testing.T) {
+	c := s.patched(t)
+	c.apply(t)
+	c.runAll(t, newerKubernetes)
+	stop := c.writes(t, "n1", outside)
+	c.files = []string{sample("lab.hcl")}
+	back := c.apply(t)
+	w := stop()
+	w.none(t)
+	c.seconds(t, "all five hosts back to the older release", back.took)
+	c.runAll(t, tested(t).Kubernetes)
+	c.unchanged(t)
+	faults.Record(t, "upgrade-back", "Setting the older patch release back takes the cluster there, and not one acknowledged write is lost",
+		"versions of Kubernetes and etcd set back, then apply, while a worker and the operator write", "%.1f s; %s", back.took.Seconds(), w)
 }

@@ -41,7 +41,7 @@ func TestSoakVM(t *testing.T) {
 	s := newSuite(t)
 	s.patience = 20 * time.Minute
 	t.Cleanup(func() { s.table(t) })
-	result := soaked{Journey: "vm", Date: time.Now().UTC().Format(time.RFC3339), Commit: commit(t), Clusters: 1}
+	result := soaked{Header: begin(t, "vm"), Clusters: 1}
 	begun := time.Now()
 	t.Run("joins", func(t *testing.T) {
 		c := s.bootWith(t, "vm", []string{"--vm=worker", "--vm-memory=3072"}, extra("vm.hcl"))
@@ -55,7 +55,7 @@ printf %s "$1" >/etc/sysctl.d/50-test.conf; /lib/systemd/systemd-sysctl /etc/sys
 		c.hourBehind(t)
 	})
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
-	result.write(t)
+	keep(t, result.Journey, result)
 }
 
 // hourOff makes the cluster while the new worker's clock is an hour ahead.

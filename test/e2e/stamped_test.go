@@ -14,13 +14,13 @@ import (
 // kubernetesStamps are those of all programs of Kubernetes.
 func kubernetesStamps(from, to string) []stamped.Build { return stamped.Kubernetes(from, to) }
 
-// stamped gives the test a store of its own: what the real one has, and builds
-// with other version numbers.
-func (s *suite) stamped(t *testing.T, builds ...stamped.Build) {
+// stamped is a store for one journey: what the real one has, and builds with
+// other version numbers.
+func (s *suite) stamped(t *testing.T, builds ...stamped.Build) (cache string) {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, stamped.Store(dir, builds...))
-	t.Setenv("PROVISION_CACHE", dir)
+	return dir
 }
 
 // tested are the versions that inventories have by themselves.

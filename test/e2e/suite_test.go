@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,31 +44,63 @@ type suite struct {
 // figure is a line of the table at the end.
 type figure struct{ journey, what, value string }
 
-// TestJourneys runs all journeys, one lab after the other: run one of them
-// with -run TestJourneys/single.
+// journey is one of the sub-tests of TestJourneys.
+type journey struct {
+	name string
+	run  func(t *testing.T)
+}
+
+// journeys are all of them. Those in a row follow one another, because the later
+// ones need what the earlier ones found. Long rows come first, so that both
+// lanes end at about the same time.
+func (s *suite) journeys() [][]journey {
+	return [][]journey{
+		{{"five", s.five}, {"crash", s.crash}},
+		{{"faults", s.faults}},
+		{{"kept", s.kept}},
+		{{"locks", s.locks}},
+		{{"grown", s.grown}},
+		{{"upgrade", s.upgrade}},
+		{{"shrunk", s.shrunk}},
+		{{"small", s.small}},
+		{{"doctor", s.doctor}},
+		{{"certs", s.certs}},
+		{{"secrets", s.secrets}},
+		{{"single", s.single}},
+		{{"preflight", s.preflight}},
+		{{"target", s.target}},
+		{{"reset", s.reset}},
+		{{"kinds", s.kinds}},
+	}
+}
+
+// lanes is how many labs there are at a time: most journeys wait for most of
+// their time, for boots, leases and health.
+const lanes = 2
+
+// TestJourneys runs all journeys, two labs at a time: run one of them with
+// -run TestJourneys/single.
 func TestJourneys(t *testing.T) {
 	s := newSuite(t)
 	t.Cleanup(func() { s.table(t) })
-	t.Run("kinds", s.kinds)
-	t.Run("five", s.five)
-	t.Run("killed", s.killed)
-	t.Run("crash", s.crash)
-	t.Run("small", s.small)
-	t.Run("single", s.single)
-	t.Run("preflight", s.preflight)
-	t.Run("secrets", s.secrets)
-	t.Run("target", s.target)
-	t.Run("grown", s.grown)
-	t.Run("shrunk", s.shrunk)
-	t.Run("history", s.history)
-	t.Run("upgrade", s.upgrade)
-	t.Run("reset", s.reset)
-	t.Run("care", s.care)
-	t.Run("reboot", s.reboot)
-	t.Run("certs", s.certs)
-	t.Run("locks", s.locks)
-	t.Run("doctor", s.doctor)
-	t.Run("faults", s.faults)
+	rows := make(chan []journey)
+	var all sync.WaitGroup
+	for range lanes {
+		all.Go(func() {
+			for row := range rows {
+				for _, one := range row {
+					began := time.Now()
+					t.Run(one.name, one.run)
+					s.took(one.name, time.Since(began))
+				}
+			}
+		})
+	}
+	for _, row := range s.journeys() {
+		rows <- row
+	}
+	close(rows)
+	all.Wait()
 }
 
 func newSuite(t *testing.T) *suite {
@@ -147,6 +180,16 @@ func (s *suite) sweep(t *testing.T) {
 	}
 }
 
+// took keeps how long a journey took; those that -run left out took no time.
+func (s *suite) took(name string, took time.Duration) {
+	if took < time.Second {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.figures = append(s.figures, figure{name, "whole journey", fmt.Sprintf("%.0f s", took.Seconds())})
+}
+
 // note keeps a figure for the table.
 func (s *suite) note(t *testing.T, what, format string, args ...any) {
 	t.Helper()
@@ -164,6 +207,7 @@ func (s *suite) seconds(t *testing.T, what string, took time.Duration) {
 
 func (s *suite) table(t *testing.T) {
 	var b strings.Builder
+	slices.SortStableFunc(s.figures, func(a, b figure) int { return strings.Compare(a.journey, b.journey) })
 	for _, f := range s.figures {
 		fmt.Fprintf(&b, "%-24s %-52s %s\n", f.journey, f.what, f.value)
 	}

@@ -55,7 +55,7 @@ var layers = []layer{
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},
-	{packages: []string{"test/faults", "test/terminal", "test/canary"}},
+	{packages: []string{"test/faults", "test/terminal", "test/canary", "test/soak"}},
 	{packages: []string{"cmd/*", "test/*", "test/*/*"}},
 }
 

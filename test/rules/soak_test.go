@@ -1,38 +1,25 @@
 package rules
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"provision/test/soak"
 )
 
-// soaks are the journeys that are too long for make test and were run in full.
-// Each has a result that was committed, and passed.
-func soaks() []string {
-	return []string{"kills", "points", "pool", "rollback", "rotation", "upgrade", "vm"}
-}
-
+// Journeys that are too long for make test were run in full: each has a result
+// that was committed, and passed. make test prints which are stale.
 func TestEverySoakHasAResult(t *testing.T) {
-	for _, journey := range soaks() {
-		raw, err := os.ReadFile(filepath.Join(root, "test", "soak", "results", journey+".json"))
-		if !assert.NoError(t, err, "run make soak and commit its results") {
+	for _, s := range soak.Soaks() {
+		head, err := soak.Read(root, s.Name)
+		if !assert.NoError(t, err) {
 			continue
 		}
-		var result struct {
-			Commit, Journey string
-			Passed          bool
-			Kills           int
-		}
-		require.NoError(t, json.Unmarshal(raw, &result))
-		assert.Equal(t, journey, result.Journey)
-		assert.True(t, result.Passed, "the last soak of %s failed", journey)
-		assert.Len(t, result.Commit, 40)
-		if journey == "kills" {
-			assert.GreaterOrEqual(t, result.Kills, 100)
-		}
+		assert.Equal(t, s.Name, head.Journey)
+		assert.True(t, head.Passed, "the last soak of %s failed", s.Name)
+		assert.Len(t, head.Commit, 40)
+		_, err = soak.Hash(root, s.Folders)
+		assert.NoError(t, err, "the folders of soak %s", s.Name)
 	}
 }
