@@ -1,12 +1,9 @@
 package addons
 
 import (
-	"slices"
-
 	"github.com/hashicorp/hcl/v2"
 
 	"provision/addons/release"
-	"provision/provision/bundle"
 	"provision/provision/component"
 )
 
@@ -27,27 +24,4 @@ type Addon interface {
 	// Releases are the charts to install, in order; none when the settings
 	// switch the add-on off. Pure.
 	Releases(cluster *component.Cluster, config Config) ([]release.Release, error)
-}
-
-// Archs are the architectures of the cluster's Nodes, sorted: an add-on needs
-// its images for each. Hosts that did not answer are not counted.
-func Archs(cluster *component.Cluster) []string {
-	var archs []string
-	for _, host := range cluster.Inventory.Hosts {
-		fact, known := cluster.Facts[host.Name]
-		if known && host.Joins() && !slices.Contains(archs, fact.Arch) {
-			archs = append(archs, fact.Arch)
-		}
-	}
-	slices.Sort(archs)
-	return archs
-}
-
-// Images are the artifacts of an image for every architecture of the cluster.
-func Images(cluster *component.Cluster, name, version string) []bundle.Ref {
-	var refs []bundle.Ref
-	for _, arch := range Archs(cluster) {
-		refs = append(refs, bundle.Ref{Name: name, Version: version, Arch: arch})
-	}
-	return refs
 }

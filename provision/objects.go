@@ -7,7 +7,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"provision/addons"
-	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/component/loadbalancer"
 	"provision/provision/desired"
@@ -93,29 +92,8 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 
 // nodeSpec is what a Node has from the start, before its kubelet runs.
 func nodeSpec(c *component.Cluster, h inventory.Host) node.Spec {
-	spec := node.Spec{Labels: map[string]string{}} // arch, os and hostname are the kubelet's
-	for key, value := range h.Labels {
-		spec.Labels[key] = value
-	}
-	if h.Zone != "" {
-		spec.Labels["topology.kubernetes.io/zone"] = h.Zone
-	}
-	if site := c.Inventory.Cluster.Site; site != "" {
-		spec.Labels["topology.kubernetes.io/region"] = site
-	}
-	if h.Rack != "" {
-		spec.Labels["topology.provision/rack"] = h.Rack
-	}
-	if h.Has(inventory.RoleMaster) {
-		spec.Labels["node-role.kubernetes.io/control-plane"] = ""
-		if !h.Has(inventory.RoleNode) {
-			spec.Taints = append(spec.Taints, node.Taint{Key: "node-role.kubernetes.io/control-plane", Effect: "NoSchedule"})
-		}
-	}
-	if h.Has(inventory.RoleNode) {
-		spec.Labels["node-role.kubernetes.io/node"] = ""
-	}
-	for _, t := range h.Taints {
+	spec := node.Spec{Labels: component.NodeLabels(c, h)}
+	for _, t := range component.NodeTaints(h) {
 		spec.Taints = append(spec.Taints, node.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
 	}
 	if known, ok := c.Facts[h.Name]; ok && !recorded(known.Owned, component.UnitAt("", "kubelet.service").ID()) {
@@ -136,13 +114,13 @@ func recorded(known facts.Owned, id string) bool {
 }
 
 // releases are the Helm releases of the add-ons, and the images they need.
-func (o *Operator) releases(c *component.Cluster) ([]resource.Resource, []bundle.Ref, error) {
+func (o *Operator) releases(c *component.Cluster) ([]resource.Resource, []component.Image, error) {
 	wanted, diagnostics := addons.Wanted(o.Addons, c)
 	if diagnostics.HasErrors() {
 		return nil, nil, diagnostics
 	}
 	var list []resource.Resource
-	var images []bundle.Ref
+	var images []component.Image
 	for _, rel := range wanted {
 		images = append(images, rel.Images...)
 		r := resource.New(resource.ClusterHost, release.Name, rel.Name, release.Spec{

@@ -142,7 +142,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	if err != nil {
 		return err
 	}
-	s.cluster.ExtraImages = images
+	s.cluster.Images = images
 	objects, err := o.objects(s.cluster)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"provision/addons"
 	"provision/addons/release"
 	"provision/provision/component"
+	"provision/provision/resource/node"
 )
 
 // Name of the add-on and of its release.
@@ -121,8 +122,16 @@ func (Addon) Releases(cluster *component.Cluster, config addons.Config) ([]relea
 	return []release.Release{{
 		Name: Name, Namespace: "kube-system", CreateNamespace: true, Chart: chart,
 		Values: values(cluster, settings, version),
-		Images: addons.Images(cluster, "image-coredns", version),
+		Images: []component.Image{{Name: "image-coredns", Version: version, Pods: pods()}},
 	}}, nil
+}
+
+// pods is where the chart lets them run: on any host, masters included.
+func pods() component.Pods {
+	return component.Pods{
+		Selector:    map[string]string{"kubernetes.io/os": "linux"},
+		Tolerations: []component.Toleration{{Key: node.ControlPlane, Effect: "NoSchedule"}, {Key: "CriticalAddonsOnly"}},
+	}
 }
 
 func values(cluster *component.Cluster, settings Config, version string) map[string]any {

@@ -21,7 +21,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"provision/addons/release"
-	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/facts"
 	"provision/provision/inventory"
@@ -98,9 +97,8 @@ func one(t *testing.T, hosts int, config Config) release.Release {
 
 func TestReleases(t *testing.T) {
 	wanted := one(t, 3, Config{Enabled: true})
-	assert.Equal(t, []bundle.Ref{
-		{Name: "image-coredns", Version: "1.14.0", Arch: "amd64"}, {Name: "image-coredns", Version: "1.14.0", Arch: "arm64"},
-	}, wanted.Images)
+	require.Len(t, wanted.Images, 1)
+	assert.Equal(t, component.Image{Name: "image-coredns", Version: "1.14.0", Pods: pods()}, wanted.Images[0])
 	assert.Equal(t, 2, wanted.Values["replicas"])
 	assert.Equal(t, 1, one(t, 1, Config{Enabled: true}).Values["replicas"])
 	assert.Equal(t, 5, one(t, 1, Config{Enabled: true, Replicas: 5}).Values["replicas"])
@@ -173,4 +171,25 @@ func TestPodsRollWhenTheCorefileChanges(t *testing.T) {
 	}
 	require.Len(t, checksum(first), 64)
 	assert.NotEqual(t, checksum(first), checksum(second))
+}
+
+// Images lie on the hosts that Pods allows: the chart must allow no others.
+func TestImagesLieWhereTheChartLetsPodsRun(t *testing.T) {
+	var deployment struct {
+		Spec struct {
+			Template struct {
+				Spec struct {
+					NodeSelector map[string]string
+					Tolerations  []component.Toleration
+				}
+			}
+		}
+	}
+	for document := range strings.SplitSeq(render(t, one(t, 3, Config{Enabled: true})), "---\n") {
+		if strings.Contains(document, "kind: Deployment") {
+			require.NoError(t, yaml.Unmarshal([]byte(document), &deployment))
+		}
+	}
+	spec := deployment.Spec.Template.Spec
+	assert.Equal(t, pods(), component.Pods{Selector: spec.NodeSelector, Tolerations: spec.Tolerations})
 }

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"time"
 
-	"provision/provision/bundle"
+	"provision/provision/component"
 )
 
 // Release is a Helm release of an add-on.
@@ -16,8 +16,9 @@ type Release struct {
 	CreateNamespace bool
 	Chart           map[string]string // files by path; see Files
 	Values          map[string]any
-	// Images are the artifacts that hosts must hold before pods start.
-	Images []bundle.Ref
+	// Images are what its pods run and where they may run: the Nodes that hold
+	// them before pods start. It says the same as the chart's templates.
+	Images []component.Image
 	// Timeout bounds the wait for it to be ready; zero for the kind's default.
 	Timeout time.Duration
 	// Requires names the releases that must be ready before this one.

@@ -106,15 +106,15 @@ func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 			for _, h := range inv.Hosts {
 				c.Facts[h.Name] = facts.Host{Arch: arch, OS: facts.OS{ID: known.ID, Version: known.Version, Codename: known.Codename}}
 			}
-			for _, comp := range components.All() {
-				refs = append(refs, comp.Artifacts(c)...)
-			}
 			releases, problems := addons.Wanted(addonlist.All(), c)
 			if problems.HasErrors() {
 				return nil, problems
 			}
 			for _, r := range releases {
-				refs = append(refs, r.Images...)
+				c.Images = append(c.Images, r.Images...)
+			}
+			for _, comp := range components.All() {
+				refs = append(refs, comp.Artifacts(c)...)
 			}
 		}
 	}

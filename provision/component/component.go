@@ -85,9 +85,9 @@ type Cluster struct {
 	Isolated map[string]bool
 	// Anew are the hosts whose certificates are all issued anew, due or not.
 	Anew map[string]bool
-	// ExtraImages are images that add-ons need on every Node before a registry
-	// can be reached.
-	ExtraImages []bundle.Ref
+	// Images are what pods need before a registry can be reached, beside the
+	// pause image. A host holds those whose pods may run there.
+	Images []Image
 }
 
 // Fact returns the facts of a host, or an error that says it did not answer.

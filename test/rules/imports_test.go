@@ -27,7 +27,7 @@ var layers = []layer{
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
 		"provision/bundle/catalogue", "provision/etcd", "provision/kube", "provision/internal/system/systemfake",
-		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain", "addons/release",
+		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
 		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/fleet", "provision/identity", "provision/removal",
@@ -43,6 +43,7 @@ var layers = []layer{
 		"provision/resource/kinds", "provision/resource/clusterkinds", "provision/component", "provision/bundle/pull",
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
+	{packages: []string{"addons/release"}},
 	{packages: []string{"provision/agent/command", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/support", "provision/component/componenttest", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",

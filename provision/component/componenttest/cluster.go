@@ -14,6 +14,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/facts"
 	"provision/provision/inventory"
+	"provision/provision/resource/node"
 )
 
 // UUID is the identity of the clusters made here.
@@ -54,9 +55,10 @@ func New(name string, hosts ...inventory.Host) *component.Cluster {
 		Facts:     map[string]facts.Host{},
 		Identity:  facts.Identity{UUID: UUID, Cluster: name},
 		Artifacts: Store{},
-		ExtraImages: []bundle.Ref{
-			{Name: "image-coredns", Version: "1.14.0"},
-		},
+		Images: []component.Image{{
+			Name: "image-coredns", Version: "1.14.0",
+			Pods: component.Pods{Tolerations: []component.Toleration{{Key: node.ControlPlane}}},
+		}},
 	}
 	return With(c, hosts...)
 }

@@ -3,6 +3,7 @@ package containerd
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -59,7 +60,8 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	addMirrors(s)
 	s.Add(residue.New(host.Name, Traces(host.Name).Name, traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
-	for _, ref := range images(cluster) {
+	s.Image(bundle.Ref{Name: "image-pause", Version: cluster.Inventory.Cluster.Versions.Pause}, running)
+	for _, ref := range cluster.ImagesOn(host) {
 		s.Image(ref, running)
 	}
 	return s.Done()
@@ -85,13 +87,11 @@ func (c containerd) Artifacts(cluster *component.Cluster) []bundle.Ref {
 		names = append(names, "cni-"+plugin)
 	}
 	refs := component.Refs(cluster, c, names...)
-	for _, ref := range refs {
-		if ref.Name != "image-pause" {
-			continue
-		}
-		for _, extra := range cluster.ExtraImages {
-			extra.Arch = ref.Arch
-			refs = append(refs, extra)
+	for _, host := range cluster.Inventory.Hosts {
+		for _, ref := range cluster.ImagesOn(host) {
+			if !slices.Contains(refs, ref) {
+				refs = append(refs, ref)
+			}
 		}
 	}
 	return refs
@@ -121,11 +121,6 @@ func Ready(s *component.Set) []resource.Address {
 func pauseImage(cluster *component.Cluster, arch string) (string, error) {
 	found, err := cluster.Artifact("image-pause", arch)
 	return found.Image, err
-}
-
-func images(cluster *component.Cluster) []bundle.Ref {
-	list := []bundle.Ref{{Name: "image-pause", Version: cluster.Inventory.Cluster.Versions.Pause}}
-	return append(list, cluster.ExtraImages...)
 }
 
 // addMirrors wants a hosts.toml for each registry with mirrors. containerd
