@@ -50,6 +50,13 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 	fleet.Spread(list, func(h inventory.Host) {
 		d := departure{host: h, whole: true, gone: slices.Contains(o.Forget, h.Name)}
 		m, err := o.dialOne(ctx, h)
+		if err != nil && h.Jump != "" && h.Jump != o.Inventory.SSH.Jump() {
+			// Its bastion may be gone, and the way be that of all others by now.
+			h.Jump = ""
+			if other, failed := o.dialOne(ctx, h); failed == nil {
+				m, err = other, nil
+			}
+		}
 		switch {
 		case err == nil:
 			m.Host.Roles = nil
@@ -96,7 +103,7 @@ func rosterMember(entry facts.RosterHost) (inventory.Host, error) {
 	if err != nil {
 		return inventory.Host{}, fmt.Errorf("reading the roster: host %s: %w", entry.Name, err)
 	}
-	h := inventory.Host{Name: entry.Name, Address: address, User: entry.User, Port: entry.Port, HostKey: entry.HostKey}
+	h := inventory.Host{Name: entry.Name, Address: address, User: entry.User, Port: entry.Port, HostKey: entry.HostKey, Jump: entry.Jump}
 	for _, role := range entry.Roles {
 		h.Roles = append(h.Roles, inventory.Role(role))
 	}

@@ -29,7 +29,7 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...stri
 }
 
 func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
-	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey}
+	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey, Jump: o.Inventory.SSH.Jump()}
 	if m := o.fleet.Members[h.Name]; m != nil {
 		entry.HostKey, entry.MachineID = m.Agent.HostKey(), m.Facts.MachineID
 	} else if before, ok := known[h.Name]; ok {

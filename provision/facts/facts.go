@@ -136,6 +136,8 @@ type RosterHost struct {
 	Address string `json:"address"`
 	Port    int    `json:"port"`
 	User    string `json:"user"`
+	// Jump are the bastions on the way, as inventory.SSH.Jump writes them; "" in
+	// rosters of earlier versions.
 	Jump    string `json:"jump,omitempty"`
 	HostKey string `json:"host_key"` // that it showed
 	// MachineID is that of the machine that answered last under this name.

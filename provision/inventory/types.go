@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,6 +104,22 @@ type SSH struct {
 	ConnectTimeout  time.Duration
 	Keepalive       time.Duration
 	Parallel        int // hosts dialled at once
+}
+
+// NoJump is the Jump of hosts that are reached without a bastion.
+const NoJump = "none"
+
+// Jump are the bastions in one line, as ProxyJump of ssh has them:
+// USER@ADDRESS:PORT,…, or NoJump.
+func (s SSH) Jump() string {
+	var hops []string
+	for _, b := range s.Bastions {
+		hops = append(hops, b.User+"@"+net.JoinHostPort(b.Address, strconv.Itoa(b.Port)))
+	}
+	if len(hops) == 0 {
+		return NoJump
+	}
+	return strings.Join(hops, ",")
 }
 
 // Bastion is one hop.
@@ -229,7 +247,10 @@ type Host struct {
 	Port          int
 	IdentityFiles []string
 	HostKey       string // pin: "ssh-ed25519 AAAA…" or "SHA256:…"
-	Range         hcl.Range
+	// Jump is the way to a host that the inventory does not list, as SSH.Jump
+	// writes it; "" is that of the ssh block.
+	Jump  string
+	Range hcl.Range
 }
 
 // Taint is a Node taint.

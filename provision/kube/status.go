@@ -95,22 +95,3 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	}
 	return strings.TrimPrefix(version.GitVersion, "v"), nil
 }
-
-// PodNodes returns, by Node name, how many pods of the labels' selector are
-// Ready, in one request.
-func (c *Client) PodNodes(ctx context.Context, namespace, selector string) (map[string]int, error) {
-	pods := nodes()
-	pods.Resource = "pods"
-	list, err := c.dynamic.Resource(pods).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return nil, fmt.Errorf("listing pods: %w", err)
-	}
-	ready := map[string]int{}
-	for i := range list.Items {
-		name, _, _ := unstructured.NestedString(list.Items[i].Object, "spec", "nodeName")
-		if condition := conditionOf(&list.Items[i], "Ready"); condition != nil && condition["status"] == "True" {
-			ready[name]++
-		}
-	}
-	return ready, nil
-}

@@ -127,9 +127,6 @@ func step(w io.Writer, s plan.Step, style Style) {
 
 func change(c resource.Change) string {
 	to := c.New
-	if c.After != nil {
-		to = "(known after " + c.After.String() + ")"
-	}
 	switch {
 	case c.Create || c.Old == "" && to != "":
 		return c.Field + ": " + to

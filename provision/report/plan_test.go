@@ -18,7 +18,6 @@ func at(host, kind, name string) resource.Address {
 // changing is a plan with one of everything.
 func changing() *plan.Plan {
 	config := at("m1", "file", "/etc/kubernetes/kubelet.yaml")
-	formed := at("cluster", "identity", "dc1")
 	return &plan.Plan{
 		Cluster: "dc1", Target: "the real hosts",
 		Steps: []plan.Step{
@@ -32,7 +31,7 @@ func changing() *plan.Plan {
 			{Address: at("m1", "gate", "api"), Action: plan.Wait},
 			{Address: at("n1", "file", "/etc/new"), Action: plan.Create, Changes: []resource.Change{{Field: "mode", New: "0644", Create: true}}},
 			{Address: at("n1", "swap", "/dev/sdb"), Action: plan.Remove, Irreversible: true},
-			{Address: at("cluster", "node", "n1"), Action: plan.Unknown, Changes: []resource.Change{{Field: "uid", Old: "?", After: &formed}}},
+			{Address: at("cluster", "node", "n1"), Action: plan.Unknown, Changes: []resource.Change{{Field: "uid", Old: "?", New: "later"}}},
 		},
 		Hosts:    []plan.Host{{Name: "m1"}, {Name: "n2", Error: "host unreachable\nno route"}},
 		Warnings: []string{"the API did not answer"},
@@ -61,7 +60,7 @@ n1
 
 cluster
   ? node["n1"]
-      uid: ? → (known after cluster/identity["dc1"])
+      uid: ? → later
 
 n2 takes no part: host unreachable
   no route
@@ -103,7 +102,7 @@ func TestPlanIsSafeToShow(t *testing.T) {
 	address := resource.Address{Host: "m1" + evil, Kind: "file" + evil + "\n", Name: evil}
 	p := &plan.Plan{Cluster: evil, Target: evil, Targets: []string{evil},
 		Steps: []plan.Step{{Address: address, Action: plan.Update, Act: plan.Restart, Causes: []resource.Address{address},
-			Changes: []resource.Change{{Field: evil, Old: evil, New: evil}, {Field: "x", Old: evil, After: &address}}}},
+			Changes: []resource.Change{{Field: evil, Old: evil, New: evil}, {Field: "x", Old: evil, New: address.String()}}}},
 		Hosts: []plan.Host{{Name: evil, Error: evil}}, Warnings: []string{evil}}
 	text := written(p, report.Style{})
 	assert.Equal(t, report.Clean(text), text)

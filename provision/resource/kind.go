@@ -8,16 +8,6 @@ import (
 	"fmt"
 )
 
-// Scope says who runs a kind.
-type Scope string
-
-// The scopes. A host kind is run by the agent of the host; a cluster kind by
-// the operator, through the tunnel.
-const (
-	Host    Scope = "host"
-	Cluster Scope = "cluster"
-)
-
 // ErrIrreversible is returned by Restore of a kind that cannot be undone; the
 // plan says so before consent.
 var ErrIrreversible = errors.New("cannot be undone")

@@ -85,8 +85,6 @@ type Change struct {
 	Field string `json:"field"`
 	Old   string `json:"old,omitempty"`
 	New   string `json:"new,omitempty"`
-	// After is set when the new value is known only once another step ran.
-	After *Address `json:"after,omitempty"`
 	// Create is set on the change of a thing that is not there at all.
 	Create bool `json:"create,omitempty"`
 

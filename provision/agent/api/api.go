@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"provision/provision/facts"
-	"provision/provision/internal/system"
 	"provision/provision/resource"
 	"provision/provision/secret"
 )
@@ -178,9 +177,6 @@ type IdentityResult struct {
 type SignResult struct {
 	Certificate []byte `json:"certificate"`
 }
-
-// SignParams is what MethodSign takes.
-type SignParams = system.SignRequest
 
 // JournalParams asks for the last lines of a unit's log.
 type JournalParams struct {

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"provision/provision/component"
+	"provision/provision/pki"
 )
 
 const (
 	// AdminGroup is the group of the operators' certificates.
-	AdminGroup    = "provision:admins"
+	AdminGroup    = pki.Admin
 	kubeletClient = "kube-apiserver-kubelet-client"
 )
 

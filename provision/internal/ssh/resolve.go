@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,10 +61,14 @@ func (r *Resolver) Target(h inventory.Host) (Target, error) {
 	if len(h.IdentityFiles) > 0 {
 		t.IdentityFiles = h.IdentityFiles
 	}
-	for _, b := range s.Bastions {
+	bastions, err := r.way(h)
+	if err != nil {
+		return Target{}, err
+	}
+	for _, b := range bastions {
 		t.Hops = append(t.Hops, r.bastion(b))
 	}
-	if err := r.merge(&t, h); err != nil {
+	if err = r.merge(&t, h); err != nil {
 		return Target{}, err
 	}
 	if h.User != "" {
@@ -86,6 +91,32 @@ func (r *Resolver) Target(h inventory.Host) (Target, error) {
 		return Target{}, err
 	}
 	return t.withDefaults(), nil
+}
+
+// way are the bastions of a host: those of the ssh block, or its own. Of its own
+// those that the block lists are used with its keys.
+func (r *Resolver) way(h inventory.Host) ([]inventory.Bastion, error) {
+	if h.Jump == "" || h.Jump == r.ssh.Jump() {
+		return r.ssh.Bastions, nil
+	}
+	if h.Jump == inventory.NoJump {
+		return nil, nil
+	}
+	var list []inventory.Bastion
+	for text := range strings.SplitSeq(h.Jump, ",") {
+		hop, err := parseJump(text)
+		if err != nil {
+			return nil, fmt.Errorf("reading the way to host %s: %w", h.Name, err)
+		}
+		b := inventory.Bastion{Address: hop.Address, Port: cmp.Or(hop.Port, defaultPort), User: hop.User}
+		for _, listed := range r.ssh.Bastions {
+			if listed.Address == b.Address && listed.Port == b.Port && listed.User == b.User {
+				b = listed
+			}
+		}
+		list = append(list, b)
+	}
+	return list, nil
 }
 
 // merge takes from ~/.ssh/config what the inventory leaves open.

@@ -89,6 +89,30 @@ func TestTargetFromConfig(t *testing.T) {
 	assert.Equal(t, "byaddress", got.User)
 }
 
+// A host that left the inventory is reached the way that it was.
+func TestAHostMayHaveAWayOfItsOwn(t *testing.T) {
+	s := defaults()
+	s.Bastions = []inventory.Bastion{{Address: "192.0.2.1", Port: 22, User: "ops", IdentityFile: "/key", HostKey: "SHA256:x"}}
+	listed := ssh.Hop{Address: "192.0.2.1", Port: 22, User: "ops", IdentityFiles: []string{"/key"}, HostKeyPin: "SHA256:x"}
+	for jump, want := range map[string][]ssh.Hop{
+		"":                                      {listed},
+		s.Jump():                                {listed},
+		inventory.NoJump:                        {},
+		"ann@192.0.2.9:99":                      {{Address: "192.0.2.9", Port: 99, User: "ann"}},
+		"ann@[2001:db8::1]:22,ops@192.0.2.1:22": {{Address: "2001:db8::1", Port: 22, User: "ann"}, listed},
+	} {
+		h := host("m1", "10.0.0.11")
+		h.Jump = jump
+		got, err := resolve(t, s, t.TempDir(), h)
+		require.NoError(t, err, jump)
+		assert.Equal(t, want, got.Hops, jump)
+	}
+	h := host("m1", "10.0.0.11")
+	h.Jump = "ann@192.0.2.9:0"
+	_, err := resolve(t, s, t.TempDir(), h)
+	assert.ErrorContains(t, err, "m1")
+}
+
 func TestInventoryWinsOverConfig(t *testing.T) {
 	dir := home(t, sshConfig)
 	s := defaults()

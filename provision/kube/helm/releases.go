@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sort"
 	"strconv"
@@ -33,26 +32,20 @@ const keep = 5
 // Releases implements cluster.Releases.
 type Releases struct {
 	client *kube.Client
-	log    slog.Handler
 	point  func(string)
 }
 
 var _ cluster.Releases = (*Releases)(nil)
 
-// New returns Helm on a cluster. Helm's own log is dropped; see Logging.
+// New returns Helm on a cluster. Helm's own log is dropped.
 func New(client *kube.Client) *Releases {
-	return &Releases{client: client, log: slog.DiscardHandler, point: func(string) {}}
-}
-
-// Logging returns a copy that writes Helm's own log to the handler.
-func (r *Releases) Logging(log slog.Handler) *Releases {
-	return &Releases{client: r.client, log: log, point: r.point}
+	return &Releases{client: client, point: func(string) {}}
 }
 
 // Watched returns a copy that calls point each time that a revision of a
 // release was written down, with its status.
 func (r *Releases) Watched(point func(string)) *Releases {
-	return &Releases{client: r.client, log: r.log, point: point}
+	return &Releases{client: r.client, point: point}
 }
 
 // History implements cluster.Releases. It reads the metadata of the secrets in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -43,15 +44,16 @@ func (r *Releases) start(ctx context.Context, namespace string, timeout time.Dur
 		return nil, nil, fmt.Errorf("preparing Helm's client: %w", err)
 	}
 	secrets := driver.NewSecrets(clients.CoreV1().Secrets(namespace))
-	secrets.SetLogger(r.log)
+	silent := slog.DiscardHandler
+	secrets.SetLogger(silent)
 	get := &getter{config: config, client: r.client, namespace: namespace}
 	inner := helmkube.New(get)
-	inner.SetLogger(r.log)
+	inner.SetLogger(silent)
 	inner.Namespace = namespace
-	configuration := action.NewConfiguration(action.ConfigurationSetLogger(r.log))
+	configuration := action.NewConfiguration(action.ConfigurationSetLogger(silent))
 	configuration.RESTClientGetter = get
 	configuration.Releases = storage.Init(watched{secrets, r.point})
-	configuration.Releases.SetLogger(r.log)
+	configuration.Releases.SetLogger(silent)
 	configuration.KubeClient = &waitingClient{Client: inner, ctx: ctx, kube: r.client, progress: progress, timeout: timeout}
 	configuration.HookOutputFunc = func(_, _, _ string) io.Writer { return io.Discard }
 	return &run{ctx: ctx, config: configuration}, done, nil
