@@ -20,6 +20,7 @@ type Entry struct {
 
 	// Exactly one of these says how to make the artifact.
 	Go    *GoSource
+	Own   *OwnSource
 	Image *ImageSource
 	Deb   *DebSource
 	// Upstream is where the publisher offers it, when it does so with a checksum.
@@ -40,21 +41,64 @@ type GoSource struct {
 	Sums          []string
 }
 
+// OwnSource is a program of ours, built together with provision.
+type OwnSource struct {
+	// Bytes is the program for an architecture.
+	Bytes func(arch string) ([]byte, error)
+}
+
 // Replace puts a module version in the place of another.
 type Replace struct{ Old, New, Version string }
 
-// ImageSource makes an image of one static executable.
+// ImageSource makes an image of parts, each a layer, in this order. With none
+// of them the image of that name is pulled from its registry, for all platforms
+// under one digest, which is locked.
 type ImageSource struct {
 	Reference string // registry.k8s.io/pause:{version}
-	// Binary names the row that holds the executable,
-	Binary string
+
+	Root     *Root
+	Jars     *Jars
+	Programs []Program
+	// Archive is a file that the operator has, in the place of parts.
+	Archive string
+
+	// Entrypoint is what runs; nil: the first program.
+	Entrypoint []string
+	User       string
+	WorkingDir string
+	Ports, Env []string
+}
+
+// Pulled says that the image is not made but pulled from its registry.
+func (i ImageSource) Pulled() bool {
+	return i.Root == nil && i.Jars == nil && len(i.Programs) == 0 && i.Archive == ""
+}
+
+// Program is a static executable in an image.
+type Program struct {
+	Path string
+	// Binary names the row that holds the executable, and Version which one of
+	// it ("": the image's own version),
+	Binary, Version string
 	// or C says which C file of a Go module to compile.
 	C *CSource
+}
 
-	Path       string // of the executable in the image
-	User       string
-	Ports      []string
-	WorkingDir string
+// Root is the file system of a minimal Debian with packages, whose maintainer
+// scripts do not run.
+type Root struct {
+	Codename string // bookworm
+	DebSource
+	// Links are symbolic links that the scripts would have made, by path.
+	Links map[string]string
+}
+
+// Jars are files of a Maven repository, put into a folder of the image.
+type Jars struct {
+	Folder string
+	// Coordinates are GROUP:ARTIFACT:VERSION[:TYPE[:CLASSIFIER]], one a file:
+	// what a program depends on is listed, not resolved.
+	Coordinates []string
 }
 
 // CSource is a C program in the zip of a Go module.
@@ -66,7 +110,22 @@ type CSource struct {
 
 // DebSource is a package of the host's distribution, with what it needs
 // beyond a minimal host. The artifact's version is the distribution's codename.
-type DebSource struct{ Packages []string }
+type DebSource struct {
+	Packages []string
+	// Repository is asked beside the distribution's own.
+	Repository *Repository
+}
+
+// Repository is an apt repository that somebody else than the distribution
+// signs.
+type Repository struct {
+	// Name is a word: how --repository NAME=URL puts a mirror in its place.
+	Name string
+	// URI, Suite and Components are as in sources.list; {codename} is filled in.
+	URI, Suite, Components string
+	// Key is the one OpenPGP key, armored, that its index must be signed with.
+	Key string
+}
 
 // Upstream is a published file with a published checksum.
 type Upstream struct {

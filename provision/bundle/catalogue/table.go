@@ -170,8 +170,8 @@ func coreDNSImage() Entry {
 		Name: "image-coredns", Format: bundle.OCI, Default: CoreDNS,
 		Image: &ImageSource{
 			Reference: "registry.k8s.io/coredns/coredns:v{version}",
-			Binary:    "coredns", Path: "coredns", User: "65532:65532", WorkingDir: "/",
-			Ports: []string{"53/tcp", "53/udp"},
+			Programs:  []Program{{Path: "coredns", Binary: "coredns"}},
+			User:      "65532:65532", WorkingDir: "/", Ports: []string{"53/tcp", "53/udp"},
 		},
 	}
 }
@@ -181,11 +181,11 @@ func pauseImage() Entry {
 		Name: "image-pause", Format: bundle.OCI, Default: Pause,
 		Image: &ImageSource{
 			Reference: "registry.k8s.io/pause:{version}",
-			C: &CSource{
+			Programs: []Program{{Path: "pause", C: &CSource{
 				Module: "k8s.io/kubernetes", ModuleVersion: "v" + Kubernetes, File: "build/pause/linux/pause.c",
 				Flags: []string{"-Os", "-Wall", "-Werror", "-static", "-DVERSION=v{version}"},
-			},
-			Path: "pause", User: "65535:65535",
+			}}},
+			User: "65535:65535",
 		},
 	}
 }

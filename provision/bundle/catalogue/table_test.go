@@ -19,7 +19,7 @@ func TestRowsAreComplete(t *testing.T) {
 			assert.False(t, seen[e.Name], "twice")
 			seen[e.Name] = true
 			sources := 0
-			for _, there := range []bool{e.Go != nil, e.Image != nil, e.Deb != nil} {
+			for _, there := range []bool{e.Go != nil, e.Own != nil, e.Image != nil, e.Deb != nil} {
 				if there {
 					sources++
 				}
@@ -35,16 +35,46 @@ func TestRowsAreComplete(t *testing.T) {
 				checkGo(t, e.Go, ref)
 			}
 			if e.Image != nil {
-				assert.Contains(t, catalogue.Expand(e.Image.Reference, ref), e.Default)
-				assert.NotEqual(t, e.Image.C != nil, e.Image.Binary != "", "one executable")
-				if e.Image.Binary != "" {
-					row, err := cat.Find(e.Image.Binary)
-					require.NoError(t, err)
-					assert.Equal(t, e.Default, row.Default)
-				}
+				checkImage(t, cat, e)
+			}
+			if e.Deb != nil && e.Deb.Repository != nil {
+				checkRepository(t, *e.Deb.Repository)
 			}
 		})
 	}
+}
+
+func checkImage(t *testing.T, cat catalogue.Catalogue, e catalogue.Entry) {
+	ref := bundle.Ref{Name: e.Name, Version: e.Default, Arch: "arm64"}
+	assert.Contains(t, catalogue.Expand(e.Image.Reference, ref), e.Default)
+	assert.Empty(t, e.Image.Archive, "only operators have archives")
+	if e.Image.Pulled() {
+		return
+	}
+	assert.True(t, len(e.Image.Programs) > 0 || len(e.Image.Entrypoint) > 0, "something runs")
+	for _, program := range e.Image.Programs {
+		assert.NotEqual(t, program.C != nil, program.Binary != "", "one executable")
+		if program.Binary != "" {
+			row, err := cat.Find(program.Binary)
+			require.NoError(t, err)
+			assert.True(t, program.Version != "" || row.Own != nil || e.Default == row.Default, "the row's version")
+		}
+	}
+	if e.Image.Root != nil && e.Image.Root.Repository != nil {
+		checkRepository(t, *e.Image.Root.Repository)
+	}
+	if e.Image.Jars != nil {
+		for _, c := range e.Image.Jars.Coordinates {
+			_, err := catalogue.ParseCoordinate(catalogue.Expand(c, ref))
+			assert.NoError(t, err)
+		}
+	}
+}
+
+func checkRepository(t *testing.T, r catalogue.Repository) {
+	assert.NotEmpty(t, r.Name)
+	assert.True(t, strings.HasPrefix(r.URI, "https://"), r.URI)
+	assert.Contains(t, r.Key, "-----BEGIN PGP PUBLIC KEY BLOCK-----")
 }
 
 func checkUpstream(t *testing.T, u *catalogue.Upstream, ref bundle.Ref) {
@@ -97,5 +127,24 @@ func TestDefaultsNameWhatHostsAreSent(t *testing.T) {
 	assert.Contains(t, refs, bundle.Ref{Name: "etcd", Version: catalogue.Etcd, Arch: "amd64"})
 	for _, r := range refs {
 		assert.NotEqual(t, "coredns", r.Name, "an internal row")
+	}
+}
+
+func TestCoordinates(t *testing.T) {
+	for text, want := range map[string]string{
+		"org.apache.kafka:kafka_2.13:4.1.0":    "org/apache/kafka/kafka_2.13/4.1.0/kafka_2.13-4.1.0.jar",
+		"org.elasticsearch:server:7.17.9:zip":  "org/elasticsearch/server/7.17.9/server-7.17.9.zip",
+		"io.netty:epoll:4.2.0:jar:linux-riscv": "io/netty/epoll/4.2.0/epoll-4.2.0-linux-riscv.jar",
+	} {
+		c, err := catalogue.ParseCoordinate(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Path())
+		again, err := catalogue.ParseCoordinate(c.String())
+		require.NoError(t, err)
+		assert.Equal(t, c, again)
+	}
+	for _, bad := range []string{"", "a:b", "a:b:", "a:b:1:jar:x:y", "a:../b:1", "a/b:c:1", "a:b:1 2", "a:b:1?x"} {
+		_, err := catalogue.ParseCoordinate(bad)
+		assert.Error(t, err, bad)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -26,12 +27,17 @@ type Apt struct {
 	dir, arch string
 	suite     suite
 	sources   []source
+	more      *Repository
 	updated   bool
 	base      []Package
 }
 
-// New prepares an apt state in dir, which must be ours alone.
-func New(ctx context.Context, dir, codename, arch string) (*Apt, error) {
+// Repository is an apt repository beside the distribution's own. Its index must
+// be signed with its Key (OpenPGP, armored), which vouches for nothing else.
+type Repository struct{ URI, Suite, Components, Key string }
+
+// New prepares an apt state in dir, which must be ours alone. more may be nil.
+func New(ctx context.Context, dir, codename, arch string, more *Repository) (*Apt, error) {
 	s, err := suiteOf(codename)
 	if err != nil {
 		return nil, err
@@ -43,6 +49,7 @@ func New(ctx context.Context, dir, codename, arch string) (*Apt, error) {
 		return nil, err
 	}
 	a := newApt(ctx, dir, arch, s)
+	a.more = more
 	return a, a.configure(ctx)
 }
 
@@ -69,9 +76,14 @@ func (a *Apt) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading apt's settings: %w", err)
 	}
-	for name, text := range map[string]string{
-		"sources.list": list, "status": "", "apt.conf": aptConf(a.dir, a.arch) + transport(string(dump)),
-	} {
+	files := map[string]string{"status": "", "apt.conf": aptConf(a.dir, a.arch) + transport(string(dump))}
+	if a.more != nil {
+		key := filepath.Join(a.dir, "etc", "more.asc")
+		files["more.asc"] = a.more.Key
+		list += line(a.arch, key, source{URI: a.more.URI, Suite: a.more.Suite, Components: a.more.Components})
+	}
+	files["sources.list"] = list
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(a.dir, "etc", name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("preparing apt: %w", err)
 		}
@@ -143,13 +155,13 @@ func (a *Apt) Closure(ctx context.Context, packages ...string) ([]Package, error
 		return nil, err
 	}
 	if a.base == nil {
-		base, err := a.uris(ctx)
+		base, err := a.uris(ctx, minimalHost)
 		if err != nil {
 			return nil, err
 		}
 		a.base = base
 	}
-	all, err := a.uris(ctx, packages...)
+	all, err := a.uris(ctx, append(slices.Clone(minimalHost), packages...))
 	if err != nil {
 		return nil, err
 	}
@@ -169,9 +181,23 @@ func (a *Apt) Closure(ctx context.Context, packages ...string) ([]Package, error
 	return own, nil
 }
 
-func (a *Apt) uris(ctx context.Context, packages ...string) ([]Package, error) {
-	argv := append([]string{"apt-get", "install", "-qq", "-y", "--print-uris"}, minimalHost...)
-	out, err := a.run(ctx, a.dir, append(argv, packages...)...)
+// minimalRoot is what a root file system has in any case: its folders, users
+// and groups, and the names of protocols.
+var minimalRoot = []string{"base-files", "base-passwd", "netbase"}
+
+// Root lists what the packages need where there is nothing, sorted by name:
+// the packages of an image's root file system.
+func (a *Apt) Root(ctx context.Context, packages ...string) ([]Package, error) {
+	if err := a.Update(ctx); err != nil {
+		return nil, err
+	}
+	list, err := a.uris(ctx, append(slices.Clone(minimalRoot), packages...))
+	slices.SortFunc(list, func(x, y Package) int { return strings.Compare(x.Name, y.Name) })
+	return list, err
+}
+
+func (a *Apt) uris(ctx context.Context, packages []string) ([]Package, error) {
+	out, err := a.run(ctx, a.dir, append([]string{"apt-get", "install", "-qq", "-y", "--print-uris"}, packages...)...)
 	if err != nil {
 		return nil, fmt.Errorf("resolving %s for %s: %w", strings.Join(packages, ", "), a.suite.codename, err)
 	}

@@ -79,9 +79,13 @@ func (s suite) list(sources []source, arch string) (string, error) {
 	}
 	var b strings.Builder
 	for _, src := range sources {
-		fmt.Fprintf(&b, "deb [arch=%s signed-by=%s] %s %s %s\n", arch, s.keyring, src.URI, src.Suite, src.Components)
+		b.WriteString(line(arch, s.keyring, src))
 	}
 	return b.String(), nil
+}
+
+func line(arch, key string, src source) string {
+	return fmt.Sprintf("deb [arch=%s signed-by=%s] %s %s %s\n", arch, key, src.URI, src.Suite, src.Components)
 }
 
 // parseTargets reads `apt-get indextargets --format URI|RELEASE|COMPONENT`.

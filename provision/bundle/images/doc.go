@@ -1,3 +1,3 @@
-// Package images writes OCI image archives of one static executable. The same
-// executable and settings always yield the same archive.
+// Package images writes OCI image archives, and reads those of others. The same
+// layers and settings always yield the same archive.
 package images

@@ -51,8 +51,8 @@ func source(t *testing.T) pull.Options {
 		Builder: &gobuild.Builder{Env: env, AllowNoSumDB: true}, Lock: &lock.Lock{},
 		Catalogue: catalogue.Catalogue{
 			{Name: "tool", Format: bundle.Binary, Go: &catalogue.GoSource{Module: m.Path, Version: "v{version}", Package: m.Path}},
-			{Name: "image-tool", Format: bundle.OCI, Image: &catalogue.ImageSource{Reference: "example.org/tool:v{version}", Binary: "tool", Path: "tool"}},
-			{Name: "image-idle", Format: bundle.OCI, Image: &catalogue.ImageSource{Reference: "example.org/idle:{version}", C: c, Path: "idle"}},
+			{Name: "image-tool", Format: bundle.OCI, Image: &catalogue.ImageSource{Reference: "example.org/tool:v{version}", Programs: []catalogue.Program{{Path: "tool", Binary: "tool"}}}},
+			{Name: "image-idle", Format: bundle.OCI, Image: &catalogue.ImageSource{Reference: "example.org/idle:{version}", Programs: []catalogue.Program{{Path: "idle", C: c}}}},
 		},
 	}
 }

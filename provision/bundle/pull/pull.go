@@ -11,7 +11,6 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/bundle/catalogue"
-	"provision/provision/bundle/debs"
 	"provision/provision/bundle/gobuild"
 	"provision/provision/bundle/lock"
 	"provision/provision/bundle/store"
@@ -27,6 +26,10 @@ type Options struct {
 	Mirror string
 	// NoUpstream and NoBuild leave sources out.
 	NoUpstream, NoBuild bool
+	buildOnly           bool
+	// Repositories are addresses by name that stand in for those of catalogue
+	// rows: "maven", an apt repository's name, a registry's host.
+	Repositories map[string]string
 	// Catalogue, Lock, HTTP, Builder and Now are for tests and other programs.
 	Catalogue catalogue.Catalogue
 	Lock      *lock.Lock
@@ -43,7 +46,7 @@ type puller struct {
 	progress func(Event)
 	hosts    *prober
 	mirrors  map[string]*mirror
-	apts     map[string]*debs.Apt
+	apts     map[string]packager
 	index    int
 	count    int
 	started  time.Time
@@ -77,6 +80,7 @@ func Pull(ctx context.Context, st *store.Store, refs []bundle.Ref, opts Options,
 // Build is Pull with nothing but builds from source and OS packages.
 func Build(ctx context.Context, st *store.Store, refs []bundle.Ref, opts Options, progress func(Event)) error {
 	opts.Bundle, opts.Mirror, opts.NoUpstream, opts.NoBuild = "", "", true, false
+	opts.buildOnly = true
 	return Pull(ctx, st, refs, opts, progress)
 }
 
@@ -96,7 +100,7 @@ func newPuller(st *store.Store, opts Options, progress func(Event)) (*puller, er
 	if progress == nil {
 		progress = func(Event) {}
 	}
-	p := &puller{opts: opts, store: st, progress: progress, hosts: newProber(), mirrors: map[string]*mirror{}, apts: map[string]*debs.Apt{}}
+	p := &puller{opts: opts, store: st, progress: progress, hosts: newProber(), mirrors: map[string]*mirror{}, apts: map[string]packager{}}
 	if opts.Lock != nil {
 		p.pins = *opts.Lock
 		return p, nil
@@ -173,8 +177,18 @@ func (p *puller) origins(e catalogue.Entry) []origin {
 	if p.opts.Mirror != "" {
 		out = append(out, origin{"mirror", p.fromMirror})
 	}
-	if e.Deb != nil {
+	switch {
+	case e.Deb != nil:
 		return append(out, origin{"apt", p.fromApt})
+	case e.Own != nil:
+		return append(out, origin{"provision", p.fromOwn})
+	case e.Image != nil && e.Image.Archive != "":
+		return append(out, origin{"archive", p.fromArchive})
+	case e.Image != nil && e.Image.Pulled():
+		if !p.opts.NoUpstream || p.opts.buildOnly {
+			out = append(out, origin{"registry", p.fromRegistry})
+		}
+		return out
 	}
 	if e.Upstream != nil && !p.opts.NoUpstream {
 		out = append(out, origin{"upstream", p.fromUpstream})
@@ -254,7 +268,7 @@ func (p *puller) order(refs []bundle.Ref) []bundle.Ref {
 		switch {
 		case err != nil:
 			return 0
-		case e.Deb != nil:
+		case e.Go == nil && e.Image == nil:
 			return 1
 		}
 		return 2

@@ -34,7 +34,7 @@ func (p *puller) fromUpstream(ctx context.Context, e catalogue.Entry, ref bundle
 		return store.Record{}, err
 	}
 	defer done()
-	file, err := p.download(ctx, ref, address, dir)
+	file, err := p.download(ctx, ref, "upstream", address, dir)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -65,14 +65,9 @@ func (p *puller) fromUpstream(ctx context.Context, e catalogue.Entry, ref bundle
 
 // expected is the sha256 that the download must have, and who says so.
 func (p *puller) expected(ctx context.Context, e catalogue.Entry, ref bundle.Ref, address string) (want, voucher string, err error) {
-	own, err := lock.Load(filepath.Join(p.store.Dir(), "lock.json"))
-	if err != nil {
-		return "", "", err
-	}
-	for _, l := range []lock.Lock{p.pins, own} {
-		if out, ok := l.Outputs[address]; ok {
-			return out.SHA256, "lock", nil
-		}
+	out, err := p.locked(address)
+	if err != nil || out.SHA256 != "" {
+		return out.SHA256, "lock", err
 	}
 	sums := catalogue.Expand(e.Upstream.Checksum, ref)
 	data, err := p.getSmall(ctx, sums, 1<<20)
@@ -84,6 +79,15 @@ func (p *puller) expected(ctx context.Context, e catalogue.Entry, ref bundle.Ref
 		return "", "", fmt.Errorf("reading %s: %w", sums, err)
 	}
 	return want, sums, nil
+}
+
+// locked is what the locks say of inputs, the zero Output when nothing.
+func (p *puller) locked(inputs string) (lock.Output, error) {
+	if out, ok := p.pins.Outputs[inputs]; ok {
+		return out, nil
+	}
+	own, err := lock.Load(filepath.Join(p.store.Dir(), "lock.json"))
+	return own.Outputs[inputs], err
 }
 
 // parseChecksum reads a sha256 alone, or `HASH  NAME` lines as sha256sum writes.
@@ -107,7 +111,7 @@ func parseChecksum(data []byte, name string) (string, error) {
 
 // download fetches a URL into dir. A broken transfer is a pass: nothing of it
 // is kept, and another source may do.
-func (p *puller) download(ctx context.Context, ref bundle.Ref, address, dir string) (string, error) {
+func (p *puller) download(ctx context.Context, ref bundle.Ref, source, address, dir string) (string, error) {
 	resp, err := p.get(ctx, address)
 	if err != nil {
 		return "", err
@@ -118,7 +122,7 @@ func (p *puller) download(ctx context.Context, ref bundle.Ref, address, dir stri
 	if err != nil {
 		return "", fmt.Errorf("downloading %s: %w", address, err)
 	}
-	body := p.counting(ctx, ref, "upstream", io.LimitReader(resp.Body, maxArtifact), resp.ContentLength)
+	body := p.counting(ctx, ref, source, io.LimitReader(resp.Body, maxArtifact), resp.ContentLength)
 	_, err = io.Copy(f, body)
 	if closeErr := f.Close(); closeErr != nil {
 		return "", fmt.Errorf("downloading %s: %w", address, closeErr)
