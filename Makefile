@@ -9,6 +9,8 @@ LDFLAGS := -s -w
 # Agents travel to every host: without inlining they are 8 % smaller.
 AGENTFLAGS := -gcflags=all=-l -ldflags "$(LDFLAGS)"
 ARCHES := amd64 arm64
+# Programs of ours that hosts are sent: each cmd/provision-NAME.
+PROGRAMS := $(notdir $(wildcard cmd/provision-*))
 # Tests that start a real API server and etcd on loopback.
 CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/coredns
 # How long each fuzz test runs.
@@ -23,18 +25,18 @@ help: ## show this list
 deps: ## install what building and labs need from the OS's packages
 	@test/deps.sh
 
-agents: ## build the agents that are embedded into provision
-	@for arch in $(ARCHES); do \
-	  GOARCH=$$arch $(GO) build $(AGENTFLAGS) -o provision/internal/agentbin/bin/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
-	done
+agents: ## build the agents, and what else of ours hosts are sent
+	@for arch in $(ARCHES); do for program in $(PROGRAMS); do \
+	  GOARCH=$$arch $(GO) build $(AGENTFLAGS) -o provision/internal/agentbin/bin/$$program-$$arch ./cmd/$$program || exit 1; \
+	done; done
 
 build: agents ## build bin/provision
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/provision ./cmd/provision
 
 killpoints: ## build bin/killpoints/provision, which crash tests kill at named points
-	@for arch in $(ARCHES); do \
-	  GOARCH=$$arch $(GO) build -tags killpoints $(AGENTFLAGS) -o provision/internal/agentbin/killpoints/provision-agent-$$arch ./cmd/provision-agent || exit 1; \
-	done
+	@for arch in $(ARCHES); do for program in $(PROGRAMS); do \
+	  GOARCH=$$arch $(GO) build -tags killpoints $(AGENTFLAGS) -o provision/internal/agentbin/killpoints/$$program-$$arch ./cmd/$$program || exit 1; \
+	done; done
 	$(GO) build -tags killpoints -ldflags "$(LDFLAGS)" -o bin/killpoints/provision ./cmd/provision
 
 demo: deps build ## boot five test hosts here and turn them into a cluster
@@ -83,4 +85,4 @@ soak: build killpoints ## run what is too long for test; writes test/soak/result
 	$(GO) test -tags e2e,soak -count=1 -timeout 170m -v -run TestSoak ./test/e2e
 
 clean: ## remove what was built
-	rm -rf bin provision/internal/agentbin/*/provision-agent-*
+	rm -rf bin provision/internal/agentbin/*/provision-*

@@ -22,12 +22,21 @@ func Arches() []string { return []string{"amd64", "arm64"} }
 func Load() (map[string]Binary, error) {
 	agents := map[string]Binary{}
 	for _, arch := range Arches() {
-		content, err := fs.ReadFile(built, folder+"/provision-agent-"+arch)
+		content, err := Program("provision-agent", arch)
 		if err != nil {
-			return nil, fmt.Errorf("cannot find the agent for %s in this program: it was built without; build it with \"make build\"", arch)
+			return nil, err
 		}
 		sum := sha256.Sum256(content)
 		agents[arch] = Binary{Arch: arch, SHA256: hex.EncodeToString(sum[:]), Bytes: content}
 	}
 	return agents, nil
+}
+
+// Program returns a command of ours, cmd/NAME, for an architecture.
+func Program(name, arch string) ([]byte, error) {
+	content, err := fs.ReadFile(built, folder+"/"+name+"-"+arch)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find %s for %s in this program: it was built without; build it with \"make build\"", name, arch)
+	}
+	return content, nil
 }

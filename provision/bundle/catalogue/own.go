@@ -1,0 +1,25 @@
+package catalogue
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"provision/provision/bundle"
+	"provision/provision/internal/agentbin"
+)
+
+// Own is the row of a command of ours, cmd/NAME. Its version follows from its
+// bytes, so that another provision brings another version. Only hosts whose
+// components name it are sent it.
+func Own(name string) Entry {
+	sum := sha256.New()
+	for _, arch := range agentbin.Arches() {
+		if data, err := agentbin.Program(name, arch); err == nil { // else Bytes says so
+			sum.Write(data)
+		}
+	}
+	return Entry{
+		Name: name, Format: bundle.Binary, Default: hex.EncodeToString(sum.Sum(nil)[:6]),
+		Own: &OwnSource{Bytes: func(arch string) ([]byte, error) { return agentbin.Program(name, arch) }},
+	}
+}
