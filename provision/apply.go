@@ -63,15 +63,13 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.Was, s.reformed.Is))
 	}
 	in.Leaving, in.Rollout, in.Anew = o.leaves(), o.rollout(), o.anew(s)
-	o.isolations(&in)
-	o.reboots(&in)
-	in.Warnings = append(in.Warnings, o.destroyed(slices.Sorted(maps.Keys(o.resetting)))...)
-	if o.Renew != nil {
-		return o.renewPlan(in, s), nil
+	in.Snapshots, in.Narrow = o.snapshots(s), o.Task.Scope().Narrow
+	only := o.Task.Limit(o, s, &in)
+	if only == nil {
+		only = o.Targets
 	}
-	in.Snapshots, in.Narrow = o.snapshots(s), o.narrow()
 	var err error
-	if in.Targets, err = plan.ParseTargets(o.Targets, in); err != nil {
+	if in.Targets, err = plan.ParseTargets(only, in); err != nil {
 		return nil, err
 	}
 	p := plan.Build(in)
@@ -81,7 +79,7 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 // removals are what this run takes away from the cluster because the inventory
 // does. Hosts that are named one by one are not a mistake in it.
 func (o *Operator) removals() removal.Set {
-	if o.narrow() {
+	if o.Task.Scope().Narrow {
 		return removal.Set{}
 	}
 	known := o.fleet.Known()

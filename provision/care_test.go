@@ -34,7 +34,7 @@ func nodeState(t *testing.T, f *fleettest.Fleet, name string) drain.State {
 }
 
 func isolating(back bool, hosts ...string) func(*provision.Options) {
-	return func(o *provision.Options) { o.Isolation = &provision.Isolation{Hosts: hosts, Recover: back} }
+	return func(o *provision.Options) { o.Task = &provision.Isolation{Hosts: hosts, Recover: back} }
 }
 
 func TestNodesAreCaredFor(t *testing.T) {

@@ -45,7 +45,7 @@ func certificates(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, ho
 }
 
 func renewing(r provision.Renewal) func(*provision.Options) {
-	return func(o *provision.Options) { o.Renew = &r }
+	return func(o *provision.Options) { o.Task = &r }
 }
 
 func TestCertificatesAreListedByWhatEndsFirst(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"provision/provision/component/kubelet"
 	"provision/provision/component/loadbalancer"
 	"provision/provision/desired"
+	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/resource"
@@ -35,14 +36,26 @@ type Isolation struct {
 
 func (i *Isolation) has(host string) bool { return i != nil && slices.Contains(i.Hosts, host) }
 
+// Scope implements Task.
+func (i *Isolation) Scope() Scope { return Scope{Narrow: true, Isolation: i} }
+
+// Mark implements Task: set before all else, taken away last, so that a run that
+// was killed is finished by the next.
+func (i *Isolation) Mark(entry *facts.RosterHost, at Progress) {
+	if i.has(entry.Name) && at.Passed(plan.IsolationAddress(entry.Name)) {
+		entry.Isolated = !i.Recover
+	}
+}
+
 // isolated are the hosts out of service once this run is over: the roster says
 // so of them, which masters and etcd hosts keep.
 func (o *Operator) isolated() map[string]bool {
 	known := o.fleet.Known()
 	out := map[string]bool{}
 	for _, h := range o.Inventory.Hosts {
-		named := o.Isolation.has(h.Name)
-		if named && !o.Isolation.Recover || known[h.Name].Isolated && !named {
+		entry := facts.RosterHost{Name: h.Name, Isolated: known[h.Name].Isolated}
+		o.Task.Mark(&entry, Progress{over: true})
+		if entry.Isolated {
 			out[h.Name] = true
 		}
 	}
@@ -60,7 +73,7 @@ func (o *Operator) schedulable(h inventory.Host, isolated map[string]bool) resou
 	switch {
 	case isolated[h.Name]:
 		r = o.emptied(h)
-	case o.Isolation.has(h.Name):
+	case o.Task.Scope().Isolation.has(h.Name):
 		r = resource.New(resource.ClusterHost, uncordon.Name, h.Name, uncordon.Spec{Isolated: true}).
 			After(desired.GateAddress(gateAPI), component.UnitAt(h.Name, kubelet.Unit), component.NodeAt(h.Name))
 	}
@@ -72,8 +85,8 @@ func (o *Operator) schedulable(h inventory.Host, isolated map[string]bool) resou
 // its pods are nobody's business but that of who looks into it.
 func (o *Operator) emptied(h inventory.Host) resource.Resource {
 	spec := drain.Spec{Stay: true}
-	if o.Isolation.has(h.Name) {
-		spec = drain.Spec{ReadyOnly: true, Unmanaged: o.Isolation.Unmanaged, Timeout: o.Isolation.Timeout}
+	if i := o.Task.Scope().Isolation; i.has(h.Name) {
+		spec = drain.Spec{ReadyOnly: true, Unmanaged: i.Unmanaged, Timeout: i.Timeout}
 	}
 	return resource.New(resource.ClusterHost, drain.Name, h.Name, spec).After(desired.GateAddress(gateAPI), component.NodeAt(h.Name))
 }
@@ -95,68 +108,61 @@ func (o *Operator) absentIsolated(c *component.Cluster) []resource.Resource {
 	return list
 }
 
-// isolations limits a run that isolates hosts, or lets them recover, to what
-// that takes, and plans the mark in the roster: set before all else, taken away
-// last, so that a run that was killed is finished by the next.
-func (o *Operator) isolations(in *plan.Input) {
-	if o.Isolation == nil {
-		return
-	}
+// Limit implements Task: what isolates hosts, or lets them recover, and the mark
+// in the roster.
+func (i *Isolation) Limit(o *Operator, _ *survey, in *plan.Input) (only []string) {
 	in.Isolating = map[string]plan.Isolating{}
-	o.Targets = nil
 	isolated := o.isolated()
 	known := o.fleet.Known()
-	for _, name := range o.Isolation.Hosts {
+	for _, name := range i.Hosts {
 		h, _ := o.Inventory.Host(name)
-		i := plan.Isolating{Back: o.Isolation.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
+		one := plan.Isolating{Back: i.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
 		if h.Has(inventory.RoleMaster) {
 			for _, other := range o.fleet.Answered(o.Inventory) {
 				if _, member := known[other.Name]; !member {
 					continue
 				}
-				i.Steps = append(i.Steps, component.UnitAt(other.Name, loadbalancer.Unit))
+				one.Steps = append(one.Steps, component.UnitAt(other.Name, loadbalancer.Unit))
 			}
 		}
-		in.Isolating[name] = i
-		o.Targets = append(o.Targets, plan.IsolationAddress(name).String())
-		for _, a := range i.Steps {
-			o.Targets = append(o.Targets, a.String())
+		in.Isolating[name] = one
+		only = append(only, plan.IsolationAddress(name).String())
+		for _, a := range one.Steps {
+			only = append(only, a.String())
 		}
 	}
+	return only
 }
 
-// isolable refuses what a run that isolates, or lets recover, must not do.
-func (o *Operator) isolable(ctx context.Context) error {
-	if o.Isolation == nil {
-		return nil
-	}
+// Check implements Task.
+func (i *Isolation) Check(ctx context.Context, o *Operator) error {
 	known := o.fleet.Known()
-	for _, name := range o.Isolation.Hosts {
+	for _, name := range i.Hosts {
 		entry, member := known[name]
 		switch {
 		case !member:
 			return fmt.Errorf("host %s is not part of the cluster yet; apply first", name)
 		case !slices.Contains(entry.Roles, string(inventory.RoleMaster)) && !slices.Contains(entry.Roles, string(inventory.RoleNode)):
 			return fmt.Errorf("host %s has no Node, so there is nothing to keep off it; an etcd member that is ill is taken out with its role", name)
-		case o.Isolation.Recover && !entry.Isolated:
+		case i.Recover && !entry.Isolated:
 			return fmt.Errorf("host %s is not isolated; if its Node is only cordoned: provision node uncordon %s", name, name)
 		}
 	}
-	if o.Isolation.Recover {
-		return o.proven(ctx)
+	if i.Recover {
+		return i.proven(ctx, o)
 	}
-	return o.anotherServes(ctx)
+	return i.anotherServes(ctx, o)
 }
 
 // proven refuses to let hosts recover whose Nodes are not Ready.
-func (o *Operator) proven(ctx context.Context) error {
+func (i *Isolation) proven(ctx context.Context, o *Operator) error {
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
 	defer cancel()
 	env, err := o.api.Env(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range o.Isolation.Hosts {
+	for _, name := range i.Hosts {
 		if o.fleet.Members[name] == nil {
 			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.fleet.Failed[name])
 		}
@@ -179,12 +185,12 @@ func (o *Operator) proven(ctx context.Context) error {
 const serveBudget = 5 * time.Second
 
 // anotherServes refuses to isolate the last master that serves.
-func (o *Operator) anotherServes(ctx context.Context) error {
+func (i *Isolation) anotherServes(ctx context.Context, o *Operator) error {
 	out := o.isolated()
 	var asked, taken []string
 	for _, h := range o.Inventory.With(inventory.RoleMaster) {
 		m := o.fleet.Members[h.Name]
-		if out[h.Name] && o.Isolation.has(h.Name) {
+		if out[h.Name] && i.has(h.Name) {
 			taken = append(taken, h.Name)
 		}
 		if out[h.Name] || m == nil {
@@ -210,13 +216,10 @@ func (o *Operator) anotherServes(ctx context.Context) error {
 	return fmt.Errorf("cannot isolate %s: no other master serves (asked: %s), and the cluster would have no API; see provision doctor, and mend one of them first", strings.Join(taken, ", "), strings.Join(asked, ", "))
 }
 
-// mark sets or takes away the roster's mark of a host.
-func (s *steps) mark(ctx context.Context, host string, isolated bool) error {
+// mark has the roster say that a step is done.
+func (s *steps) mark(ctx context.Context, step resource.Address) error {
 	s.roster.Lock()
 	defer s.roster.Unlock()
-	if s.o.marks == nil {
-		s.o.marks = map[string]bool{}
-	}
-	s.o.marks[host] = isolated
+	s.o.progress.done[step] = true
 	return s.o.writeRoster(ctx, s.survey, s.forgotten...)
 }

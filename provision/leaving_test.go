@@ -90,7 +90,7 @@ func TestAHostThatLeavesAndDoesNotAnswerIsForgottenOnlyWhenTold(t *testing.T) {
 	_, err = apply(t, f, without(inv, "n2"))
 	require.ErrorContains(t, err, "provision node remove --force n2")
 
-	forget := func(o *provision.Options) { o.Forget = []string{"n2"} }
+	forget := func(o *provision.Options) { o.Task = &provision.Removal{Forget: []string{"n2"}} }
 	_, err = apply(t, f, without(inv, "n2"), forget)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))

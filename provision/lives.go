@@ -16,7 +16,7 @@ import (
 // else of its component says so: systemd takes it for started before that, and
 // one that does not come up must not be given to the next host.
 func (s *steps) lives(ctx context.Context, step plan.Step, r resource.Resource, gate component.Gate) error {
-	if s.o.Renew != nil {
+	if s.o.Task.Scope().Certificates {
 		return nil // everything is restarted at once, in whatever order
 	}
 	for _, live := range gate.Live {

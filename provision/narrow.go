@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,35 +10,37 @@ import (
 	"provision/provision/plan"
 )
 
-// narrow reports whether a run is limited to what was named: hosts to isolate,
-// to reboot, to reset or to remove. Changes of the inventory that wait for an apply, at
-// these hosts or elsewhere, go on waiting.
-func (o *Operator) narrow() bool {
-	return o.Isolation != nil || o.Reboot != nil || o.resetting != nil || len(o.Remove) > 0
+// Removal takes hosts that left the inventory out of the cluster, and does nothing
+// else.
+type Removal struct {
+	Converge
+	Hosts []string
+	// Forget are hosts that do not answer and never will: the cluster forgets
+	// them. Alone, all else is as in an apply.
+	Forget []string
+}
+
+// Scope implements Task.
+func (r *Removal) Scope() Scope {
+	return Scope{Narrow: len(r.Hosts) > 0, Leaving: r.Hosts, Forgotten: r.Forget}
 }
 
 // goes reports whether a host that leaves is taken out by this run.
 func (o *Operator) goes(name string) bool {
-	_, reset := o.resetting[name]
-	return !o.narrow() || reset || slices.Contains(o.Remove, name)
+	scope := o.Task.Scope()
+	return !scope.Narrow || slices.Contains(scope.Leaving, name)
 }
 
-// removeNamed limits a run that removes hosts to these.
-func (o *Operator) removeNamed() error {
-	if len(o.Remove) == 0 {
-		return nil
-	}
-	o.Targets = nil
+// Check implements Task.
+func (r *Removal) Check(_ context.Context, o *Operator) error {
 	bad := map[string]error{}
-	for _, name := range o.Remove {
-		_, leaves := o.leaving[name]
+	for _, name := range r.Hosts {
+		leaves := o.leaving[name].whole
 		switch err := o.silent[name]; {
 		case err != nil:
 			bad[name] = fmt.Errorf("host %s: %w", name, err)
 		case !leaves:
 			bad[name] = o.notLeaving(name)
-		default:
-			o.Targets = append(o.Targets, plan.ForgetAddress(name).String())
 		}
 	}
 	if len(bad) > 0 {
@@ -46,9 +49,22 @@ func (o *Operator) removeNamed() error {
 	return nil
 }
 
+// Limit implements Task.
+func (r *Removal) Limit(*Operator, *survey, *plan.Input) (only []string) {
+	for _, name := range r.Hosts {
+		only = append(only, plan.ForgetAddress(name).String())
+	}
+	return only
+}
+
 // notLeaving says that nothing is known of a host, and of which there is.
 func (o *Operator) notLeaving(name string) error {
-	left := append(slices.Sorted(maps.Keys(o.leaving)), slices.Sorted(maps.Keys(o.silent))...)
+	left := slices.Collect(maps.Keys(o.silent))
+	for name, d := range o.leaving {
+		if d.whole {
+			left = append(left, name)
+		}
+	}
 	slices.Sort(left)
 	if len(left) == 0 {
 		return fmt.Errorf("host %s is not part of the cluster, and no host is that left the inventory", name)

@@ -16,7 +16,7 @@ import (
 )
 
 func removingOnly(hosts ...string) func(*provision.Options) {
-	return func(o *provision.Options) { o.Remove = hosts }
+	return func(o *provision.Options) { o.Task = &provision.Removal{Hosts: hosts} }
 }
 
 // twoMasters is a cluster of m1, m2 and three nodes.
@@ -95,7 +95,9 @@ func TestOnlyHostsThatLeftCanBeRemoved(t *testing.T) {
 	require.ErrorContains(t, err, "did you mean n")
 	_, err = apply(t, f, fewer, removingOnly("other-host"))
 	require.ErrorContains(t, err, "host other-host is not part of the cluster; those that left the inventory: n2, n3")
-	_, err = apply(t, f, fewer, removingOnly("n2"), func(o *provision.Options) { o.Forget = []string{"n2"} })
+	_, err = apply(t, f, fewer, func(o *provision.Options) {
+		o.Task = &provision.Removal{Hosts: []string{"n2"}, Forget: []string{"n2"}}
+	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"m1", "n1", "n3"}, f.API.Names("Node"), "n3 is not named")
 	p, err := look(t, f, fewer)

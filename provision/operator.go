@@ -57,26 +57,8 @@ type Options struct {
 	// Targets limits plan and apply to these addresses, or hosts, and what
 	// they require.
 	Targets []string
-	// Remove are hosts that left the inventory. Apply takes them out of the
-	// cluster and does nothing else.
-	Remove []string
-	// Forget are hosts that left the inventory and do not answer, and never
-	// will: the cluster forgets them.
-	Forget []string
-	// Reset are hosts of the inventory that leave the cluster for now, all that
-	// provision did on them undone. Apply does that and nothing else.
-	Reset []string
-	// Renew limits plan and apply to certificates.
-	Renew *Renewal
-	// OneHop ends Apply after one hop of an upgrade over several minor releases.
-	OneHop bool
-	// Rebuild are hosts that were reset and are set up anew: a mark in the roster
-	// says so until nothing of it is left undone.
-	Rebuild []string
-	// Isolation limits Apply to taking hosts out of service, or back into it.
-	Isolation *Isolation
-	// Reboot limits Apply to rebooting hosts.
-	Reboot *Reboot
+	// Task is what the run is about; nil makes hosts what the inventory says.
+	Task Task
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// LockPatience is how long a run waits for locks that should be free soon; 0:
@@ -100,10 +82,7 @@ type Operator struct {
 	leaving     map[string]departure
 	silent      map[string]error // hosts that left the inventory and do not answer
 	resetting   map[string]inventory.Host
-	marks       map[string]bool   // of isolation, as this run changed them
-	rebuilt     map[string]bool   // whose rebuild this run ended
-	rebooting   map[string]string // the boots that this run ends, by host
-	rebooted    bool              // this run has done all its reboots
+	progress    Progress
 	// rosterWritten is when this run wrote the roster last.
 	rosterWritten time.Time
 	held          *holding
@@ -121,7 +100,10 @@ func New(options Options) *Operator {
 	if options.Point == nil {
 		options.Point = func(string) {}
 	}
-	o := &Operator{Options: options}
+	if options.Task == nil {
+		options.Task = Converge{}
+	}
+	o := &Operator{Options: options, progress: Progress{done: map[resource.Address]bool{}}}
 	o.takeOut()
 	o.access = newAccess(o)
 	if o.api = options.API; o.api == nil {

@@ -15,6 +15,7 @@ import (
 	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/plan"
+	"provision/provision/resource"
 )
 
 // Reboot restarts hosts. Apply does that and nothing else.
@@ -26,21 +27,38 @@ type Reboot struct {
 	IfNeeded bool
 	// Within is how long a host may take to come back; 0: 15 minutes.
 	Within time.Duration
+	end    resource.Address // the step that forgets that they were to be rebooted
 }
 
-// toReboot are the hosts that a run is still to reboot. Those that an earlier
+// Scope implements Task.
+func (r *Reboot) Scope() Scope { return Scope{Narrow: true, Back: r.Within} }
+
+// Mark implements Task: that a host is to be rebooted, until all are.
+func (r *Reboot) Mark(entry *facts.RosterHost, at Progress) {
+	if !slices.Contains(r.Hosts, entry.Name) {
+		return
+	}
+	switch boot, asked := at.Boots[entry.Name]; {
+	case at.Passed(r.end):
+		entry.Reboot = nil
+	case asked && entry.Reboot == nil:
+		entry.Reboot = &facts.Reboot{Boot: boot, Since: at.Now.UTC()}
+	}
+}
+
+// todo are the hosts that a run is still to reboot. Those that an earlier
 // run, which did not come to its end, has rebooted already are done.
-func (o *Operator) toReboot() (hosts, done []string) {
-	known := o.fleet.Known()
-	for _, name := range o.Reboot.Hosts {
-		m := o.fleet.Members[name]
+func (r *Reboot) todo(f *fleet.Fleet) (hosts, done []string) {
+	known := f.Known()
+	for _, name := range r.Hosts {
+		m := f.Members[name]
 		if m == nil {
 			continue
 		}
 		switch mark := known[name].Reboot; {
 		case mark != nil && mark.Boot != m.Facts.BootID:
 			done = append(done, name)
-		case o.Reboot.IfNeeded && len(m.Facts.NeedsBoot) == 0:
+		case r.IfNeeded && len(m.Facts.NeedsBoot) == 0:
 		default:
 			hosts = append(hosts, name)
 		}
@@ -48,42 +66,41 @@ func (o *Operator) toReboot() (hosts, done []string) {
 	return hosts, done
 }
 
-// reboots limits a run that reboots hosts to that, and to letting pods onto
-// those that an earlier run has rebooted.
-func (o *Operator) reboots(in *plan.Input) {
-	if o.Reboot == nil {
-		return
-	}
+// Limit implements Task: reboots, and letting pods onto hosts that an earlier run
+// has rebooted.
+func (r *Reboot) Limit(o *Operator, _ *survey, in *plan.Input) []string {
 	known := o.fleet.Known()
-	hosts, done := o.toReboot()
-	in.Reboots, o.Targets = map[string]plan.Boot{}, []string{plan.RebootsAddress(o.Inventory.Cluster.Name).String()}
+	hosts, done := r.todo(o.fleet)
+	in.Reboots = map[string]plan.Boot{}
+	only := []string{r.end.String()}
 	for _, name := range hosts {
 		f := o.fleet.Members[name].Facts
 		in.Reboots[name] = plan.Boot{ID: f.BootID, Why: f.NeedsBoot}
-		o.Targets = append(o.Targets, plan.RebootAddress(name).String())
+		only = append(only, plan.RebootAddress(name).String())
 	}
 	isolated := o.isolated()
 	for _, name := range append(slices.Clone(hosts), done...) {
 		if h, _ := o.Inventory.Host(name); h.Joins() && !isolated[name] {
-			o.Targets = append(o.Targets, uncordonOf(h).Address.String())
+			only = append(only, uncordonOf(h).Address.String())
 		}
 	}
-	for _, name := range o.Reboot.Hosts {
+	for _, name := range r.Hosts {
 		in.RebootsOpen = in.RebootsOpen || known[name].Reboot != nil
 	}
 	for _, name := range done {
 		in.Warnings = append(in.Warnings, fmt.Sprintf("host %s was rebooted already, by a run that did not end, after %s; to reboot it once more, run the same command again afterwards",
 			name, known[name].Reboot.Since.Local().Format(time.DateTime)))
 	}
-	in.Warnings = append(in.Warnings, o.standstill(hosts)...)
+	in.Warnings = append(in.Warnings, standstill(o.Inventory, hosts)...)
+	return only
 }
 
 // standstill says what stops meanwhile, where nothing else can do its work.
-func (o *Operator) standstill(hosts []string) []string {
+func standstill(inv *inventory.Inventory, hosts []string) []string {
 	var list []string
-	masters, members := o.Inventory.With(inventory.RoleMaster), o.Inventory.With(inventory.RoleEtcd)
+	masters, members := inv.With(inventory.RoleMaster), inv.With(inventory.RoleEtcd)
 	for _, name := range hosts {
-		h, _ := o.Inventory.Host(name)
+		h, _ := inv.Host(name)
 		switch {
 		case h.Has(inventory.RoleMaster) && len(masters) == 1:
 			list = append(list, fmt.Sprintf("the API does not answer while %s reboots: it is the only master", name))
@@ -94,64 +111,41 @@ func (o *Operator) standstill(hosts []string) []string {
 	return list
 }
 
-// rebootMark says, in the roster, that a host is to be rebooted.
-func (o *Operator) rebootMark(host string, before *facts.Reboot) *facts.Reboot {
-	switch boot, asked := o.rebooting[host]; {
-	case o.Reboot == nil || !slices.Contains(o.Reboot.Hosts, host):
-		return before
-	case o.rebooted:
-		return nil
-	case asked && before == nil:
-		return &facts.Reboot{Boot: boot, Since: o.Now().UTC()}
-	}
-	return before
-}
-
 // noteReboots remembers what a plan reboots, for the roster.
 func (o *Operator) noteReboots(p *plan.Plan) {
-	o.rebooting = map[string]string{}
+	o.progress.Boots = map[string]string{}
 	for _, step := range p.Steps {
 		if m := o.fleet.Members[step.Address.Host]; m != nil && step.Address.Kind == plan.RebootKind {
-			o.rebooting[step.Address.Host] = m.Facts.BootID
+			o.progress.Boots[step.Address.Host] = m.Facts.BootID
 		}
 	}
 }
 
-// endReboots forgets that the hosts were to be rebooted.
-func (s *steps) endReboots(ctx context.Context) error {
-	s.roster.Lock()
-	defer s.roster.Unlock()
-	s.o.rebooted = true
-	return s.o.writeRoster(ctx, s.survey, s.forgotten...)
-}
-
-// rebootable refuses what a run that reboots must not do.
-func (o *Operator) rebootable(ctx context.Context) error {
-	if o.Reboot == nil {
-		return nil
-	}
+// Check implements Task.
+func (r *Reboot) Check(ctx context.Context, o *Operator) error {
+	r.end = plan.RebootsAddress(o.Inventory.Cluster.Name)
 	if o.decision.Identity == nil {
 		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.Inventory.Cluster.Name)
 	}
 	known := o.fleet.Known()
-	for _, name := range o.Reboot.Hosts {
+	for _, name := range r.Hosts {
 		_, member := known[name]
 		switch {
-		case o.fleet.Members[name] == nil && o.Reboot.All:
+		case o.fleet.Members[name] == nil && r.All:
 		case o.fleet.Members[name] == nil:
 			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.fleet.Failed[name])
-		case !member && !o.Reboot.All:
+		case !member && !r.All:
 			return fmt.Errorf("cannot reboot host %s: it is not part of the cluster yet; apply first", name)
 		}
 	}
-	o.Reboot.Hosts = slices.DeleteFunc(slices.Clone(o.Reboot.Hosts), func(name string) bool {
+	r.Hosts = slices.DeleteFunc(slices.Clone(r.Hosts), func(name string) bool {
 		_, member := known[name]
 		if !member {
 			o.emit(event.Event{Type: event.Note, Host: name, Text: "Host " + name + " is not part of the cluster and is left as it is"})
 		}
 		return !member
 	})
-	hosts, _ := o.toReboot()
+	hosts, _ := r.todo(o.fleet)
 	for _, name := range hosts {
 		if err := o.spared(ctx, name); err != nil {
 			return err

@@ -26,14 +26,14 @@ import (
 
 func rebooting(hosts ...string) func(*provision.Options) {
 	return func(o *provision.Options) {
-		o.Reboot = &provision.Reboot{Hosts: hosts, Within: 20 * time.Second}
+		o.Task = &provision.Reboot{Hosts: hosts, Within: 20 * time.Second}
 	}
 }
 
 // needing reboots those that need it.
 func needing(inv *inventory.Inventory) func(*provision.Options) {
 	return func(o *provision.Options) {
-		o.Reboot = &provision.Reboot{Hosts: names(inv), All: true, IfNeeded: true, Within: 20 * time.Second}
+		o.Task = &provision.Reboot{Hosts: names(inv), All: true, IfNeeded: true, Within: 20 * time.Second}
 	}
 }
 
@@ -179,7 +179,7 @@ func TestAHostThatDoesNotComeBackStopsTheRest(t *testing.T) {
 	f := rebootable(t, inv)
 	f.Host("n1").Bury()
 	outcome, err := apply(t, f, inv, func(o *provision.Options) {
-		o.Reboot = &provision.Reboot{Hosts: names(inv), Within: 10 * time.Second} // enough for m1, however busy this machine is
+		o.Task = &provision.Reboot{Hosts: names(inv), Within: 10 * time.Second} // enough for m1, however busy this machine is
 	})
 	assert.Contains(t, failure(t, outcome), "host n1 did not come back within 10s after its reboot; look at its console")
 	require.ErrorContains(t, err, "cordoned until their change is done: n1")
@@ -202,7 +202,7 @@ func TestAHostThatOnlySaysThatItReboots(t *testing.T) {
 	f := rebootable(t, inv)
 	f.Host("n1").Deafen(true)
 	outcome, err := apply(t, f, inv, func(o *provision.Options) {
-		o.Reboot = &provision.Reboot{Hosts: []string{"n1"}, Within: 5 * time.Second}
+		o.Task = &provision.Reboot{Hosts: []string{"n1"}, Within: 5 * time.Second}
 	})
 	require.Error(t, err)
 	assert.Contains(t, failure(t, outcome), "still runs the boot that was to end")

@@ -80,7 +80,7 @@ func (s *steps) restarted(ctx context.Context, m *fleet.Member) (uint64, error) 
 
 // redial connects to a host until it runs another boot.
 func (o *Operator) redial(ctx context.Context, m *fleet.Member, was string) (fleet.Agent, facts.Host, error) {
-	host, within := m.Host.Name, cmp.Or(o.Reboot.Within, rebootWithin)
+	host, within := m.Host.Name, cmp.Or(o.Task.Scope().Back, rebootWithin)
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errTooLong)
 	defer cancel()
 	waiting := o.wait("rebooting", []string{host})

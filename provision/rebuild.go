@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/provision/engine"
+	"provision/provision/facts"
 	"provision/provision/plan"
 )
 
@@ -51,10 +52,16 @@ func elsewhere(p *plan.Plan, host string) []string {
 	return list
 }
 
-// rebuilding reports whether the roster is to say that a host was reset and is
-// not done yet.
-func (o *Operator) rebuilding(host string, before bool) bool {
-	return !o.rebuilt[host] && (before || slices.Contains(o.Rebuild, host))
+// Rebuild sets up anew hosts that were reset: a mark in the roster says so until
+// nothing of it is left undone. All else is as in an apply.
+type Rebuild struct {
+	Converge
+	Hosts []string
+}
+
+// Mark implements Task.
+func (r *Rebuild) Mark(entry *facts.RosterHost, at Progress) {
+	entry.Rebuilding = entry.Rebuilding || slices.Contains(r.Hosts, entry.Name) && !at.Rebuilt[entry.Name]
 }
 
 // finishRebuilds takes the mark from hosts on which nothing was left undone.
@@ -64,13 +71,15 @@ func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.
 		undone[a.Host], undone[a.Name] = true, true
 	}
 	known := o.fleet.Known()
-	o.rebuilt = map[string]bool{}
+	o.progress.Rebuilt = map[string]bool{}
 	for _, h := range o.Inventory.Hosts {
-		if o.rebuilding(h.Name, known[h.Name].Rebuilding) && !undone[h.Name] && o.fleet.Members[h.Name] != nil {
-			o.rebuilt[h.Name] = true
+		entry := facts.RosterHost{Name: h.Name, Rebuilding: known[h.Name].Rebuilding}
+		o.Task.Mark(&entry, o.progress)
+		if entry.Rebuilding && !undone[h.Name] && o.fleet.Members[h.Name] != nil {
+			o.progress.Rebuilt[h.Name] = true
 		}
 	}
-	if len(o.rebuilt) == 0 || ctx.Err() != nil {
+	if len(o.progress.Rebuilt) == 0 || ctx.Err() != nil {
 		return nil
 	}
 	return o.writeRoster(ctx, s, forgotten...)

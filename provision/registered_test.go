@@ -65,7 +65,9 @@ func TestWhoWritesIntoANodeThatIsMadeAgainStartsAnew(t *testing.T) {
 func TestAHostThatAnswersIsNotForgotten(t *testing.T) {
 	f, inv := formed(t, 2)
 	fewer := without(inv, "n2")
-	_, err := apply(t, f, fewer, removingOnly("n2"), func(o *provision.Options) { o.Forget = []string{"n2"} })
+	_, err := apply(t, f, fewer, func(o *provision.Options) {
+		o.Task = &provision.Removal{Hosts: []string{"n2"}, Forget: []string{"n2"}}
+	})
 	require.ErrorContains(t, err, "host n2: it answers, so it is not forgotten")
 	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
 	_, err = apply(t, f, fewer, removingOnly("n2"))

@@ -21,6 +21,7 @@ import (
 // Renewal limits an apply to certificates: those of hosts, copies of their
 // authorities', and the units that must read them again.
 type Renewal struct {
+	Converge
 	Hosts []string // none: all
 	// All renews each certificate, not only those that are due.
 	All bool
@@ -28,19 +29,16 @@ type Renewal struct {
 
 // covers reports whether the renewal is about a host.
 func (r *Renewal) covers(host string) bool {
-	return r != nil && (len(r.Hosts) == 0 || slices.Contains(r.Hosts, host))
+	return len(r.Hosts) == 0 || slices.Contains(r.Hosts, host)
 }
 
-// anew are the hosts whose certificates are all issued anew.
-func (r *Renewal) anew(hosts []string) map[string]bool {
-	if r == nil || !r.All {
-		return nil
+// Scope implements Task.
+func (r *Renewal) Scope() Scope {
+	scope := Scope{Certificates: true}
+	if r.All {
+		scope.Reissue = r.covers
 	}
-	out := map[string]bool{}
-	for _, host := range hosts {
-		out[host] = r.covers(host)
-	}
-	return out
+	return scope
 }
 
 // renewable reports whether a resource is a certificate or a copy of one.
@@ -55,13 +53,13 @@ func renewable(r resource.Resource) bool {
 	return false
 }
 
-// renewPlan is a plan of certificates only: whatever else differs is left out,
-// even where a unit that restarts would have wanted it before.
-func (o *Operator) renewPlan(in plan.Input, s *survey) *plan.Plan {
+// Limit implements Task: whatever else differs is left out, even where a unit that
+// restarts would have wanted it before.
+func (r *Renewal) Limit(_ *Operator, s *survey, in *plan.Input) []string {
 	in.Hosts = map[string]plan.Observed{}
 	left := 0
 	for host, seen := range s.hosts {
-		certs := o.certsOf(s, host)
+		certs := r.certsOf(s, host)
 		kept := seen
 		kept.Result.Removed, kept.Result.Restarts = nil, map[string]facts.Restart{}
 		kept.Result.Items = slices.DeleteFunc(slices.Clone(seen.Result.Items), func(item api.PlanItem) bool { return !certs[item.ID] })
@@ -75,6 +73,7 @@ func (o *Operator) renewPlan(in plan.Input, s *survey) *plan.Plan {
 		in.Hosts[host] = kept
 	}
 	in.Objects, in.Leaving, in.Removals, in.Reboots, in.Forming, in.EtcdIs = nil, nil, removal.Set{}, nil, nil, ""
+	in.Snapshots = nil
 	if s.dark {
 		// What is down together comes up together: waiting for the health of the
 		// first would be waiting for the others.
@@ -84,18 +83,18 @@ func (o *Operator) renewPlan(in plan.Input, s *survey) *plan.Plan {
 	if left > 0 {
 		in.Warnings = append(slices.Clone(in.Warnings), "only certificates are renewed: "+event.Count(left, "other difference")+" from the inventory stay for apply")
 	}
-	return plan.Build(in)
+	return []string{}
 }
 
 // certsOf are the IDs of a host's certificates, if it is a member and meant.
-func (o *Operator) certsOf(s *survey, host string) map[string]bool {
+func (r *Renewal) certsOf(s *survey, host string) map[string]bool {
 	ids := map[string]bool{}
-	if !o.Renew.covers(host) || s.hosts[host].New {
+	if !r.covers(host) || s.hosts[host].New {
 		return ids
 	}
-	for _, r := range s.graph.Resources {
-		if r.Address.Host == host && renewable(r) {
-			ids[r.Address.ID()] = true
+	for _, one := range s.graph.Resources {
+		if one.Address.Host == host && renewable(one) {
+			ids[one.Address.ID()] = true
 		}
 	}
 	return ids

@@ -20,7 +20,7 @@ import (
 // ResetAlone undoes on hosts all that provision did there, without asking the
 // cluster for anything: nothing is drained, no etcd member and no Node is
 // removed. That is for a whole cluster that ends, and for hosts whose cluster is
-// dead. Without Options.Reset it is all hosts, those included that have left
+// dead. Without a task that names them it is all hosts, those included that have left
 // the inventory.
 func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
 	bystanders := o.bystanders()

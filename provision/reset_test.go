@@ -21,14 +21,14 @@ import (
 
 func resetAlone(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, hosts ...string) (*provision.Outcome, error) {
 	t.Helper()
-	o := f.Operator(inv, func(o *provision.Options) { o.Reset = hosts })
+	o := f.Operator(inv, func(o *provision.Options) { o.Task = &provision.Reset{Hosts: hosts} })
 	outcome, err := o.ResetAlone(t.Context(), yes)
 	require.NoError(t, o.Close())
 	return outcome, err
 }
 
 func resetting(hosts ...string) func(*provision.Options) {
-	return func(o *provision.Options) { o.Reset = hosts }
+	return func(o *provision.Options) { o.Task = &provision.Reset{Hosts: hosts} }
 }
 
 func TestAHostIsResetAndComesBack(t *testing.T) {
@@ -150,7 +150,7 @@ func TestARebuildGoesOnWhereItWas(t *testing.T) {
 		require.NoError(t, err)
 		return s
 	}
-	rebuild := func(o *provision.Options) { o.Rebuild = []string{"n2"} }
+	rebuild := func(o *provision.Options) { o.Task = &provision.Rebuild{Hosts: []string{"n2"}} }
 	_, err := apply(t, f, inv)
 	require.NoError(t, err)
 	assert.Equal(t, provision.Rebuilding{}, stands(), "from the start")

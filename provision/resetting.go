@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,13 +20,14 @@ var ErrNothingToReset = errors.New("nothing that provision made is left there")
 // takeOut has a run see the inventory without the hosts that are to be reset:
 // they leave the cluster as hosts do that are taken out of the inventory.
 func (o *Operator) takeOut() {
-	if len(o.Reset) == 0 {
+	names := o.Task.Scope().Resets
+	if len(names) == 0 {
 		return
 	}
 	o.resetting = map[string]inventory.Host{}
 	rest := *o.Inventory
 	rest.Hosts = slices.DeleteFunc(slices.Clone(rest.Hosts), func(h inventory.Host) bool {
-		if slices.Contains(o.Reset, h.Name) {
+		if slices.Contains(names, h.Name) {
 			o.resetting[h.Name] = h
 			return true
 		}
@@ -89,18 +91,25 @@ func strangeHost(name string) error {
 	return fmt.Errorf("refusing host %s: it has no ledger, so nothing on it is provision's", name)
 }
 
-// aim limits a run that resets hosts to these. It refuses when one of them
-// cannot be: they were named one by one.
-func (o *Operator) aim() error {
-	if o.resetting == nil {
-		return nil
+// Reset undoes on hosts of the inventory all that provision did there: they leave
+// the cluster for now. Nothing else is done.
+type Reset struct {
+	Converge
+	Hosts []string
+}
+
+// Scope implements Task.
+func (r *Reset) Scope() Scope {
+	if len(r.Hosts) == 0 {
+		return Scope{} // see ResetAlone
 	}
-	o.Targets = nil
+	return Scope{Narrow: true, Leaving: r.Hosts, Resets: r.Hosts}
+}
+
+// Check implements Task: the hosts were named one by one.
+func (r *Reset) Check(_ context.Context, o *Operator) error {
 	bad := map[string]error{}
-	for _, name := range slices.Sorted(maps.Keys(o.resetting)) {
-		if _, leaves := o.leaving[name]; leaves {
-			o.Targets = append(o.Targets, plan.ForgetAddress(name).String())
-		}
+	for name := range o.resetting {
 		if err := o.silent[name]; err != nil {
 			bad[name] = err
 		}
@@ -108,10 +117,24 @@ func (o *Operator) aim() error {
 	switch {
 	case len(bad) > 0:
 		return fmt.Errorf("cannot reset, nothing was changed:\n%w", inOrder(bad))
-	case len(o.Targets) == 0:
+	case len(r.leaving(o)) == 0:
 		return ErrNothingToReset
 	}
 	return nil
+}
+
+// leaving are those that have not left yet.
+func (r *Reset) leaving(o *Operator) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(o.resetting)), func(name string) bool { _, leaves := o.leaving[name]; return !leaves })
+}
+
+// Limit implements Task.
+func (r *Reset) Limit(o *Operator, _ *survey, in *plan.Input) (only []string) {
+	in.Warnings = append(in.Warnings, o.destroyed(slices.Sorted(maps.Keys(o.resetting)))...)
+	for _, name := range r.leaving(o) {
+		only = append(only, plan.ForgetAddress(name).String())
+	}
+	return only
 }
 
 // destroyed says what a reset takes away for good, host by host.

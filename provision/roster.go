@@ -35,12 +35,11 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 	} else if before, ok := known[h.Name]; ok {
 		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
 	}
-	entry.Isolated = known[h.Name].Isolated
-	if mark, changed := o.marks[h.Name]; changed {
-		entry.Isolated = mark
-	}
-	entry.Reboot = o.rebootMark(h.Name, known[h.Name].Reboot)
-	entry.Rebuilding = o.rebuilding(h.Name, known[h.Name].Rebuilding)
+	before := known[h.Name]
+	entry.Isolated, entry.Reboot = before.Isolated, before.Reboot
+	entry.Rebuilding = before.Rebuilding && !o.progress.Rebuilt[h.Name]
+	o.progress.Now = o.Now()
+	o.Task.Mark(&entry, o.progress)
 	for _, role := range h.Roles {
 		entry.Roles = append(entry.Roles, string(role))
 	}

@@ -70,12 +70,10 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	switch {
 	case a == plan.FormedAddress(s.o.Inventory.Cluster.Name):
 		return s.o.rememberEtcd(ctx, s.epoch)
-	case a.Kind == plan.IsolationKind:
-		return s.mark(ctx, a.Name, step.Action == plan.Create)
+	case a.Kind == plan.IsolationKind, a.Kind == plan.RebootsKind:
+		return s.mark(ctx, a)
 	case a.Kind == plan.RebootKind:
 		return s.reboot(ctx, a.Host)
-	case a.Kind == plan.RebootsKind:
-		return s.endReboots(ctx)
 	case a.Kind == plan.RosterKind:
 		return s.forget(ctx, a.Name)
 	case a.Kind == plan.SnapshotKind:

@@ -53,13 +53,10 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	o.dialLeavers(ctx)
-	if err := o.aim(); err != nil {
-		return nil, err
-	}
-	if err := o.removeNamed(); err != nil {
-		return nil, err
-	}
 	o.loseRoles()
+	if err := o.Task.Check(ctx, o); err != nil {
+		return nil, err
+	}
 	if err := o.safe(); err != nil {
 		return nil, err
 	}
@@ -68,12 +65,6 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	s.warn = append(s.warn, o.ending()...)
-	if err := o.isolable(ctx); err != nil {
-		return nil, err
-	}
-	if err := o.rebootable(ctx); err != nil {
-		return nil, err
-	}
 	if err := o.admit(ctx, s); err != nil {
 		return nil, err
 	}
@@ -94,7 +85,7 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if o.Renew != nil {
+	if o.Task.Scope().Certificates {
 		o.darkness(ctx, s)
 	}
 	return s, o.loseSilent(s)
@@ -133,7 +124,12 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 			return err
 		}
 	}
-	s.cluster.Anew = o.Renew.anew(o.fleet.Names())
+	if reissue := o.Task.Scope().Reissue; reissue != nil {
+		s.cluster.Anew = map[string]bool{}
+		for _, name := range o.fleet.Names() {
+			s.cluster.Anew[name] = reissue(name)
+		}
+	}
 	s.cluster.Isolated = o.isolated()
 	if err := o.assign(s); err != nil {
 		return err

@@ -269,7 +269,7 @@ func (o *Operator) more(outcome *Outcome) bool {
 	if len(hops) < 2 {
 		return false
 	}
-	if len(o.Targets) > 0 || o.OneHop {
+	if scope := o.Task.Scope(); len(o.Targets) > 0 || scope.OneHop || scope.Narrow {
 		o.emit(event.Event{Type: event.Note, Text: "This was one hop of the upgrade; apply again to go on to Kubernetes " + hops[1].Kubernetes})
 		return false
 	}

@@ -29,16 +29,10 @@ type application struct {
 	minority bool
 	ignore   []string // checks of preflight
 	targets  []string
-	remove   []string
-	forget   []string // hosts that do not answer and never will
-	// isolation is set when hosts are only taken out of service, or put back.
-	isolation *provision.Isolation
-	// reboots is set when hosts are only rebooted.
-	reboots   *provision.Reboot
-	rebuildOf []string // hosts that were reset and are set up anew
-	agreed    bool     // to the whole, in an earlier part of it
-	renew     *provision.Renewal
-	progress  report.Progress
+	// task is what is done instead of making hosts what the inventory says.
+	task     provision.Task
+	agreed   bool // to the whole, in an earlier part of it
+	progress report.Progress
 	// back is the run that a rollback goes back to.
 	back string
 	// concluded is set when it was said how the run ended.
@@ -147,12 +141,11 @@ func (a *application) apply(ctx context.Context) error {
 	a.progress = a.global.progress(a.out)
 	defer a.progress.Close()
 	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
-		o.AllowRemovals, o.Isolation, o.Rebuild = a.removals, a.isolation, a.rebuildOf
-		o.Reboot = a.reboots
-		o.AllowUntestedOS, o.Targets = a.untested, a.targets
-		o.IgnorePreflight = a.ignore
-		o.OneHop = a.saved != nil
-		o.AllowMinority, o.Remove, o.Forget, o.Renew = a.minority, a.remove, a.forget, a.renew
+		o.AllowRemovals, o.AllowMinority, o.AllowUntestedOS = a.removals, a.minority, a.untested
+		o.Targets, o.IgnorePreflight, o.Task = a.targets, a.ignore, a.task
+		if a.saved != nil {
+			o.Task = provision.Converge{OneHop: true}
+		}
 		o.Operation.Back = a.back
 	})
 	if err != nil {

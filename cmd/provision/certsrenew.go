@@ -34,7 +34,7 @@ alone. Then what is down anyway is restarted on all hosts at once.`,
 		Args: cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			renewal.Hosts = args
-			a.renew = renewal
+			a.task = renewal
 			return a.told(a.renewCerts(cmd.Context(), args))
 		},
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"provision/provision"
 )
 
 func nodeVerb(g *global) *cobra.Command {
@@ -55,9 +57,10 @@ func (a *application) removeHosts(ctx context.Context, names []string, force boo
 			return fmt.Errorf("cannot remove host %s: it is in the inventory (%s); take it out there first", name, h.Range)
 		}
 	}
-	a.remove = names
+	removal := &provision.Removal{Hosts: names}
 	if force {
-		a.forget = names
+		removal.Forget = names
 	}
+	a.task = removal
 	return a.apply(ctx)
 }

@@ -181,7 +181,7 @@ func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) error 
 			return err
 		}
 	}
-	n.isolation = &provision.Isolation{Hosts: args, Recover: back, Unmanaged: n.force, Timeout: n.timeout}
+	n.task = &provision.Isolation{Hosts: args, Recover: back, Unmanaged: n.force, Timeout: n.timeout}
 	return n.apply(ctx)
 }
 

@@ -66,6 +66,6 @@ func (n *nodeCare) reboot(ctx context.Context, args []string, all, needed bool) 
 			n.hosts = append(n.hosts, h.Name)
 		}
 	}
-	n.reboots = &provision.Reboot{Hosts: n.hosts, All: all, IfNeeded: needed, Within: n.timeout}
+	n.task = &provision.Reboot{Hosts: n.hosts, All: all, IfNeeded: needed, Within: n.timeout}
 	return n.apply(ctx)
 }

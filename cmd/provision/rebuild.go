@@ -54,7 +54,7 @@ func (n *nodeCare) rebuild(ctx context.Context, args []string) error {
 	} else if err := n.undo(ctx, args); err != nil {
 		return err
 	}
-	n.rebuildOf = args
+	n.task = &provision.Rebuild{Hosts: args}
 	if !stands.Resume {
 		n.agreed = true
 	}

@@ -100,7 +100,7 @@ func (r *resetting) reset(ctx context.Context) error {
 	r.progress = r.global.progress(r.out)
 	defer r.progress.Close()
 	o, err := r.operate(r.inv, r.progress.Event, func(o *provision.Options) {
-		o.Reset, o.AllowMinority = r.hosts, r.minority
+		o.Task, o.AllowMinority = &provision.Reset{Hosts: r.hosts}, r.minority
 	})
 	if err != nil {
 		return err
