@@ -10,7 +10,9 @@ import (
 
 	"provision/provision/cluster"
 	"provision/provision/component/controlplane"
+	"provision/provision/etcd"
 	"provision/provision/facts"
+	"provision/provision/kube"
 )
 
 // API is what a run asks of the cluster's own APIs. The real one goes through
@@ -34,6 +36,16 @@ type API interface {
 	// EtcdIDs are the ids that the members say, by host; those that do not
 	// answer are left out.
 	EtcdIDs(ctx context.Context) (map[string]uint64, error)
+	// Status is what the API tells of itself and its Nodes, EtcdStatus what etcd's
+	// members say; Summary lists objects in short, by their path.
+	Status(ctx context.Context) (kube.Status, error)
+	EtcdStatus(ctx context.Context) ([]etcd.MemberStatus, error)
+	Summary(ctx context.Context, path string) ([]map[string]any, error)
+	// Deprecated are the APIs that go with a release and that somebody used, by
+	// master; Leftovers are objects that were written through what goes between
+	// two minor releases.
+	Deprecated(ctx context.Context) (map[string][]kube.Deprecated, error)
+	Leftovers(ctx context.Context, after, upTo int) ([]kube.Leftover, error)
 	// Turning does what must be done in the cluster before the rotation of a
 	// private item goes on to its next phase; the identity is that of the present.
 	Turning(ctx context.Context, item, next string, id facts.Identity) error
@@ -114,4 +126,31 @@ func (a *access) EtcdID(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	return client.ClusterID(ctx)
+}
+
+// Status asks the API for its version and its Nodes.
+func (a *access) Status(ctx context.Context) (kube.Status, error) {
+	client, err := a.Kube(ctx)
+	if err != nil {
+		return kube.Status{}, err
+	}
+	return client.Status(ctx)
+}
+
+// EtcdStatus asks etcd's members how they are.
+func (a *access) EtcdStatus(ctx context.Context) ([]etcd.MemberStatus, error) {
+	client, err := a.Etcd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return client.Status(ctx)
+}
+
+// Summary lists objects in short.
+func (a *access) Summary(ctx context.Context, path string) ([]map[string]any, error) {
+	client, err := a.Kube(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return client.Summary(ctx, path)
 }

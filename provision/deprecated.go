@@ -15,23 +15,13 @@ import (
 	"provision/provision/upgrade"
 )
 
-// deprecations is implemented by APIs that know which of them somebody used
-// although they go with a release: by master.
-type deprecations interface {
-	Deprecated(ctx context.Context) (map[string][]kube.Deprecated, error)
-}
-
 // warnOfRemoved adds warnings for APIs that the wanted release no longer has and
 // that somebody still uses. Every API server only knows what it was asked itself.
 func (o *Operator) warnOfRemoved(ctx context.Context, s *survey) {
 	target := o.target()
-	api, ok := o.api.(deprecations)
-	if !ok {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
 	defer cancel()
-	used, err := api.Deprecated(ctx)
+	used, err := o.api.Deprecated(ctx)
 	if err != nil {
 		s.warn = append(s.warn, "it is not known whether somebody uses APIs that Kubernetes "+target.Line()+" no longer has: "+err.Error())
 	}

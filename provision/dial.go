@@ -16,9 +16,8 @@ import (
 
 // dial connects to all hosts at once (the connector bounds how many really are)
 // and asks for their facts. A host that fails does not stop the others.
-func (o *Operator) dial(ctx context.Context) *fleet.Fleet {
-	f := fleet.New()
-	o.fleet = f
+func (o *Operator) dial(ctx context.Context) {
+	o.fleet.Members, o.fleet.Failed = map[string]*fleet.Member{}, map[string]error{}
 	var mu sync.Mutex
 	var names []string
 	for _, h := range o.Inventory.Hosts {
@@ -32,14 +31,13 @@ func (o *Operator) dial(ctx context.Context) *fleet.Fleet {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			f.Failed[host.Name] = err
+			o.fleet.Failed[host.Name] = err
 			o.emit(event.Event{Type: event.HostFailed, Host: host.Name, Text: err.Error()})
 			return
 		}
-		f.Members[host.Name] = m
+		o.fleet.Members[host.Name] = m
 		o.emit(event.Event{Type: event.HostConnected, Host: host.Name})
 	})
-	return f
 }
 
 func (o *Operator) dialOne(ctx context.Context, host inventory.Host) (*fleet.Member, error) {

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -13,7 +14,6 @@ import (
 	"provision/provision/component/kubeproxy"
 	"provision/provision/doctor"
 	"provision/provision/identity"
-	"provision/provision/kube"
 )
 
 // Diagnosis is what the doctor says.
@@ -31,12 +31,12 @@ type Diagnosis struct {
 // and why. It needs nothing to work but hosts that answer; nothing is changed.
 func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, error) {
 	in := doctor.Input{}
-	f := o.dial(ctx)
+	o.dial(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	decision, err := identity.Decide(o.Inventory, o.fleet.Owned())
-	if err != nil && len(f.Members) > 0 {
+	if err != nil && len(o.fleet.Members) > 0 {
 		in.Conflict = err.Error()
 	}
 	if errors.Is(err, identity.ErrForeign) {
@@ -57,12 +57,9 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 	all.Go(func() { checked = o.checkups(true).All(ctx, o.fleet, expected) })
 	if in.Founded {
 		all.Go(func() {
-			s, nodes := &Status{}, map[string]kube.NodeStatus{}
-			o.askCluster(ctx, s, nodes)
-			in.Etcd, in.EtcdError, in.APIError = s.Etcd, s.EtcdError, s.APIError
-			for _, n := range nodes {
-				in.Nodes = append(in.Nodes, n)
-			}
+			told := ask(ctx, o.api)
+			in.Etcd, in.EtcdError, in.APIError = told.etcd, told.etcdError, told.apiError
+			in.Nodes = slices.Collect(maps.Values(told.nodes))
 		})
 	}
 	all.Wait()
@@ -94,12 +91,12 @@ func (o *Operator) Doctor(ctx context.Context, hosts ...string) (*Diagnosis, err
 
 // expect works out what hosts must have.
 func (o *Operator) expect() map[string]*checkup.Expectation {
-	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory, Facts: o.fleet.Facts(), Artifacts: o.Store}}
+	known := component.Cluster{Inventory: o.Inventory, Facts: o.fleet.Facts(), Artifacts: o.Store}
 	if o.decision.Identity != nil {
-		s.cluster.Identity = *o.decision.Identity
+		known.Identity = *o.decision.Identity
 	}
-	_ = o.assign(s) // without pod ranges, what can be told is better than nothing
-	return checkup.Expect(*s.cluster, o.Components, o.fleet.Answered(o.Inventory))
+	known.PodCIDRs, _ = o.podRanges() // without them, what can be told is better than nothing
+	return checkup.Expect(known, o.Components, o.fleet.Answered(o.Inventory))
 }
 
 // checkups are how hosts are looked at.

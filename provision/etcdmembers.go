@@ -194,16 +194,12 @@ func (o *Operator) knownMembers(c *component.Cluster) []resource.Address {
 
 // rememberEtcd writes etcd's cluster id to every host's ledger, once etcd has
 // formed: the mark by which lost data are told from a new cluster.
-func (o *Operator) rememberEtcd(ctx context.Context, epoch uint64) error {
-	id, err := o.api.EtcdID(ctx)
-	if err != nil {
-		return fmt.Errorf("asking etcd for its cluster id: %w", err)
-	}
+func (o *Operator) rememberEtcd(ctx context.Context, epoch, id uint64) error {
 	known := *o.decision.Identity
 	known.EtcdClusterID = strconv.FormatUint(id, 16)
 	known.Holds = nil
 	base := api.IdentityParams{Epoch: epoch, UUID: known.UUID, Cluster: known.Cluster}
-	err = o.acts(o.fleet.Names(), func(name string) error {
+	err := o.acts(o.fleet.Names(), func(name string) error {
 		put := base
 		put.Act, put.Identity = "put", &known
 		_, err := o.fleet.Members[name].Agent.Identity(ctx, put)

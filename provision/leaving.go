@@ -48,7 +48,7 @@ func (o *Operator) dialLeavers(ctx context.Context) {
 	list = append(list, o.unlisted(known)...)
 	o.leaving, o.silent = map[string]departure{}, map[string]error{}
 	fleet.Spread(list, func(h inventory.Host) {
-		d := departure{host: h, whole: true, gone: slices.Contains(o.Task.Scope().Forgotten, h.Name)}
+		d := departure{host: h, whole: true, gone: slices.Contains(o.forgotten, h.Name)}
 		m, err := o.dialOne(ctx, h)
 		if err != nil && h.Jump != "" && h.Jump != o.Inventory.SSH.Jump() {
 			// Its bastion may be gone, and the way be that of all others by now.

@@ -13,23 +13,16 @@ import (
 // namedLeftovers is how many objects a warning names.
 const namedLeftovers = 5
 
-// leftovers is implemented by APIs that know which objects were written through
-// what goes between two minor releases.
-type leftovers interface {
-	Leftovers(ctx context.Context, after, upTo int) ([]kube.Leftover, error)
-}
-
 // warnOfLeftovers adds warnings for objects that somebody wrote, at whatever time,
 // through APIs that the wanted release no longer has.
 func (o *Operator) warnOfLeftovers(ctx context.Context, s *survey) {
-	api, ok := o.api.(leftovers)
 	target, oldest := o.target(), s.installed.oldest()
-	if !ok || target.Major != oldest.Major {
+	if target.Major != oldest.Major {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
 	defer cancel()
-	list, err := api.Leftovers(ctx, oldest.Minor, target.Minor)
+	list, err := o.api.Leftovers(ctx, oldest.Minor, target.Minor)
 	if err != nil {
 		s.warn = append(s.warn, "it is not known whether objects were written through APIs that Kubernetes "+target.Line()+" no longer has: "+err.Error())
 	}

@@ -11,7 +11,6 @@ import (
 	"provision/provision/agent/api"
 	"provision/provision/checkup"
 	"provision/provision/component"
-	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/plan"
@@ -35,7 +34,6 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 	if err != nil {
 		return fmt.Errorf("cannot read the log of %s on %s: %w", log.Unit, host, err)
 	}
-	o.fleet = fleet.New()
 	o.fleet.Members[host] = m
 	if _, err := identity.Decide(o.Inventory, o.fleet.Owned()); errors.Is(err, identity.ErrForeign) {
 		return err

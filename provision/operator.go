@@ -88,8 +88,10 @@ type Operator struct {
 	held          *holding
 	// aside are hosts that answered but cannot be worked on, and why.
 	aside map[string]error
-	queue queue // for locks
-	api   API
+	// forgotten are hosts that left the inventory, do not answer and never will.
+	forgotten []string
+	queue     queue // for locks
+	api       API
 }
 
 // New checks options and returns an Operator. Close it.
@@ -103,8 +105,9 @@ func New(options Options) *Operator {
 	if options.Task == nil {
 		options.Task = Converge{}
 	}
-	o := &Operator{Options: options, progress: Progress{done: map[resource.Address]bool{}}}
-	o.takeOut()
+	o := &Operator{Options: options, fleet: fleet.New(), progress: Progress{done: map[resource.Address]bool{}},
+		forgotten: options.Task.Scope().Forgotten}
+	o.takeOut(options.Task.Scope().Resets)
 	o.access = newAccess(o)
 	if o.api = options.API; o.api == nil {
 		o.api = o.access
@@ -115,9 +118,7 @@ func New(options Options) *Operator {
 // Close ends all sessions.
 func (o *Operator) Close() error {
 	o.access.close()
-	if o.fleet != nil {
-		o.fleet.Close()
-	}
+	o.fleet.Close()
 	return o.Connector.Close()
 }
 

@@ -43,13 +43,13 @@ func (p *Preflight) Errors() int {
 // that the agent is put there. full tries all hosts with all others.
 func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error) {
 	began := o.Now()
-	f := o.dial(ctx)
+	o.dial(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	p := &Preflight{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Hosts: len(o.Inventory.Hosts)}
 	for _, h := range o.Inventory.Hosts {
-		if err := f.Failed[h.Name]; err != nil {
+		if err := o.fleet.Failed[h.Name]; err != nil {
 			p.Findings = append(p.Findings, unreachable(h.Name, err))
 		}
 	}
@@ -57,7 +57,7 @@ func (o *Operator) Preflight(ctx context.Context, full bool) (*Preflight, error)
 	if errors.Is(err, identity.ErrForeign) {
 		return nil, err // nothing is measured on another cluster's hosts
 	}
-	if err != nil && len(f.Failed) == 0 {
+	if err != nil && len(o.fleet.Failed) == 0 {
 		p.Findings = append(p.Findings, preflight.Finding{Severity: preflight.Error, Check: preflight.Cluster, What: err.Error(),
 			Why: "apply would refuse", Remedy: "see docs/operations.md"})
 	}

@@ -97,11 +97,11 @@ func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []strin
 // host tell what is there to be undone.
 func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
 	o.emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.Inventory.Hosts), "host")})
-	f := o.dial(ctx)
+	o.dial(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if len(f.Members) == 0 {
+	if len(o.fleet.Members) == 0 {
 		return nil, o.nobody()
 	}
 	known, err := identity.Of(o.Inventory, o.fleet.Owned())

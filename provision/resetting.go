@@ -19,8 +19,7 @@ var ErrNothingToReset = errors.New("nothing that provision made is left there")
 
 // takeOut has a run see the inventory without the hosts that are to be reset:
 // they leave the cluster as hosts do that are taken out of the inventory.
-func (o *Operator) takeOut() {
-	names := o.Task.Scope().Resets
+func (o *Operator) takeOut(names []string) {
 	if len(names) == 0 {
 		return
 	}

@@ -24,13 +24,13 @@ type Way struct {
 // WayBack compares the operator's inventory, which is that of today, with the one
 // of a run.
 func (o *Operator) WayBack(ctx context.Context, then *inventory.Inventory, r history.Run) Way {
-	w := wayBack(o.Inventory, then, r)
 	o.learnDigestKey(ctx)
-	w.given(o.Inventory, r, o.keyed())
-	return w
+	return wayBack(o.Inventory, then, r, o.keyed())
 }
 
-func wayBack(now, then *inventory.Inventory, r history.Run) Way {
+// wayBack compares the inventory of today with that of a run; keyed makes digests
+// as the record has them, nil when there is no key.
+func wayBack(now, then *inventory.Inventory, r history.Run, keyed func(digest string) string) Way {
 	var w Way
 	w.versions(now.Cluster.Versions, then.Cluster.Versions)
 	if now.Cluster.Name != then.Cluster.Name {
@@ -40,6 +40,7 @@ func wayBack(now, then *inventory.Inventory, r history.Run) Way {
 		w.Impossible = append(w.Impossible, "the ranges of pods and services cannot change in a cluster")
 	}
 	w.hosts(now, then)
+	w.given(now, r, keyed)
 	return w
 }
 

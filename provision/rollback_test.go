@@ -43,7 +43,7 @@ func TestWhatTheWayBackHasInIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			then := now()
 			test.then(then)
-			w := wayBack(now(), then, r)
+			w := wayBack(now(), then, r, nil)
 			for text, list := range map[string][]string{test.impossible: w.Impossible, test.note: w.Notes} {
 				if text != "" {
 					assert.Contains(t, strings.Join(list, "\n"), text)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sort"
 	"sync"
 
@@ -13,6 +15,7 @@ import (
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/kube"
+	"provision/provision/removal"
 )
 
 // Status is a cluster at a glance.
@@ -53,25 +56,28 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 	if err := o.identify(ctx); err != nil {
 		return nil, err
 	}
-	s := &Status{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Leaving: o.removals().Leavers()}
-	nodes := map[string]kube.NodeStatus{}
+	s := &Status{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Leaving: removal.Of(slices.Collect(maps.Values(o.fleet.Known())), o.Inventory).Leavers()}
 	if o.decision.Identity == nil {
 		s.APIError = "there is no cluster yet; make it with: provision apply"
 	} else {
 		s.UUID = o.decision.Identity.UUID
 	}
 	expected := o.expect()
+	var told answers
 	var checked map[string]*checkup.Checkup
 	var all sync.WaitGroup
 	all.Go(func() { checked = o.checkups(false).All(ctx, o.fleet, expected) })
 	if o.decision.Identity != nil {
-		all.Go(func() { o.askCluster(ctx, s, nodes) })
+		all.Go(func() { told = ask(ctx, o.api) })
 	}
 	all.Wait()
+	if o.decision.Identity != nil {
+		s.Version, s.Etcd, s.APIError, s.EtcdError = told.version, told.etcd, told.apiError, told.etcdError
+	}
 	known := knownVersions()
 	roster := o.fleet.Known()
 	for _, h := range o.Inventory.Hosts {
-		status := o.hostStatus(h, nodes)
+		status := o.hostStatus(h, told.nodes)
 		status.Isolated = roster[h.Name].Isolated
 		if mark := roster[h.Name].Reboot; mark != nil {
 			status.Rebooting = mark.Since
@@ -89,11 +95,11 @@ func (o *Operator) Status(ctx context.Context) (*Status, error) {
 
 // identify connects and finds out which cluster the hosts belong to.
 func (o *Operator) identify(ctx context.Context) error {
-	f := o.dial(ctx)
+	o.dial(ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(f.Members) == 0 {
+	if len(o.fleet.Members) == 0 {
 		return o.nobody()
 	}
 	o.strangers()
@@ -105,35 +111,40 @@ func (o *Operator) identify(ctx context.Context) error {
 	return nil
 }
 
-func (o *Operator) askCluster(ctx context.Context, s *Status, nodes map[string]kube.NodeStatus) {
+// answers are what a cluster's APIs told of it.
+type answers struct {
+	version   string
+	nodes     map[string]kube.NodeStatus
+	etcd      []etcd.MemberStatus
+	apiError  string
+	etcdError string
+}
+
+// ask asks both APIs at once.
+func ask(ctx context.Context, api API) answers {
 	ctx, cancel := context.WithTimeout(ctx, reachBudget)
 	defer cancel()
+	a := answers{nodes: map[string]kube.NodeStatus{}}
 	var all sync.WaitGroup
 	all.Go(func() {
-		client, err := o.access.Kube(ctx)
-		if err == nil {
-			var known kube.Status
-			if known, err = client.Status(ctx); err == nil {
-				s.Version = known.Version
-				for _, n := range known.Nodes {
-					nodes[n.Name] = n
-				}
-			}
-		}
+		known, err := api.Status(ctx)
 		if err != nil {
-			s.APIError = err.Error()
+			a.apiError = err.Error()
+			return
+		}
+		a.version = known.Version
+		for _, n := range known.Nodes {
+			a.nodes[n.Name] = n
 		}
 	})
 	all.Go(func() {
-		members, err := o.access.Etcd(ctx)
-		if err == nil {
-			s.Etcd, err = members.Status(ctx)
-		}
-		if err != nil {
-			s.EtcdError = err.Error()
+		members, err := api.EtcdStatus(ctx)
+		if a.etcd = members; err != nil {
+			a.etcdError = err.Error()
 		}
 	})
 	all.Wait()
+	return a
 }
 
 func (o *Operator) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {

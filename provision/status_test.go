@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"provision/provision"
 	"provision/provision/event"
 	"provision/provision/fleettest"
+	"provision/provision/support"
 )
 
 func TestAccessTellsWhenTheMastersAreLost(t *testing.T) {
@@ -72,4 +74,36 @@ func collect(into *[]string, kind event.Type, prefix string) event.Sink {
 			*into = append(*into, e.Text)
 		}
 	}
+}
+
+func TestStatusAndSupportAskTheClustersAPIs(t *testing.T) {
+	f, inv := formed(t, 1)
+	f.API.Sicken("n1", assert.AnError)
+	o := f.Operator(inv)
+	defer o.Close()
+	s, err := o.Status(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, s.APIError)
+	require.Empty(t, s.EtcdError)
+	nodes := map[string]bool{}
+	for _, h := range s.Hosts {
+		require.NotNil(t, h.Node, h.Name)
+		nodes[h.Name] = h.Node.Ready
+	}
+	assert.Equal(t, map[string]bool{"m1": true, "n1": false}, nodes)
+	assert.False(t, s.Healthy())
+
+	var out bytes.Buffer
+	a := support.New(&out, "dc1", time.Now(), support.NewMask())
+	_, err = o.Support(t.Context(), a, 1)
+	require.NoError(t, err)
+	names, err := a.Close()
+	require.NoError(t, err)
+	assert.Contains(t, names, "cluster/nodes.json")
+
+	f.API.Break(assert.AnError)
+	s, err = o.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, assert.AnError.Error(), s.APIError)
+	assert.Equal(t, assert.AnError.Error(), s.EtcdError)
 }

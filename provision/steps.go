@@ -69,7 +69,11 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	a := step.Address
 	switch {
 	case a == plan.FormedAddress(s.o.Inventory.Cluster.Name):
-		return s.o.rememberEtcd(ctx, s.epoch)
+		id, err := s.o.api.EtcdID(ctx)
+		if err != nil {
+			return fmt.Errorf("asking etcd for its cluster id: %w", err)
+		}
+		return s.o.rememberEtcd(ctx, s.epoch, id)
 	case a.Kind == plan.IsolationKind, a.Kind == plan.RebootsKind:
 		return s.mark(ctx, a)
 	case a.Kind == plan.RebootKind:

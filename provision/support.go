@@ -120,11 +120,7 @@ func (o *Operator) supportCluster(ctx context.Context, a *support.Archive) {
 	defer cancel()
 	reach, stop := context.WithTimeout(ctx, reachBudget)
 	defer stop()
-	client, err := o.access.Kube(reach)
-	if err == nil {
-		_, err = client.Version(reach)
-	}
-	if err != nil {
+	if err := o.api.Reach(reach); err != nil {
 		a.Failed("cluster/api", err)
 		return
 	}
@@ -134,7 +130,7 @@ func (o *Operator) supportCluster(ctx context.Context, a *support.Archive) {
 		"pods-not-running":   "/api/v1/pods?limit=2000&fieldSelector=status.phase%21%3DRunning%2Cstatus.phase%21%3DSucceeded",
 		"pods-of-the-system": "/api/v1/namespaces/kube-system/pods?limit=1000",
 	} {
-		list, err := client.Summary(ctx, path)
+		list, err := o.api.Summary(ctx, path)
 		if err != nil {
 			a.Failed("cluster/"+name, err)
 			continue

@@ -131,9 +131,11 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 		}
 	}
 	s.cluster.Isolated = o.isolated()
-	if err := o.assign(s); err != nil {
+	ranges, err := o.podRanges()
+	if err != nil {
 		return err
 	}
+	s.cluster.PodCIDRs = ranges
 	releases, images, err := o.releases(s.cluster)
 	if err != nil {
 		return err
@@ -150,8 +152,8 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	return err
 }
 
-// assign gives every Node its pod range; what the roster knows never moves.
-func (o *Operator) assign(s *survey) error {
+// podRanges gives every Node its pod range; what the roster knows never moves.
+func (o *Operator) podRanges() (map[string]netip.Prefix, error) {
 	network := o.Inventory.Network
 	taken := map[string]netip.Prefix{}
 	for _, m := range o.fleet.Members {
@@ -171,12 +173,7 @@ func (o *Operator) assign(s *survey) error {
 			names = append(names, h.Name)
 		}
 	}
-	assigned, err := netplan.Assign(network.Pods, network.NodePrefix, names, taken)
-	if err != nil {
-		return err
-	}
-	s.cluster.PodCIDRs = assigned
-	return nil
+	return netplan.Assign(network.Pods, network.NodePrefix, names, taken)
 }
 
 // compare has all agents, and the cluster's API, compare at once.

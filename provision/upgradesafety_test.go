@@ -78,12 +78,12 @@ type kubelets struct {
 	said map[string]string
 }
 
-func (k kubelets) Nodes(context.Context) ([]kube.NodeStatus, error) {
-	var list []kube.NodeStatus
+func (k kubelets) Status(context.Context) (kube.Status, error) {
+	var status kube.Status
 	for name, version := range k.said {
-		list = append(list, kube.NodeStatus{Name: name, Kubelet: version})
+		status.Nodes = append(status.Nodes, kube.NodeStatus{Name: name, Kubelet: version})
 	}
-	return list, nil
+	return status, nil
 }
 
 func TestKubeletsOfSilentHostsCount(t *testing.T) {
