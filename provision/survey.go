@@ -17,6 +17,7 @@ import (
 	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/osfacts"
+	"provision/provision/ownimages"
 	"provision/provision/plan"
 	"provision/provision/resource"
 	"provision/provision/secret"
@@ -140,7 +141,11 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	if err != nil {
 		return err
 	}
-	s.cluster.Images = images
+	own, err := ownimages.Rows(o.Inventory)
+	if err != nil {
+		return err
+	}
+	s.cluster.Images = append(images, ownimages.Images(own)...)
 	objects, err := o.objects(s.cluster)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	addonlist "provision/addons/catalogue"
 	"provision/provision"
 	"provision/provision/bundle"
+	"provision/provision/bundle/catalogue"
 	"provision/provision/bundle/pull"
 	"provision/provision/bundle/store"
 	"provision/provision/component"
@@ -20,6 +21,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/osfacts"
+	"provision/provision/ownimages"
 	"provision/provision/report"
 )
 
@@ -56,6 +58,11 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 				refs = append(refs, some...)
 			}
 			refs = distinct(refs)
+			own, err := ownimages.Rows(inv)
+			if err != nil {
+				return err
+			}
+			options.Catalogue = append(catalogue.Default(), own...)
 			opened, err := store.Open(store.Options{})
 			if err != nil {
 				return err
@@ -70,6 +77,7 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 		},
 	}
 	hosts.flags(cmd)
+	cmd.Flags().StringToStringVar(&options.Repositories, "repository", nil, "ask a mirror: `NAME=URL`, NAME being maven, a registry's host, or the name of an apt repository beside the distribution's")
 	if use == "pull" {
 		cmd.Flags().StringVar(&options.Bundle, "from", "", "take artifacts from this bundle `FOLDER` first")
 		cmd.Flags().StringVar(&options.Mirror, "mirror", "", "take artifacts from this `URL` next")
@@ -95,6 +103,10 @@ func (k *kindOfHosts) flags(cmd *cobra.Command) {
 // every component says what it needs for each system and architecture.
 func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 	var refs []bundle.Ref
+	own, err := ownimages.Rows(inv)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range hosts.systems {
 		id, release, _ := strings.Cut(name, "-")
 		known, ok := osfacts.Lookup(facts.OS{ID: id, Version: release})
@@ -113,6 +125,7 @@ func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 			for _, r := range releases {
 				c.Images = append(c.Images, r.Images...)
 			}
+			c.Images = append(c.Images, ownimages.Images(own)...)
 			for _, comp := range components.All() {
 				refs = append(refs, comp.Artifacts(c)...)
 			}

@@ -21,6 +21,7 @@ import (
 	"provision/provision/event"
 	"provision/provision/inventory"
 	"provision/provision/lab"
+	"provision/provision/ownimages"
 	"provision/provision/remote"
 	"provision/provision/report"
 	"provision/provision/resource/clusterkinds"
@@ -41,7 +42,7 @@ func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory,
 func (g *global) checked(inv *inventory.Inventory, problems diag.List) (*inventory.Inventory, error) {
 	if !problems.HasErrors() && inv != nil {
 		_, found := addons.Decode(addonlist.All(), inv)
-		problems = append(problems, diag.FromHCL(found)...)
+		problems = append(problems, diag.FromHCL(append(found, ownimages.Check(inv)...))...)
 	}
 	if len(problems) > 0 && !g.json {
 		if err := diag.Write(g.err, problems.Sorted(), diag.Style{Color: g.color(), Width: g.width}); err != nil {

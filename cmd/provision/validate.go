@@ -10,6 +10,7 @@ import (
 	"provision/provision/diag"
 	"provision/provision/event"
 	"provision/provision/inventory"
+	"provision/provision/ownimages"
 	"provision/provision/report"
 )
 
@@ -30,7 +31,7 @@ what to do. No connection is opened.`,
 				Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 			if !problems.HasErrors() && inv != nil {
 				_, found := addons.Decode(addonlist.All(), inv)
-				problems = append(problems, diag.FromHCL(found)...)
+				problems = append(problems, diag.FromHCL(append(found, ownimages.Check(inv)...))...)
 			}
 			if err := g.showProblems(inv, problems.Sorted()); err != nil {
 				return err

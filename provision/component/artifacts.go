@@ -58,18 +58,22 @@ func (c *Cluster) One(ref bundle.Ref) (bundle.Artifact, error) {
 	return found[0], nil
 }
 
-// Image wants an image of the bundle on the set's host.
+// Image wants the images of an artifact on the set's host, and returns the last:
+// an operator's archive may hold several.
 func (s *Set) Image(ref bundle.Ref, needed ...resource.Address) resource.Address {
 	if s.err != nil {
 		return resource.Address{}
 	}
 	ref.Arch = s.Facts.Arch
-	found, err := s.Cluster.One(ref)
+	found, err := s.Cluster.Artifacts.Resolve(ref)
 	if err != nil {
 		s.Fail(err)
-		return resource.Address{}
 	}
-	return s.Add(image.New(s.Host.Name, found.Image, found.SHA256, found.Manifest).After(needed...))
+	var last resource.Address
+	for _, a := range found {
+		last = s.Add(image.New(s.Host.Name, a.Image, a.SHA256, a.Manifest).After(needed...))
+	}
+	return last
 }
 
 // Package wants an OS package: from the bundle's closure of .deb files where it

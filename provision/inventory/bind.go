@@ -24,6 +24,7 @@ func (l *loader) bind(root *node) *Inventory {
 		Rollout: bindRollout(root.only("rollout")), Pools: l.bindPools(root),
 	}
 	inv.Addons = l.bindAddons(root)
+	inv.Images = l.bindImages(root.only("images"))
 	hosts := l.bindHosts(root)
 	for _, h := range hosts {
 		inv.Hosts = append(inv.Hosts, h.Host)

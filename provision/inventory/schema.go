@@ -51,7 +51,7 @@ func (b *blockSpec) block(name string) *blockSpec {
 func rootSpec() *blockSpec {
 	return &blockSpec{Blocks: []*blockSpec{
 		clusterSpec(), sshSpec(), networkSpec(), hostSpec(), kubernetesSpec(), etcdSpec(),
-		timeSpec(), osSpec(), pkiSpec(), rolloutSpec(), poolSpec(), addonSpec(), variableSpec(), localsSpec(),
+		timeSpec(), osSpec(), pkiSpec(), rolloutSpec(), poolSpec(), addonSpec(), imagesSpec(), variableSpec(), localsSpec(),
 	}}
 }
 

@@ -40,7 +40,8 @@ type Inventory struct {
 	Rollout    Rollout
 	Pools      []Pool // of kubelets
 	Addons     []Addon
-	Hosts      []Host // sorted by name
+	Images     []Image // of the operator's own
+	Hosts      []Host  // sorted by name
 	// Digest is the sha256 of everything that was read, variables and the
 	// environment included, for saved plans. Weak secrets could be guessed from
 	// it, so plans have it keyed, or else PublicDigest: that of what cannot hold
