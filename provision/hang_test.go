@@ -22,6 +22,7 @@ import (
 	"provision/provision/agent/client"
 	"provision/provision/event"
 	"provision/provision/fleettest"
+	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/wire"
 	"provision/test/faults"
 )
@@ -37,8 +38,26 @@ const shortHello = 8 * time.Second
 type badAgent struct {
 	impostor fleettest.Impostor
 	relay    fleettest.Relay
+	login    func(ctx context.Context, e sshtest.Exec, next sshtest.Handler) int
 	says     string
 }
+
+// hangs is a login shell that never runs what it is told, where said matches.
+func hangs(said string, noise io.Reader) func(context.Context, sshtest.Exec, sshtest.Handler) int {
+	return func(ctx context.Context, e sshtest.Exec, next sshtest.Handler) int {
+		if !strings.Contains(e.Command, said) {
+			return next(ctx, e)
+		}
+		_, _ = io.Copy(e.Stdout, noise)
+		<-ctx.Done()
+		return 255
+	}
+}
+
+// endless says the same for as long as anybody listens.
+type endless string
+
+func (s endless) Read(b []byte) (int, error) { return copy(b, s), nil }
 
 func answers(methods string, with func(ctx context.Context, answer json.RawMessage) (any, error)) fleettest.Relay {
 	return func(ctx context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
@@ -123,13 +142,19 @@ var badAgents = map[string]badAgent{
 	"garbage instead of the hello": {impostor: hello(false, bytes.Repeat([]byte("\x1b[2J\x00\xff%s{}"), 1000), time.Minute),
 		says: "more than 65536 bytes before its hello"},
 	"a shell's prompt and nothing more": {impostor: hello(false, []byte("Enter the one-time code: "), time.Minute),
-		says: "starting the agent: no answer within 8s"},
+		says: "the agent was started and said nothing within 8s; look at"},
 	"a hello and garbage frames": {impostor: hello(true, bytes.Repeat([]byte("\x07\xfe garbage"), 1000), time.Minute),
 		says: "it speaks something else than our agent"},
 	"answers to other requests": {impostor: lines(func(id uint64, out io.Writer) error {
 		_, err := fmt.Fprintf(out, "{\"id\":%d,\"result\":{}}\n{\"id\":18446744073709551615,\"working\":true}\n", id+1000)
 		return err
 	}), says: "said nothing of this request for 9s"},
+	"a login shell that never answers": {login: hangs("", strings.NewReader("")),
+		says: "no answer: the login shell of root did not start our program within 15s"},
+	"a login shell that prints without end": {login: hangs("", endless("are you there?\n")),
+		says: "within 15s; it printed \"are you there?\"; look at what its start-up files"},
+	"a login shell that hangs when blobs come": {login: hangs(" blobs", strings.NewReader("")),
+		says: "no answer: the login shell of root did not start our program within 15s"},
 	"no JSON": {impostor: lines(func(_ uint64, out io.Writer) error { _, err := io.WriteString(out, "Segmentation fault\n"); return err }),
 		says: "it speaks something else than our agent"},
 	"a line without an end": {impostor: lines(func(_ uint64, out io.Writer) error {
@@ -183,6 +208,8 @@ func withBad(t *testing.T, bad badAgent) (took time.Duration) {
 	switch {
 	case bad.impostor != nil:
 		f.Host("n2").Pretend(bad.impostor)
+	case bad.login != nil:
+		f.Host("n2").Login(bad.login)
 	case bad.relay != nil:
 		f.Host("n2").Relay(bad.relay)
 	}
@@ -207,6 +234,7 @@ func withBad(t *testing.T, bad badAgent) (took time.Duration) {
 	}
 	assert.Less(t, took, 5*time.Minute)
 	f.Host("n2").Pretend(nil)
+	f.Host("n2").Login(nil)
 	_, err = apply(t, f, inv)
 	require.NoError(t, err, "a host that is mended takes part")
 	return took

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/event"
 	"provision/provision/kube"
 	"provision/provision/report"
 )
@@ -42,7 +41,7 @@ when the sessions with all masters have ended.`,
 			if err != nil {
 				return err
 			}
-			o, err := g.operate(inv, event.Discard)
+			o, err := g.operate(inv, g.waits)
 			if err != nil {
 				return err
 			}

@@ -176,10 +176,13 @@ func listHosts(name string) ([]listedHost, error) {
 }
 
 func labSSHVerb(g *global) *cobra.Command {
-	return &cobra.Command{
-		Use:     "ssh HOST [-- COMMAND...]",
-		Short:   "Open a shell on a lab host, or run a command there",
-		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet",
+	var console bool
+	cmd := &cobra.Command{
+		Use:   "ssh HOST [-- COMMAND...]",
+		Short: "Open a shell on a lab host, or run a command there",
+		Long: `Opens a shell on a lab host, or runs a command there, by SSH. With --console it
+does not log in: that works while a host's sshd or login shell hangs.`,
+		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet\n  provision lab ssh --console n1 -- rm /root/.bashrc",
 		Args:    atLeast(1), ValidArgsFunction: g.completeLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := g.onlyLab(args[0])
@@ -190,11 +193,14 @@ func labSSHVerb(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			argv, err := opened.SSHCommand(args[0], args[1:])
+			command := opened.SSH
+			if console {
+				command = opened.Console
+			}
+			shell, err := command(cmd.Context(), args[0], args[1:]...)
 			if err != nil {
 				return err
 			}
-			shell := exec.CommandContext(cmd.Context(), argv[0], argv[1:]...)
 			shell.Stdin, shell.Stdout, shell.Stderr = g.in, g.out, g.err
 			err = shell.Run()
 			var failed *exec.ExitError
@@ -204,6 +210,8 @@ func labSSHVerb(g *global) *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&console, "console", false, "do not log in: for a host whose sshd or login shell hangs (containers only)")
+	return cmd
 }
 
 // onlyLab is the lab named by --lab, or the only one that has the host.

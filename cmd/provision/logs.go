@@ -13,7 +13,6 @@ import (
 
 	"provision/provision"
 	"provision/provision/component/components"
-	"provision/provision/event"
 	"provision/provision/inventory"
 	"provision/provision/report"
 )
@@ -68,7 +67,7 @@ such unit, or the log cannot be read; 130 Ctrl-C.`,
 
 // logs copies the log to the output, line by line, cleaned.
 func (g *global) logs(cmd *cobra.Command, inv *inventory.Inventory, host string, log provision.Log) error {
-	o, err := g.operate(inv, event.Discard)
+	o, err := g.operate(inv, g.waits)
 	if err != nil {
 		return err
 	}

@@ -187,7 +187,7 @@ func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) error 
 
 // well refuses hosts about which the doctor finds anything.
 func (n *nodeCare) well(ctx context.Context) error {
-	o, err := n.operate(n.inv, event.Discard)
+	o, err := n.operate(n.inv, n.waits)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ Exit codes: 0 when no error was found (warnings may be), 1 otherwise.`,
 			if err != nil {
 				return err
 			}
-			o, err := g.operate(inv, event.Discard, func(o *provision.Options) {
+			o, err := g.operate(inv, g.waits, func(o *provision.Options) {
 				o.AllowUntestedOS, o.IgnorePreflight = untested, ignore
 			})
 			if err != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/event"
 	"provision/provision/report"
 )
 
@@ -71,7 +70,7 @@ func (n *nodeCare) undo(ctx context.Context, args []string) error {
 
 // stands tells whether an earlier run has reset the host already.
 func (n *nodeCare) stands(ctx context.Context, host string) (provision.Rebuilding, error) {
-	o, err := n.operate(n.inv, event.Discard, func(o *provision.Options) {
+	o, err := n.operate(n.inv, n.waits, func(o *provision.Options) {
 		o.IgnorePreflight = []string{"all"} // on a host that is half undone they mean nothing
 	})
 	if err != nil {

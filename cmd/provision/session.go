@@ -119,7 +119,14 @@ func (g *global) lookAt(ctx context.Context, hosts []string) (*provision.Operato
 	if err := knownHosts(inv, hosts); err != nil {
 		return nil, err
 	}
-	return g.operate(inv, event.Discard)
+	return g.operate(inv, g.waits)
+}
+
+// waits is for verbs that only look: it says for which hosts they wait.
+func (g *global) waits(e event.Event) {
+	if e.Type == event.Note {
+		fmt.Fprintln(g.err, report.Line(e.Text))
+	}
 }
 
 func openStore() (*storeView, error) {

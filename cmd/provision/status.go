@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/event"
 	"provision/provision/report"
 )
 
@@ -32,7 +31,7 @@ what mends it, is what "provision doctor" tells.`,
 				return err
 			}
 			g.inventory = g.paths(args) // for the command that is recommended
-			o, err := g.operate(inv, event.Discard)
+			o, err := g.operate(inv, g.waits)
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
-	"provision/provision/event"
 	"provision/provision/inventory"
 	"provision/provision/report"
 	"provision/provision/support"
@@ -120,7 +119,7 @@ func (g *global) fill(ctx context.Context, inv *inventory.Inventory, a *support.
 	}
 	for _, part := range parts {
 		fmt.Fprintf(g.err, "Collecting %s\n", part.name)
-		o, err := g.operate(inv, event.Discard)
+		o, err := g.operate(inv, g.waits)
 		if err != nil {
 			return nil, err
 		}

@@ -155,7 +155,7 @@ func (f *Fleet) Execs() int {
 // Connector reaches the fleet's hosts over SSH.
 func (f *Fleet) Connector(parallel int) fleet.Connector {
 	return remote.New(remote.Options{
-		Pool:   ssh.NewPool(ssh.Options{Dial: f.dial, Parallel: parallel}),
+		Pool:   ssh.NewPool(ssh.Options{Dial: f.dial, Parallel: parallel, Patience: f.options.HelloTime}),
 		Agent:  ssh.NewAgentBinary(map[string][]byte{"amd64": {1}, "arm64": {1}}),
 		Target: func(h inventory.Host) (ssh.Target, error) { return f.target(h), nil },
 		Limits: f.options.Limits, HelloTime: f.options.HelloTime,

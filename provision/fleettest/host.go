@@ -34,6 +34,7 @@ type Host struct {
 	key      gossh.Signer
 	accepted bool
 	impostor Impostor
+	shell    sshtest.Handler
 	boots    boots
 	running  sync.WaitGroup // its agents
 }
@@ -45,6 +46,23 @@ type Impostor func(ctx context.Context, nonce string, in io.Reader, out io.Write
 // Pretend has something else answer than our agent, for those who connect from
 // now on; nil: the agent again.
 func (h *Host) Pretend(impostor Impostor) { h.impostor = impostor }
+
+// Login has something else answer than a login shell that runs what it is told,
+// for commands from now on; nil: the shell again. Next is what that shell does.
+func (h *Host) Login(shell func(ctx context.Context, e sshtest.Exec, next sshtest.Handler) int) {
+	h.shell = nil
+	if shell != nil {
+		h.shell = func(ctx context.Context, e sshtest.Exec) int { return shell(ctx, e, sshtest.Agent(h.agent, exec)) }
+	}
+}
+
+// login runs a command as the host's login shell does.
+func (h *Host) login(ctx context.Context, e sshtest.Exec) int {
+	if h.shell != nil {
+		return h.shell(ctx, e)
+	}
+	return sshtest.Agent(h.agent, exec)(ctx, e)
+}
 
 // files are what a bare Debian has, as far as anybody looks.
 var files = map[string]string{
@@ -98,7 +116,7 @@ func (f *Fleet) boot(h inventory.Host) (*Host, error) {
 	host.server = &sshtest.Server{
 		HostKeys: []gossh.Signer{f.hostKey},
 		Users:    map[string]sshtest.User{"root": {Keys: []gossh.PublicKey{f.login}}},
-		Exec:     sshtest.Agent(host.agent, exec),
+		Exec:     host.login,
 	}
 	return host, err
 }

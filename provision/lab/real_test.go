@@ -142,9 +142,9 @@ func TestHostsAreRealAndIsolated(t *testing.T) {
 		inHost(t, l, "a1", "test", "-c", "/dev/kmsg")
 	})
 	t.Run("the OpenSSH command line works", func(t *testing.T) {
-		argv, err := l.SSHCommand("b1", []string{"cat", "/etc/hostname"})
+		cmd, err := l.SSH(t.Context(), "b1", "cat", "/etc/hostname")
 		require.NoError(t, err)
-		assert.Equal(t, "b1", string(bytes.TrimSpace(run(t, argv...))))
+		assert.Equal(t, "b1", string(bytes.TrimSpace(run(t, cmd.Args...))))
 	})
 	t.Run("listening in the lab", func(t *testing.T) {
 		ln, err := l.Listen(t.Context(), "tcp", "10.91.1.1:0")

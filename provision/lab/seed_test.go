@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"context"
 	"io/fs"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -139,13 +141,15 @@ func TestNewLabTakesHostsOverSSHDefaults(t *testing.T) {
 	assert.Len(t, l.state.Subnets, 2)
 	assert.Equal(t, []string{"admin", "ops"}, l.users())
 
-	argv, err := l.SSHCommand("m1", []string{"uptime", "-p"})
+	cmd, err := l.SSH(t.Context(), "m1", "uptime", "-p")
 	require.NoError(t, err)
-	joined := strings.Join(argv, " ")
+	joined := strings.Join(cmd.Args, " ")
 	assert.Contains(t, joined, "StrictHostKeyChecking=yes")
 	assert.True(t, strings.HasSuffix(joined, "-p 2200 ops@10.88.0.11 -- uptime -p"), joined)
-	_, err = l.SSHCommand("nobody", nil)
-	assert.ErrorContains(t, err, "cannot find host")
+	for _, enter := range []func(context.Context, string, ...string) (*exec.Cmd, error){l.SSH, l.Console} {
+		_, err = enter(t.Context(), "nobody")
+		require.ErrorContains(t, err, "cannot find host")
+	}
 }
 
 func TestOptionsRefuseWhatCannotBeDone(t *testing.T) {

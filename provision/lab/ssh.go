@@ -1,6 +1,9 @@
 package lab
 
 import (
+	"context"
+	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 )
@@ -23,20 +26,37 @@ func (l *Lab) SSHFiles() SSHFiles {
 	return files
 }
 
-// SSHCommand is the command line of OpenSSH's client to a host of the lab,
-// to be run as root on this machine. With no argv it opens a shell.
-func (l *Lab) SSHCommand(host string, argv []string) ([]string, error) {
+// SSH is OpenSSH's client to a host of the lab. With no argv it opens a shell.
+func (l *Lab) SSH(ctx context.Context, host string, argv ...string) (*exec.Cmd, error) {
 	h, err := l.host(host)
 	if err != nil {
 		return nil, err
 	}
-	return l.sshArgv(h, argv), nil
+	args := l.sshArgv(h, argv)
+	return exec.CommandContext(ctx, args[0], args[1:]...), nil
+}
+
+// Console is Command on a container, with a shell as the usual argv. It reads no
+// start-up files.
+func (l *Lab) Console(ctx context.Context, host string, argv ...string) (*exec.Cmd, error) {
+	h, err := l.host(host)
+	if err != nil {
+		return nil, err
+	}
+	if h.Kind == VM {
+		return nil, fmt.Errorf("cannot open a console of %s: it is a virtual machine; leave --console out to log in", host)
+	}
+	if len(argv) == 0 {
+		argv = []string{"bash", "--norc", "--noprofile"}
+	}
+	return l.Command(ctx, host, argv...)
 }
 
 func (l *Lab) sshArgv(h hostState, argv []string) []string {
 	files := l.SSHFiles()
 	cmd := []string{"nsenter", "--net=" + l.Netns(), "ssh", "-F", "none", "-i", files.Key, "-o", "IdentitiesOnly=yes",
 		"-o", "UserKnownHostsFile=" + files.KnownHosts, "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes",
+		"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15", // a dead link ends it
 		"-o", "LogLevel=ERROR", "-p", strconv.Itoa(h.Port), h.User + "@" + h.Address.String()}
 	if len(argv) > 0 {
 		cmd = append(append(cmd, "--"), argv...)

@@ -94,7 +94,8 @@ func Start(ctx context.Context, process Process, nonce string, options Options) 
 // await ends the process when no hello comes in time.
 func await(ctx context.Context, process Process, reader *bufio.Reader, nonce string, limit time.Duration) error {
 	limit = max(limit, process.Patience)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		fmt.Errorf("the agent was started and said nothing within %s; look at the host's load, memory and disks (top, dmesg)", limit))
 	defer cancel()
 	result := make(chan error, 1)
 	go func() { result <- wire.AwaitHello(reader, nonce) }()
@@ -113,7 +114,7 @@ func await(ctx context.Context, process Process, reader *bufio.Reader, nonce str
 		return fmt.Errorf("%s: %w", process.Host, err)
 	case <-ctx.Done():
 		_ = process.kill()
-		return fmt.Errorf("%s: starting the agent: %w", process.Host, context.Cause(ctx))
+		return fmt.Errorf("%s: %w", process.Host, context.Cause(ctx))
 	}
 }
 

@@ -46,11 +46,11 @@ func TestStartGivesUpOnNoiseAndOnSilence(t *testing.T) {
 	_, err := Start(t.Context(), process, "n", Options{})
 	assert.ErrorContains(t, err, "bytes before its hello")
 	_, err = Start(t.Context(), shell("", nil), "n", Options{HelloTime: 50 * time.Millisecond})
-	assert.ErrorContains(t, err, "no answer within 50ms")
+	assert.ErrorContains(t, err, "said nothing within 50ms")
 	slow := shell("", nil)
 	slow.Patience = 80 * time.Millisecond
 	_, err = Start(t.Context(), slow, "n", Options{HelloTime: 50 * time.Millisecond})
-	assert.ErrorContains(t, err, "no answer within 80ms", "a host that is given longer to log in")
+	assert.ErrorContains(t, err, "said nothing within 80ms", "a host that is given longer to log in")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = Start(ctx, shell("", nil), "n", Options{})

@@ -37,7 +37,7 @@ func NewAgentBinary(builds map[string][]byte) AgentBinary {
 }
 
 // StartAgent runs the agent with args ("serve", nonce) as root, as long as ctx
-// lives. It costs one exec channel when the host has an intact copy, and one
+// lives. A host that does not get on with it is an error of kind ErrSilent. It costs one exec channel when the host has an intact copy, and one
 // more to upload and start it when not.
 func StartAgent(ctx context.Context, c *Conn, b AgentBinary, args ...string) (*Process, error) {
 	if b.Dir == "" {
@@ -89,20 +89,20 @@ func (c *Conn) launch(ctx context.Context, argv []string, nonce string, content 
 	if err != nil {
 		return nil, event{}, err
 	}
-	said, err := p.awaitReady(ctx)
+	said, err := p.awaitReady(ctx, nil)
 	if err != nil || said.word != shell.Send {
 		return p, said, err
 	}
-	sent := make(chan error, 1)
+	sent, beat := make(chan error, 1), make(chan struct{}, 1)
 	c.wg.Go(func() {
-		_, err := io.Copy(p.Stdin, content)
+		_, err := io.Copy(p.Stdin, beating{content, beat})
 		if err != nil {
 			_ = p.Stdin.Close() // the script sees that something is missing
 		}
 		sent <- err
 	})
 	// A failing script hangs up on the sender, so its word comes first.
-	said, err = p.awaitReady(ctx)
+	said, err = p.awaitReady(ctx, beat)
 	if err == nil && said.word != shell.Failed {
 		err = <-sent
 	}

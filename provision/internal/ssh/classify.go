@@ -40,11 +40,8 @@ func (l *login) classify(ctx context.Context, err error) error {
 	switch {
 	case l.keyErr != nil:
 		return l.hostKeyError()
-	case ctx.Err() != nil:
-		return t.givenUp(ctx)
-	case l.timedOut.Load():
-		return t.fail(ErrUnreachable, fmt.Sprintf("login not finished within %s", t.ConnectTimeout),
-			"check that the host is not overloaded", err)
+	case ctx.Err() != nil || l.timedOut.Load():
+		return l.late(ctx, err)
 	case errors.As(err, &none) && strings.Contains(none.What, "host key"):
 		l.keyErr = &hostkey.ChangedError{Want: l.wanted()}
 		return l.hostKeyError()
@@ -54,6 +51,16 @@ func (l *login) classify(ctx context.Context, err error) error {
 		return t.fail(ErrAuthFailed, l.authDetail(), l.authRemedy(), err)
 	}
 	return t.fail(ErrUnreachable, err.Error(), "", err)
+}
+
+// late is a login that was given up, by the caller or for the time it took.
+func (l *login) late(ctx context.Context, err error) error {
+	t := l.target
+	if ctx.Err() != nil {
+		return t.givenUp(ctx)
+	}
+	return t.fail(ErrUnreachable, fmt.Sprintf("login not finished within %s", t.ConnectTimeout),
+		fmt.Sprintf("check that the host is not overloaded, and that the home folder of %s answers (NFS): sshd reads its authorized_keys", t.User), err)
 }
 
 // authRefused recognises a refused login; the library has no type for it.

@@ -14,6 +14,7 @@ var (
 	ErrHostKeyChanged = errors.New("host key changed")
 	ErrHostKeyRevoked = errors.New("host key revoked")
 	ErrConnectionLost = errors.New("connection lost")
+	ErrSilent         = errors.New("no answer")
 	ErrClosed         = errors.New("connection pool closed")
 	ErrNoSudo         = errors.New("cannot become root") // each of the next four is one, too
 	ErrSudoPassword   = fmt.Errorf("%w: sudo needs a password", ErrNoSudo)

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -47,7 +48,7 @@ func (p *Pool) establish(ctx context.Context, t Target) (*Conn, error) {
 		if err == nil {
 			return newConn(p, t, client, l.seen), nil
 		}
-		if attempt == attempts || !l.dropped || !pause(ctx, t, attempt) {
+		if attempt == attempts || l.abandoned || !l.dropped || !pause(ctx, t, attempt) {
 			return nil, err
 		}
 	}
@@ -87,11 +88,13 @@ type login struct {
 	checker *hostkey.Checker
 	offered []string // credentials, for messages
 
-	askErr   error           // why there was no answer to a question
-	keyErr   error           // the host key's verdict
-	seen     gossh.PublicKey // the host's key
-	dropped  bool            // the server hung up before showing its key
-	timedOut atomic.Bool
+	askErr  error           // why there was no answer to a question
+	keyErr  error           // the host key's verdict
+	seen    gossh.PublicKey // the host's key
+	dropped bool            // the server hung up before showing its key
+	// abandoned: the login may still be under way, and write to what is above.
+	abandoned bool
+	timedOut  atomic.Bool
 }
 
 // tryTypes logs in. The fingerprint of a pin does not tell the key's type, so
@@ -100,7 +103,7 @@ func (l *login) tryTypes(ctx context.Context, dial DialFunc) (*gossh.Client, err
 	algorithms := l.checker.Algorithms()
 	for {
 		client, err := l.try(ctx, dial, algorithms)
-		if err == nil || !l.checker.Pin.IsFingerprint() || l.keyErr == nil || l.seen == nil {
+		if err == nil || l.abandoned || !l.checker.Pin.IsFingerprint() || l.keyErr == nil || l.seen == nil {
 			return client, err
 		}
 		rest := without(algorithms, hostkey.AlgorithmsOf(l.seen.Type()))
@@ -109,8 +112,8 @@ func (l *login) tryTypes(ctx context.Context, dial DialFunc) (*gossh.Client, err
 		}
 		first := err
 		l.keyErr = nil
-		if client, err = l.try(ctx, dial, rest); err == nil {
-			return client, nil
+		if client, err = l.try(ctx, dial, rest); err == nil || l.abandoned {
+			return client, err
 		}
 		if l.keyErr == nil { // no further key, or something else
 			return nil, first
@@ -140,11 +143,13 @@ func (l *login) try(ctx context.Context, dial DialFunc, algorithms []string) (*g
 	if err != nil {
 		return nil, l.dialError(ctx, err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	over := make(chan struct{})
+	hangUp := sync.OnceFunc(func() { close(over); _ = raw.Close() })
+	stop := context.AfterFunc(ctx, hangUp)
 	defer stop()
-	timer := l.deadline(raw)
+	timer := l.deadline(hangUp)
 	defer timer.Stop()
-	conn, chans, reqs, err := gossh.NewClientConn(raw, t.Endpoint(), &gossh.ClientConfig{
+	client, err := hostkey.Handshake(raw, t.Endpoint(), &gossh.ClientConfig{
 		User:              t.User,
 		Auth:              l.methods(ctx),
 		HostKeyAlgorithms: algorithms,
@@ -154,7 +159,11 @@ func (l *login) try(ctx context.Context, dial DialFunc, algorithms []string) (*g
 			return l.keyErr
 		},
 		ClientVersion: "SSH-2.0-provision",
-	})
+	}, over)
+	if errors.Is(err, hostkey.ErrAbandoned) {
+		l.abandoned = true
+		return nil, l.late(ctx, err)
+	}
 	if err != nil {
 		_ = raw.Close()
 		l.dropped = l.seen == nil && ctx.Err() == nil && !l.timedOut.Load() &&
@@ -162,10 +171,10 @@ func (l *login) try(ctx context.Context, dial DialFunc, algorithms []string) (*g
 		return nil, l.classify(ctx, err)
 	}
 	if !stop() || !timer.Stop() {
-		_ = conn.Close()
+		_ = client.Close()
 		return nil, l.classify(ctx, errors.New("closed while logging in"))
 	}
-	return gossh.NewClient(conn, chans, reqs), nil
+	return client, nil
 }
 
 // probing is less than the kernel needs to find that a neighbour does not answer
@@ -189,7 +198,7 @@ func (l *login) dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
 // deadline closes the connection when the login takes too long. The time that
 // a person is being asked does not count, for none of the hosts: their logins
 // may wait for the same passphrase.
-func (l *login) deadline(raw net.Conn) *time.Timer {
+func (l *login) deadline(hangUp func()) *time.Timer {
 	start := make(chan struct{})
 	var timer *time.Timer
 	timer = time.AfterFunc(l.target.ConnectTimeout, func() {
@@ -199,7 +208,7 @@ func (l *login) deadline(raw net.Conn) *time.Timer {
 			return
 		}
 		l.timedOut.Store(true)
-		_ = raw.Close()
+		hangUp()
 	})
 	close(start)
 	return timer

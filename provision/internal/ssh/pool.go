@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	gossh "golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -38,6 +39,9 @@ type Options struct {
 	AgentSocket string
 	// Parallel bounds logins under way at once; 0 means 32.
 	Parallel int
+	// Patience bounds each step of starting a program on a host; 0: 30 s. A
+	// target's ConnectTimeout counts where it is longer.
+	Patience time.Duration
 	// Rand is the source of nonces; nil means crypto/rand.
 	Rand io.Reader
 }
@@ -82,6 +86,9 @@ func NewPool(opts Options) *Pool {
 	}
 	if opts.Parallel <= 0 {
 		opts.Parallel = 32
+	}
+	if opts.Patience <= 0 {
+		opts.Patience = 30 * time.Second
 	}
 	if opts.Rand == nil {
 		opts.Rand = rand.Reader

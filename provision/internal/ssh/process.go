@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -49,11 +50,11 @@ func (c *Conn) Start(ctx context.Context, argv []string, opts StartOptions) (*Pr
 	command, _ := shell.Join(argv)
 	password := opts.Sudo && c.target.Sudo && !c.target.SudoPassword.Empty()
 	if password {
-		argv = shell.WithReady(nonce+markEnd, argv)
+		argv = shell.Say(nonce+markEnd, shell.Ready, argv)
 	}
 	p, err := c.start(ctx, argv, command, nonce, opts.Sudo)
 	if err == nil && password {
-		_, err = p.awaitReady(ctx)
+		_, err = p.awaitReady(ctx, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (c *Conn) nonce() (string, error) {
 func (c *Conn) start(ctx context.Context, argv []string, command, nonce string, sudo bool) (*Process, error) {
 	sudo = sudo && c.target.Sudo
 	if sudo {
-		argv = c.sudoArgv(nonce, argv)
+		argv = shell.Say(nonce+markEnd, shell.Shell, c.sudoArgv(nonce, argv))
 	}
 	line, err := shell.Join(argv)
 	if err != nil {
@@ -96,15 +97,16 @@ func (c *Conn) start(ctx context.Context, argv []string, command, nonce string, 
 			p.reap()
 		}
 	})
+	timer := time.NewTimer(c.patience())
+	defer timer.Stop()
 	select {
 	case err = <-opened:
+	case <-timer.C:
+		err = c.silent(phaseOpen, "")
+		p.abandon(opened)
+		return nil, err
 	case <-ctx.Done():
-		// The server's late answer is handled by the goroutine above.
-		c.wg.Go(func() {
-			if <-opened == nil {
-				_ = p.session.Close()
-			}
-		})
+		p.abandon(opened)
 		return nil, fmt.Errorf("opening a channel to %s: %w", c.target, context.Cause(ctx))
 	}
 	if err != nil {
@@ -116,6 +118,15 @@ func (c *Conn) start(ctx context.Context, argv []string, command, nonce string, 
 	stop := context.AfterFunc(ctx, func() { p.kill(context.Cause(ctx)) })
 	c.wg.Go(func() { <-p.done; stop() })
 	return p, nil
+}
+
+// abandon ends a channel that the server opens after all.
+func (p *Process) abandon(opened <-chan error) {
+	p.conn.wg.Go(func() {
+		if <-opened == nil {
+			_ = p.session.Close()
+		}
+	})
 }
 
 func (p *Process) open(line string) error {

@@ -1,10 +1,14 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"provision/provision/internal/ssh/shell"
 )
 
 // sudoArgv puts sudo before argv. The C locale makes its messages ones that
@@ -21,41 +25,58 @@ func (c *Conn) sudoArgv(nonce string, argv []string) []string {
 // awaitReady answers sudo's question for the password, if it asks, and waits
 // until the command itself is about to run. Only when asked is the password
 // written: a host that asks nothing would pass it on to the command. It returns
-// what the script says, or why the process ended.
-func (p *Process) awaitReady(ctx context.Context) (event, error) {
-	asked := 0
+// what the script says, or why the process ended, or at which point it has said
+// nothing for too long; each word heard, and each beat, begins the wait anew.
+func (p *Process) awaitReady(ctx context.Context, beat <-chan struct{}) (event, error) {
+	limit, at, asked := p.conn.patience(), phaseShell, false
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	for {
-		e, ok := p.stderr.next()
-		switch {
-		case ok && e.prompt:
-			asked++
-			if asked > 1 {
-				p.Kill()
-				return event{}, p.conn.target.fail(ErrSudoPassword, "the sudo password was refused",
-					"check the variable named by sudo_password_env", nil)
+		for e, ok := p.stderr.next(); ok; e, ok = p.stderr.next() {
+			timer.Reset(limit)
+			if e.counts() {
+				return e, nil
 			}
-			if err := p.sendPassword(); err != nil {
+			if err := p.answer(e, asked); err != nil {
 				return event{}, err
 			}
-			continue
-		case ok:
-			return e, nil
+			asked, at = asked || e.prompt, phaseSudo
+			if e.word == shell.Root {
+				at = phaseDisk
+			}
 		}
 		select {
 		case <-p.stderr.wake:
+		case <-beat:
+			at = phaseDisk
+			timer.Reset(limit + sending)
+		case <-timer.C:
+			p.kill(errKilled)
+			return event{}, p.conn.silent(at, p.printed())
 		case <-p.done:
-			if e, ok := p.stderr.next(); ok && !e.prompt {
-				return e, nil
+			for e, ok := p.stderr.next(); ok; e, ok = p.stderr.next() {
+				if e.counts() {
+					return e, nil
+				}
 			}
-			if p.err == nil {
-				return event{}, fmt.Errorf("running %s on %s: it ended before it began", p.command, p.conn.target)
-			}
-			return event{}, p.err
+			return event{}, cmp.Or(p.err, fmt.Errorf("running %s on %s: it ended before it began", p.command, p.conn.target))
 		case <-ctx.Done():
 			p.kill(context.Cause(ctx))
 			return event{}, fmt.Errorf("starting %s on %s: %w", p.command, p.conn.target, context.Cause(ctx))
 		}
 	}
+}
+
+// answer gives sudo the password once.
+func (p *Process) answer(e event, asked bool) error {
+	switch {
+	case e.prompt && asked:
+		p.Kill()
+		return p.conn.target.fail(ErrSudoPassword, "the sudo password was refused", "check the variable named by sudo_password_env", nil)
+	case e.prompt:
+		return p.sendPassword()
+	}
+	return nil
 }
 
 func (p *Process) sendPassword() error {

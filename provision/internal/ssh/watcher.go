@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+
+	"provision/provision/internal/ssh/shell"
 )
 
 const (
@@ -15,9 +17,12 @@ const (
 // event is something said on standard error to us and not to people.
 type event struct {
 	prompt bool
-	word   string // of a script: ready, missing, failed
+	word   string // of a script: shell, root, ready, missing, failed
 	rest   string
 }
+
+// counts tells what a start waits for from what only shows how far it came.
+func (e event) counts() bool { return !e.prompt && e.word != shell.Shell && e.word != shell.Root }
 
 // watcher keeps the tail of standard error and takes out what carries the
 // nonce. It never blocks the channel.
@@ -76,7 +81,7 @@ func (w *watcher) step() bool {
 }
 
 func (w *watcher) emit(e event) {
-	w.ready = w.ready || !e.prompt
+	w.ready = w.ready || !e.prompt && e.word != shell.Shell
 	w.events = append(w.events, e)
 	select {
 	case w.wake <- struct{}{}:

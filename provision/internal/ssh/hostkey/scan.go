@@ -73,18 +73,25 @@ func scanOne(ctx context.Context, dial DialFunc, address string, algorithms []st
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	var seen gossh.PublicKey
-	_, _, _, err = gossh.NewClientConn(conn, address, &gossh.ClientConfig{
+	client, err := Handshake(conn, address, &gossh.ClientConfig{
 		User:              "provision-scan",
 		HostKeyAlgorithms: algorithms,
 		HostKeyCallback: func(_ string, _ net.Addr, key gossh.PublicKey) error {
 			seen = key
 			return errSeen
 		},
-	})
+	}, ctx.Done())
+	switch {
+	case errors.Is(err, ErrAbandoned):
+		return nil, context.Cause(ctx)
+	case err == nil:
+		_ = client.Close()
+	default:
+		_ = conn.Close()
+	}
 	if seen != nil {
 		return seen, nil
 	}

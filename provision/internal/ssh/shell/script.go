@@ -13,6 +13,8 @@ const (
 
 // Words that follow the mark on standard error.
 const (
+	Shell   = "shell"   // the login shell runs our command line; sudo is next
+	Root    = "root"    // sudo is through: our script runs
 	Ready   = "ready"   // standard input now belongs to the command
 	Missing = "missing" // then: uname -m
 	Failed  = "failed"  // then: what was being done
@@ -20,12 +22,12 @@ const (
 	Stored  = "stored"  // the file is in place
 )
 
-// readyScript: mark argv…
-const readyScript = `printf '%s ready\n' "$1" >&2; shift; exec "$@"`
+// sayScript: mark word argv…
+const sayScript = `printf '%s %s\n' "$1" "$2" >&2; shift 2; exec "$@"`
 
 // startScript: mark dir x86_64-sum aarch64-sum args…
 // The file is hashed at each start: what root runs is always what was sent.
-const startScript = `mark=$1 d=$2 arch=$(uname -m)
+const startScript = `printf '%s root\n' "$1" >&2; mark=$1 d=$2 arch=$(uname -m)
 case $arch in x86_64) sum=$3;; aarch64|arm64) sum=$4;; *) sum=-;; esac
 shift 4; f=$d/$sum
 if [ -x "$f" ] && have=$(sha256sum <"$f") && [ "${have%% *}" = "$sum" ]; then
@@ -37,7 +39,7 @@ printf '%s missing %s\n' "$mark" "$arch" >&2; exit 97`
 // Content comes on standard input; with sum "-", a line with its sha256
 // follows it. The temporary name is this process's own, so that two operators
 // don't write into each other's; what a killed one left goes after an hour.
-const uploadScript = `umask 077; mark=$1 f=$2 size=$3 sum=$4 mode=$5; shift 5
+const uploadScript = `printf '%s root\n' "$1" >&2; umask 077; mark=$1 f=$2 size=$3 sum=$4 mode=$5; shift 5
 d=${f%/*} t=$f.$$.part
 fail() { rm -f "$t"; printf '%s failed %s\n' "$mark" "$1" >&2; exit 98; }
 trap 'rm -f "$t"; exit 98' HUP INT TERM PIPE
@@ -51,9 +53,9 @@ chmod "$mode" "$t" && mv -f "$t" "$f" && sync "$d" || fail "renaming to $f"
 [ "$1" = run ] || { printf '%s stored\n' "$mark" >&2; exit 0; }
 shift; printf '%s ready\n' "$mark" >&2; exec "$f" "$@"`
 
-// WithReady makes argv announce on standard error that it is about to run.
-func WithReady(mark string, argv []string) []string {
-	return append([]string{"sh", "-c", readyScript, "sh", mark}, argv...)
+// Say makes argv announce on standard error, with a word, that it is about to run.
+func Say(mark, word string, argv []string) []string {
+	return append([]string{"sh", "-c", sayScript, "sh", mark, word}, argv...)
 }
 
 // Start runs the agent of the host's architecture from dir, if it is intact;

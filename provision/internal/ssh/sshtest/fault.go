@@ -8,13 +8,14 @@ import (
 // Fault is how a server misbehaves.
 type Fault int
 
-// The faults. All but Refuse concern connections to come.
+// The faults. All but Refuse and NoChannel concern connections to come.
 const (
-	None    Fault = iota
-	Refuse        // connection refused
-	Drop          // hangs up before a word, as sshd with MaxStartups
-	Silent        // accepts and says nothing
-	Garbage       // speaks something else
+	None      Fault = iota
+	Refuse          // connection refused
+	Drop            // hangs up before a word, as sshd with MaxStartups
+	Silent          // accepts and says nothing
+	Garbage         // speaks something else
+	NoChannel       // lets in, and opens no channel
 )
 
 // Fail makes the server misbehave from now on.

@@ -115,6 +115,9 @@ func (s *Server) Serve(raw net.Conn) {
 	wg.Go(func() { s.global(reqs) })
 	var sessions atomic.Int64
 	for ch := range chans {
+		if s.fault() == NoChannel {
+			continue
+		}
 		s.channel(ctx, &wg, conn.User(), ch, &sessions)
 	}
 	cancel()
