@@ -1,10 +1,16 @@
 package directory_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"provision/provision/internal/system"
 	"provision/provision/internal/system/systemfake"
+	"provision/provision/resource"
 	"provision/provision/resource/directory"
 	"provision/provision/resource/resourcetest"
 )
@@ -36,4 +42,37 @@ func TestConformance(t *testing.T) {
 			return host.Files.Symlink("/disk", "/data")
 		}},
 	)
+}
+
+// A purged folder that is a link is emptied where it leads; the link stays. What
+// stood there before does too, and what an older ledger does not tell of.
+func TestPurgeGoesBehindLinks(t *testing.T) {
+	for name, tt := range map[string]struct{ stood, old, kept bool }{"ours": {}, "theirs": {stood: true, kept: true}, "an older ledger": {old: true, kept: true}} {
+		t.Run(name, func(t *testing.T) {
+			host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+			require.NoError(t, err)
+			require.NoError(t, host.Files.Mkdir("/srv/etcd", system.Attr{Mode: 0o755}))
+			require.NoError(t, host.Files.Symlink("/srv/etcd", "/data"))
+			if tt.stood {
+				require.NoError(t, host.Put("/srv/etcd/theirs", "x", 0o600))
+			}
+			kind, raw := directory.Of(), resource.New("n1", directory.Kind, "/data", directory.Spec{Attr: system.Attr{Mode: 0o700}, Purge: true}).Spec
+			before, err := kind.Observe(t.Context(), host.System, "/data", raw)
+			require.NoError(t, err)
+			if tt.old {
+				before = json.RawMessage(strings.Replace(string(before), `"bare":true`, `"bare":false`, 1))
+			}
+			require.NoError(t, kind.Apply(t.Context(), host.System, "/data", raw))
+			require.NoError(t, host.Put("/srv/etcd/member/wal", "secret", 0o600))
+			require.NoError(t, kind.Restore(t.Context(), host.System, "/data", before))
+			info, err := host.Files.Lstat("/data")
+			require.NoError(t, err)
+			assert.Equal(t, "symlink", info.Type)
+			info, err = host.Files.Lstat("/srv/etcd")
+			require.NoError(t, err)
+			assert.Equal(t, uint32(0o755), info.Attr.Mode)
+			_, err = host.Files.Lstat("/srv/etcd/member/wal")
+			assert.Equal(t, tt.kept, err == nil)
+		})
+	}
 }

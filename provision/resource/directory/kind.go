@@ -21,6 +21,9 @@ type State struct {
 	Purge bool `json:"purge,omitempty"`
 	// Filled: something stood in the folder before; then it is never purged.
 	Filled bool `json:"filled,omitempty"`
+	// Bare: it was looked at, and nothing stood in it. What is behind a link is
+	// purged only then: older ledgers do not know.
+	Bare bool `json:"bare,omitempty"`
 }
 
 type kind struct{}
@@ -42,17 +45,17 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 		return State{}, err
 	}
 	state := State{Snapshot: taken, Purge: want.Purge}
-	if want.Purge && taken.Type == "directory" {
-		entries, err := sys.Files.ReadDir(name)
-		if err != nil {
-			return State{}, fmt.Errorf("looking into %s: %w", name, err)
-		}
-		state.Filled = len(entries) > 0
-	}
 	if taken.Type == "symlink" {
 		if info, err := sys.Files.Lstat(name + "/."); err == nil && info.Type == "directory" {
 			state.Linked = &info.Attr
 		}
+	}
+	if want.Purge && (taken.Type == "directory" || state.Linked != nil) {
+		entries, err := sys.Files.ReadDir(name)
+		if err != nil {
+			return State{}, fmt.Errorf("looking into %s: %w", name, err)
+		}
+		state.Filled, state.Bare = len(entries) > 0, len(entries) == 0
 	}
 	return state, nil
 }
@@ -92,15 +95,22 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 // Restore leaves a folder that is not empty: data is only removed when the
 // spec said so.
 func (kind) Restore(_ context.Context, sys *system.System, name string, before State) error {
-	if before.Linked != nil {
+	purge := before.Purge && !before.Filled && (before.Bare || before.Linked == nil)
+	if before.Exists() && purge {
+		if err := system.Empty(sys.Files, name, true); err != nil {
+			return err
+		}
+	}
+	now, err := snapshot.Take(sys.Files, name)
+	switch {
+	case err != nil:
+		return err
+	case before.Linked != nil && now.Type == "symlink":
 		return sys.Files.SetAttr(name+"/.", *before.Linked)
+	case before.Type == "directory" && now.Type == "symlink": // it was moved meanwhile
+		return sys.Files.SetAttr(name+"/.", before.Attr)
 	}
 	if before.Exists() {
-		if before.Purge && !before.Filled {
-			if err := system.Empty(sys.Files, name, true); err != nil {
-				return err
-			}
-		}
 		return snapshot.Restore(sys, name, before.Snapshot)
 	}
 	if before.Purge {
@@ -109,7 +119,7 @@ func (kind) Restore(_ context.Context, sys *system.System, name string, before S
 		}
 		return snapshot.RemoveEmpty(sys.Files, before.Missing)
 	}
-	err := sys.Files.Remove(name)
+	err = sys.Files.Remove(name)
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,6 +183,10 @@ func unmount(ctx context.Context, sys *system.System, prefixes []string) error {
 	if err != nil {
 		return fmt.Errorf("listing mounts: %w", err)
 	}
+	prefixes, err = behind(sys.Files, prefixes)
+	if err != nil {
+		return err
+	}
 	for _, path := range slices.Backward(mounts(string(raw))) {
 		below := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(path, p) && path != strings.TrimRight(p, "/") })
 		if !below {
@@ -192,6 +197,21 @@ func unmount(ctx context.Context, sys *system.System, prefixes []string) error {
 		}
 	}
 	return nil
+}
+
+// behind adds to prefixes what their folders lead to: the kernel lists mounts by
+// that.
+func behind(files system.Files, prefixes []string) ([]string, error) {
+	all := slices.Clone(prefixes)
+	for _, p := range prefixes {
+		folder, base := path.Split(p)
+		real, err := system.Behind(files, path.Clean(folder))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, real+"/"+base)
+	}
+	return all, nil
 }
 
 // mounts are the mount points of /proc/self/mountinfo (proc(5)), in order; the

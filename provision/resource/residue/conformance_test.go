@@ -1,6 +1,7 @@
 package residue_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,6 +84,36 @@ func TestRestoreRemovesTraces(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(mounts), " /var/lib/kubelet ", "a disk that is mounted there stays")
 	assert.NotContains(t, string(mounts), "cni-1")
+}
+
+// The kernel lists mounts by where links lead. What is behind the operator's link
+// goes, and the link stays.
+func TestRestoreGoesBehindLinks(t *testing.T) {
+	for name, target := range map[string]string{"absolute": "/srv/k/kubelet", "relative": "../../srv/k/kubelet"} {
+		t.Run(name, func(t *testing.T) {
+			host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+			require.NoError(t, err)
+			require.NoError(t, processes(host))
+			require.NoError(t, os.MkdirAll(host.Root+"/srv/k/kubelet", 0o755))
+			require.NoError(t, os.Symlink(target, host.Root+"/var/lib/kubelet"))
+			kind, raw := residue.Of(), residue.New("n1", "pods", spec()).Spec
+			before, err := kind.Observe(t.Context(), host.System, "pods", raw)
+			require.NoError(t, err)
+			require.NoError(t, kind.Apply(t.Context(), host.System, "pods", raw))
+			require.NoError(t, host.Put("/srv/k/kubelet/pods/x/token", "secret", 0o600))
+			require.NoError(t, host.Put(systemfake.MountInfo, "21 1 8:1 / / rw - ext4 /dev/sda rw\n"+
+				"23 21 0:6 / /srv/k/kubelet/pods/x/volumes rw - tmpfs tmpfs rw\n24 21 0:7 / /srv/k/other rw - tmpfs tmpfs rw\n", 0o644))
+			require.NoError(t, kind.Restore(t.Context(), host.System, "pods", before))
+			mounts, err := host.Files.ReadFile(systemfake.MountInfo)
+			require.NoError(t, err)
+			assert.NotContains(t, string(mounts), "/srv/k/kubelet/")
+			assert.Contains(t, string(mounts), "/srv/k/other")
+			assert.NoDirExists(t, host.Root+"/srv/k/kubelet/pods")
+			link, err := os.Readlink(host.Root + "/var/lib/kubelet")
+			require.NoError(t, err)
+			assert.Equal(t, target, link)
+		})
+	}
 }
 
 // containerd takes its folder for itself: one that stood there before was

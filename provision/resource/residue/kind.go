@@ -44,7 +44,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	}
 	var state State
 	for _, path := range want.Paths {
-		if info, err := sys.Files.Lstat(path); err == nil && info.Type == "directory" {
+		if info, err := sys.Files.Lstat(path + "/."); err == nil && info.Type == "directory" {
 			if state.Stood == nil {
 				state.Stood = map[string]system.Attr{}
 			}
@@ -83,7 +83,11 @@ func (k kind) Restore(ctx context.Context, sys *system.System, name string, befo
 		return err
 	}
 	for _, path := range slices.Sorted(maps.Keys(before.Stood)) { // programs change them, too
-		if err := sys.Files.Mkdir(path, before.Stood[path]); err != nil {
+		put := sys.Files.Mkdir
+		if info, err := sys.Files.Lstat(path); err == nil && info.Type == "symlink" {
+			put, path = sys.Files.SetAttr, path+"/." // it was moved meanwhile
+		}
+		if err := put(path, before.Stood[path]); err != nil {
 			return fmt.Errorf("putting folder %s back: %w", path, err)
 		}
 	}
