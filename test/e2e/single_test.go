@@ -29,6 +29,7 @@ func (s *suite) single(t *testing.T) {
 	a.allReady(t, "k1")
 	c.answersDNS(t, "k1")
 	t.Run("drift", c.drifts)
+	c.ownImage(t, a, "k1")
 	c.pods(t, a, map[string]string{"east": "k1", "west": "k1"})
 	assert.True(t, strings.HasPrefix(c.in(t, a, "east", "get", "http://west/"), "west to "))
 
