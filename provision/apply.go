@@ -64,6 +64,10 @@ func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	}
 	in.Leaving, in.Rollout, in.Anew = o.leaves(), o.rollout(), o.anew(s)
 	in.Snapshots, in.Narrow = o.snapshots(s), o.Task.Scope().Narrow
+	if s.ledgerErr != nil {
+		return nil, fmt.Errorf("cannot tell what leaves the cluster: %w", s.ledgerErr)
+	}
+	in.Ledger = s.ledger
 	only := o.Task.Limit(o, s, &in)
 	if only == nil {
 		only = o.Targets

@@ -123,9 +123,10 @@ func (o *Operator) releases(c *component.Cluster) ([]resource.Resource, []compon
 	var images []component.Image
 	for _, rel := range wanted {
 		images = append(images, rel.Images...)
+		values, secrets := release.Reveal(rel.Values)
 		r := resource.New(resource.ClusterHost, release.Name, rel.Name, release.Spec{
 			Namespace: rel.Namespace, CreateNamespace: rel.CreateNamespace,
-			Chart: rel.Chart, Values: rel.Values, Timeout: rel.Timeout,
+			Chart: rel.Chart, Values: values, Hidden: secrets, Timeout: rel.Timeout,
 		}).After(desired.GateAddress(gateAPI), desired.GateAddress(gatePlace))
 		for _, needed := range rel.Requires {
 			r = r.After(resource.Address{Host: resource.ClusterHost, Kind: release.Name, Name: needed})

@@ -11,6 +11,7 @@ import (
 
 	"provision/addons"
 	"provision/provision/cluster"
+	"provision/provision/clusterledger"
 	"provision/provision/component"
 	"provision/provision/event"
 	"provision/provision/fleet"
@@ -92,6 +93,8 @@ type Operator struct {
 	forgotten []string
 	queue     queue // for locks
 	api       API
+	// ledger is the cluster's.
+	ledger *clusterledger.Store
 }
 
 // New checks options and returns an Operator. Close it.
@@ -106,7 +109,7 @@ func New(options Options) *Operator {
 		options.Task = Converge{}
 	}
 	o := &Operator{Options: options, fleet: fleet.New(), progress: Progress{done: map[resource.Address]bool{}},
-		forgotten: options.Task.Scope().Forgotten}
+		forgotten: options.Task.Scope().Forgotten, ledger: clusterledger.New(options.ClusterKinds, options.Point)}
 	o.takeOut(options.Task.Scope().Resets)
 	o.access = newAccess(o)
 	if o.api = options.API; o.api == nil {

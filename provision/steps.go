@@ -90,6 +90,14 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 		return s.join(ctx, a.Host)
 	case a.Kind == desired.GateKind:
 		return s.gate(ctx, a.Name)
+	case a.Kind == plan.LedgerKind:
+		return s.adopt(ctx)
+	case step.Action == plan.Remove && a.IsCluster():
+		env, err := s.o.api.Env(ctx)
+		if err != nil {
+			return err
+		}
+		return s.o.ledger.Remove(ctx, env, a)
 	case step.Action == plan.Remove:
 		_, err := s.o.fleet.Members[a.Host].Agent.Remove(ctx, api.RemoveParams{Epoch: s.epoch, ID: a.ID()})
 		return err
@@ -182,10 +190,6 @@ func (s *steps) forget(ctx context.Context, host string) error {
 }
 
 func (s *steps) object(ctx context.Context, r resource.Resource) error {
-	kind, ok := s.o.ClusterKinds[r.Address.Kind]
-	if !ok {
-		return fmt.Errorf("kind %q of %s is not in the catalogue", r.Address.Kind, r.Address)
-	}
 	switch r.Address.Kind {
 	case drain.Name:
 		if err := s.uploads.wait(ctx, r.Address.Name, s.drainedFor[r.Address.Name]); err != nil {
@@ -200,7 +204,22 @@ func (s *steps) object(ctx context.Context, r resource.Resource) error {
 	if err != nil {
 		return err
 	}
-	return kind.Apply(ctx, env, r.Address.Name, r.Spec)
+	return s.o.ledger.Apply(ctx, env, r)
+}
+
+// adopt records what is there already and not in the cluster's ledger.
+func (s *steps) adopt(ctx context.Context) error {
+	env, err := s.o.api.Env(ctx)
+	if err != nil {
+		return err
+	}
+	var list []resource.Resource
+	for _, a := range s.survey.ledger.Adopt {
+		if r, ok := s.survey.graph.Get(a); ok {
+			list = append(list, r)
+		}
+	}
+	return s.o.ledger.Record(ctx, env, list...)
 }
 
 func (s *steps) gate(ctx context.Context, name string) error {

@@ -42,6 +42,9 @@ type survey struct {
 	// what the inventory wants, this run's first.
 	installed installed
 	hops      []upgrade.Hop
+	// ledger is what the cluster's ledger says, and ledgerErr why that is not known.
+	ledger    plan.Ledger
+	ledgerErr error
 	// unreached says why the API of an existing cluster does not answer.
 	unreached error
 }
@@ -251,7 +254,7 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 		if errors.Is(s.unreached, ErrNoAccess) {
 			return
 		}
-		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does: "+s.unreached.Error())
+		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does, and nothing leaves the cluster before: "+s.unreached.Error())
 		return
 	}
 	var mu sync.Mutex
@@ -268,6 +271,21 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 		})
 	}
 	all.Wait()
+	o.compareLedger(ctx, s, wanted)
+}
+
+// compareLedger finds out what leaves the cluster. Runs that are about something
+// else take nothing away.
+func (o *Operator) compareLedger(ctx context.Context, s *survey, wanted []resource.Resource) {
+	s.ledger, s.ledgerErr = plan.Ledger{}, nil
+	if scope := o.Task.Scope(); scope.Narrow || scope.Certificates {
+		return
+	}
+	env, err := o.api.Env(ctx)
+	if err == nil {
+		s.ledger, err = o.ledger.Look(ctx, env, wanted, s.objects)
+	}
+	s.ledger.Access, s.ledgerErr = desired.GateAddress(gateAPI), err
 }
 
 func (o *Operator) observe(ctx context.Context, r resource.Resource) ([]resource.Change, error) {

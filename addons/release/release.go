@@ -15,7 +15,8 @@ type Release struct {
 	Namespace       string
 	CreateNamespace bool
 	Chart           map[string]string // files by path; see Files
-	Values          map[string]any
+	// Values may hold secret.Value: such a one is not shown.
+	Values map[string]any
 	// Images are what its pods run and where they may run: the Nodes that hold
 	// them before pods start. It says the same as the chart's templates.
 	Images []component.Image

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -36,6 +38,28 @@ var (
 	ErrLearnerBehind = errors.New("the learner has not caught up with the leader")
 )
 
+// FieldManager is our name in the managedFields of objects.
+const FieldManager = "provision"
+
+// OnlyOurs reports whether nobody but us wrote the object's fields; statuses are
+// others' business.
+func OnlyOurs(object Object) bool {
+	var live struct {
+		Metadata struct {
+			ManagedFields []struct{ Manager, Subresource string } `json:"managedFields"`
+		} `json:"metadata"`
+	}
+	if Decode(object, &live) != nil || len(live.Metadata.ManagedFields) == 0 {
+		return false
+	}
+	for _, entry := range live.Metadata.ManagedFields {
+		if entry.Manager != FieldManager && entry.Subresource != "status" {
+			return false
+		}
+	}
+	return true
+}
+
 // Object is a Kubernetes object as its API writes it.
 type Object = map[string]any
 
@@ -64,6 +88,16 @@ func (r Ref) String() string {
 	return r.Kind + " " + r.Namespace + "/" + r.Name
 }
 
+// HoldsData reports whether objects of a kind hold what nobody could make again,
+// themselves or in what goes with them. provision never deletes them.
+func HoldsData(kind string) bool {
+	switch kind {
+	case "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition", "Namespace":
+		return true
+	}
+	return false
+}
+
 // Objects reads and writes Kubernetes objects, one request a call.
 type Objects interface {
 	// Get returns the object, or nil when there is none.
@@ -77,6 +111,29 @@ type Objects interface {
 	Apply(ctx context.Context, object Object) error
 	// Delete deletes the object; one that is not there is no error.
 	Delete(ctx context.Context, ref Ref) error
+	// Contents are the objects in a namespace, but for those that Kubernetes
+	// itself puts there, and those that go with another one.
+	Contents(ctx context.Context, namespace string) ([]Ref, error)
+}
+
+// Occupied says what keeps a namespace from being deleted; "" when it is empty.
+func Occupied(ctx context.Context, env *Env, namespace string) (string, error) {
+	contents, err := env.Objects.Contents(ctx, namespace)
+	if err != nil {
+		return "", fmt.Errorf("looking into namespace %s: %w", namespace, err)
+	}
+	const shown = 3
+	switch {
+	case len(contents) == 0:
+		return "", nil
+	case len(contents) > shown:
+		return fmt.Sprintf("it holds %d objects, such as %s", len(contents), contents[0]), nil
+	}
+	var names []string
+	for _, ref := range contents {
+		names = append(names, ref.String())
+	}
+	return "it holds " + strings.Join(names, ", "), nil
 }
 
 // Member is a member of the etcd cluster.
@@ -115,11 +172,22 @@ type Revision struct {
 	Digest string `json:"digest,omitempty"`
 }
 
+// Installed is what Helm keeps of a release: what its newest revision was made
+// of, and what that made.
+type Installed struct {
+	Chart, Version string
+	Values         map[string]any
+	// Hidden are the paths of values that must not be shown.
+	Hidden  []string
+	Objects []Ref // without hooks
+}
+
 // Chart is a release to be installed.
 type Chart struct {
 	Name, Namespace string
 	Files           map[string]string // chart files by path: Chart.yaml, templates/…
 	Values          map[string]any
+	Hidden          []string // paths of values that must not be shown
 	Digest          string
 	Timeout         time.Duration // for everything to be ready
 	Progress        func(text string)
@@ -129,6 +197,8 @@ type Chart struct {
 type Releases interface {
 	// History returns the known revisions, oldest first, by one cheap read.
 	History(ctx context.Context, namespace, name string) ([]Revision, error)
+	// Installed reads the newest revision of a release; nil when there is none.
+	Installed(ctx context.Context, namespace, name string) (*Installed, error)
 	// Render returns the objects that the chart makes, without asking anybody;
 	// those of hooks are left out.
 	Render(chart Chart) ([]Object, error)

@@ -24,6 +24,7 @@ type API struct {
 	down     error
 	objects  map[cluster.Ref]cluster.Object
 	releases map[string][]cluster.Revision
+	charts   map[string]cluster.Chart // of the newest revisions
 	version  int
 	writes   int
 	pods     map[string][]cluster.Pod // by Node
@@ -39,7 +40,7 @@ type API struct {
 }
 
 func newAPI(now func() time.Time) *API {
-	return &API{now: now, objects: map[cluster.Ref]cluster.Object{}, releases: map[string][]cluster.Revision{}}
+	return &API{now: now, objects: map[cluster.Ref]cluster.Object{}, releases: map[string][]cluster.Revision{}, charts: map[string]cluster.Chart{}}
 }
 
 // Break makes the API answer with an error; nil mends it.
@@ -155,6 +156,9 @@ func (a *API) write(ref cluster.Ref, object cluster.Object) {
 		metadata = map[string]any{}
 	}
 	metadata["resourceVersion"] = strconv.Itoa(a.version)
+	if metadata["managedFields"] == nil {
+		metadata["managedFields"] = []any{map[string]any{"manager": cluster.FieldManager, "operation": "Apply"}}
+	}
 	object = maps.Clone(object)
 	object["metadata"] = metadata
 	a.objects[ref] = object

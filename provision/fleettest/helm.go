@@ -17,42 +17,53 @@ func (r releases) History(_ context.Context, namespace, name string) ([]cluster.
 	return slices.Clone(r.releases[namespace+"/"+name]), r.down
 }
 
-func (r releases) add(namespace, name, digest string) error {
+func (r releases) add(c cluster.Chart) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := namespace + "/" + name
+	key := c.Namespace + "/" + c.Name
+	r.charts[key] = c
 	history := r.releases[key]
 	for i := range history {
 		history[i].Status = cluster.StatusSuperseded
 	}
 	r.writes++
-	r.releases[key] = append(history, cluster.Revision{Number: len(history) + 1, Status: cluster.StatusDeployed, Digest: digest})
+	r.releases[key] = append(history, cluster.Revision{Number: len(history) + 1, Status: cluster.StatusDeployed, Digest: c.Digest})
 	return r.down
 }
 
 // Render implements cluster.Releases: charts make nothing here.
 func (r releases) Render(cluster.Chart) ([]cluster.Object, error) { return nil, nil }
 
-func (r releases) Install(_ context.Context, c cluster.Chart) error {
-	return r.add(c.Namespace, c.Name, c.Digest)
+// Installed implements cluster.Releases.
+func (r releases) Installed(_ context.Context, namespace, name string) (*cluster.Installed, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.releases[namespace+"/"+name]) == 0 {
+		return nil, r.down
+	}
+	c := r.charts[namespace+"/"+name]
+	return &cluster.Installed{Chart: name, Version: "1.0.0", Values: c.Values, Hidden: c.Hidden}, r.down
 }
 
-func (r releases) Upgrade(_ context.Context, c cluster.Chart) error {
-	return r.add(c.Namespace, c.Name, c.Digest)
-}
+func (r releases) Install(_ context.Context, c cluster.Chart) error { return r.add(c) }
+
+func (r releases) Upgrade(_ context.Context, c cluster.Chart) error { return r.add(c) }
 
 func (r releases) Rollback(_ context.Context, namespace, name string, revision int, _ time.Duration) error {
 	r.mu.Lock()
-	digest := r.releases[namespace+"/"+name][revision-1].Digest
+	c := r.charts[namespace+"/"+name]
+	c.Namespace, c.Name, c.Digest = namespace, name, r.releases[namespace+"/"+name][revision-1].Digest
 	r.mu.Unlock()
-	return r.add(namespace, name, digest)
+	return r.add(c)
 }
 
 func (r releases) Uninstall(_ context.Context, namespace, name string, _ time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.writes++
-	delete(r.releases, namespace+"/"+name)
+	if r.down == nil {
+		delete(r.releases, namespace+"/"+name)
+	}
 	return r.down
 }
 

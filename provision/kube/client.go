@@ -15,11 +15,12 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 
+	"provision/provision/cluster"
 	"provision/provision/secret"
 )
 
 // FieldManager is our name in managedFields.
-const FieldManager = "provision"
+const FieldManager = cluster.FieldManager
 
 // DialFunc opens a connection to an address of the cluster.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)

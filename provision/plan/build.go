@@ -62,6 +62,8 @@ type Input struct {
 	Anew map[string]Anew
 	// Reboots are the hosts to reboot once all else is done there.
 	Reboots map[string]Boot
+	// Ledger is what the cluster's ledger says.
+	Ledger Ledger
 	// RebootsOpen: an earlier run was to reboot hosts and has not come to its end.
 	RebootsOpen bool
 }
@@ -82,10 +84,12 @@ func Build(in Input) *Plan {
 	}
 	b.units()
 	b.objects()
+	b.ledger()
 	b.gates()
 	b.oneAtATime()
 	b.upgrades()
 	b.removals()
+	b.imagesLast()
 	b.leaves()
 	b.isolating()
 	b.reboots()
@@ -265,6 +269,11 @@ func (b *builder) gates() {
 			for _, a := range r.Requires {
 				needed[a] = true
 			}
+		}
+	}
+	for _, s := range b.steps {
+		for _, a := range s.Requires {
+			needed[a] = true
 		}
 	}
 	for _, gate := range b.in.Graph.Gates {

@@ -78,6 +78,12 @@ func targetable(in Input) map[string]Target {
 			}
 		}
 	}
+	for _, goes := range in.Ledger.Leaving {
+		add(goes.Address)
+	}
+	if len(in.Ledger.Adopt) > 0 {
+		add(LedgerAddress(in.Cluster))
+	}
 	for host := range in.Leaving {
 		known[host] = Target{Host: host}
 		add(ForgetAddress(host))

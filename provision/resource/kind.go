@@ -43,6 +43,18 @@ type Keeper[Env, State any] interface {
 // Oneway is implemented by kinds that cannot be undone at all.
 type Oneway interface{ Irreversible() bool }
 
+// Ledgered is implemented by the kinds of the cluster whose things leave by its
+// ledger. Others leave another way: Nodes and members of etcd with their hosts.
+type Ledgered[Env, State any] interface {
+	// Before is what stood there before provision, given what is there, for a
+	// thing that no ledger knows: as far as the thing itself tells. What may be
+	// somebody else's stood there as it is.
+	Before(ctx context.Context, env Env, name string, have State) (State, error)
+	// Leave tells what Restore would do now; it never changes anything. With
+	// ErrIrreversible the changes say what stays.
+	Leave(ctx context.Context, env Env, name string, before State) ([]Change, error)
+}
+
 // Kind is a Typed with its types erased, as the catalogue holds it.
 type Kind[Env any] interface {
 	Name() string
@@ -53,6 +65,11 @@ type Kind[Env any] interface {
 	Keep(ctx context.Context, env Env, name string, have json.RawMessage) (json.RawMessage, error)
 	Apply(ctx context.Context, env Env, name string, spec json.RawMessage) error
 	Restore(ctx context.Context, env Env, name string, before json.RawMessage) error
+	// Ledgered, Before and Leave are those of Ledgered; the latter two must not
+	// be called of other kinds.
+	Ledgered() bool
+	Before(ctx context.Context, env Env, name string, have json.RawMessage) (json.RawMessage, error)
+	Leave(ctx context.Context, env Env, name string, before json.RawMessage) ([]Change, error)
 }
 
 // Erase turns a typed kind into a catalogue entry.
@@ -130,6 +147,43 @@ func (e erased[Env, Spec, State]) Restore(ctx context.Context, env Env, name str
 		return fmt.Errorf("reading recorded state of %s %q: %w", e.typed.Name(), name, err)
 	}
 	return e.typed.Restore(ctx, env, name, state)
+}
+
+func (e erased[Env, Spec, State]) Ledgered() bool {
+	_, ok := e.typed.(Ledgered[Env, State])
+	return ok
+}
+
+func (e erased[Env, Spec, State]) Before(ctx context.Context, env Env, name string, state json.RawMessage) (json.RawMessage, error) {
+	kind, have, err := e.ledgered(name, state)
+	if err != nil {
+		return nil, err
+	}
+	before, err := kind.Before(ctx, env, name, have)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(before)
+}
+
+func (e erased[Env, Spec, State]) Leave(ctx context.Context, env Env, name string, state json.RawMessage) ([]Change, error) {
+	kind, before, err := e.ledgered(name, state)
+	if err != nil {
+		return nil, err
+	}
+	return kind.Leave(ctx, env, name, before)
+}
+
+func (e erased[Env, Spec, State]) ledgered(name string, state json.RawMessage) (Ledgered[Env, State], State, error) {
+	kind, ok := e.typed.(Ledgered[Env, State])
+	before, err := strict[State](state)
+	switch {
+	case !ok:
+		err = fmt.Errorf("kind %q is not of the cluster's ledger", e.typed.Name())
+	case err != nil:
+		err = fmt.Errorf("reading recorded state of %s %q: %w", e.typed.Name(), name, err)
+	}
+	return kind, before, err
 }
 
 func (e erased[Env, Spec, State]) spec(name string, raw json.RawMessage) (Spec, error) {

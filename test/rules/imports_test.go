@@ -52,7 +52,7 @@ var layers = []layer{
 		"network/flannel", "addons/coredns",
 	}},
 	{packages: []string{"provision/plan", "provision/safety", "provision/examine", "provision/checkup", "provision/component/components", "addons/catalogue"}},
-	{packages: []string{"provision/engine", "provision/report"}},
+	{packages: []string{"provision/engine", "provision/report", "provision/clusterledger"}},
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},

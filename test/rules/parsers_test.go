@@ -20,6 +20,7 @@ var undamaged = map[string]string{
 	"provision":                            "what its own components wanted, or what other packages checked",
 	"provision/fleettest":                  "a test's own data",
 	"provision/resource":                   "specs of our own making, strictly; agent's TestDamagedRequests feeds them",
+	"provision/resource/release":           "charts of add-ons, which the bundle's tests render",
 	"provision/resource/drain":             "fed with resource/node's damaged Nodes",
 	"provision/cluster":                    "its callers are fed: Decode is one of the decoders",
 	"provision/component/renewal":          "specs that other components have just written",

@@ -78,6 +78,7 @@ func (r *Releases) Install(ctx context.Context, want cluster.Chart) error {
 	if err != nil {
 		return err
 	}
+	annotate(loaded, want.Hidden)
 	run, done, err := r.start(ctx, want.Namespace, want.Timeout, want.Progress)
 	if err != nil {
 		return err
@@ -101,6 +102,7 @@ func (r *Releases) Upgrade(ctx context.Context, want cluster.Chart) error {
 	if err != nil {
 		return err
 	}
+	annotate(loaded, want.Hidden)
 	run, done, err := r.start(ctx, want.Namespace, want.Timeout, want.Progress)
 	if err != nil {
 		return err
@@ -138,6 +140,7 @@ func (r *Releases) Uninstall(ctx context.Context, namespace, name string, timeou
 		return err
 	}
 	defer done()
+	run.config.KubeClient = keeping{run.client}
 	uninstall := action.NewUninstall(run.config)
 	uninstall.IgnoreNotFound = true
 	uninstall.WaitStrategy, uninstall.Timeout = helmkube.StatusWatcherStrategy, timeout

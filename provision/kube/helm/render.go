@@ -31,14 +31,25 @@ func (r *Releases) Render(want cluster.Chart) ([]cluster.Object, error) {
 		if name := path.Base(file); strings.HasPrefix(name, "_") || name == "NOTES.txt" {
 			continue
 		}
-		for document := range strings.SplitSeq("\n"+rendered[file], "\n---") {
-			var object cluster.Object
-			if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-				return nil, fmt.Errorf("reading %s: %w", file, err)
-			}
-			if len(object) > 0 && !hook(object) {
-				objects = append(objects, object)
-			}
+		made, err := objectsOf(rendered[file])
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		objects = append(objects, made...)
+	}
+	return objects, nil
+}
+
+// objectsOf are those of a manifest, without hooks.
+func objectsOf(manifest string) ([]cluster.Object, error) {
+	var objects []cluster.Object
+	for document := range strings.SplitSeq("\n"+manifest, "\n---") {
+		var object cluster.Object
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			return nil, err
+		}
+		if len(object) > 0 && !hook(object) {
+			objects = append(objects, object)
 		}
 	}
 	return objects, nil

@@ -32,6 +32,7 @@ const grace = 5 * time.Second
 type run struct {
 	ctx    context.Context
 	config *action.Configuration
+	client *waitingClient
 }
 
 func (r *Releases) start(ctx context.Context, namespace string, timeout time.Duration, progress func(string)) (*run, func(), error) {
@@ -54,9 +55,10 @@ func (r *Releases) start(ctx context.Context, namespace string, timeout time.Dur
 	configuration.RESTClientGetter = get
 	configuration.Releases = storage.Init(watched{secrets, r.point})
 	configuration.Releases.SetLogger(silent)
-	configuration.KubeClient = &waitingClient{Client: inner, ctx: ctx, kube: r.client, progress: progress, timeout: timeout}
+	client := &waitingClient{Client: inner, ctx: ctx, kube: r.client, progress: progress, timeout: timeout}
+	configuration.KubeClient = client
 	configuration.HookOutputFunc = func(_, _, _ string) io.Writer { return io.Discard }
-	return &run{ctx: ctx, config: configuration}, done, nil
+	return &run{ctx: ctx, config: configuration, client: client}, done, nil
 }
 
 // watched tells of each revision that is written down.

@@ -25,7 +25,9 @@ type api struct {
 func (a *api) Get(context.Context, cluster.Ref) (cluster.Object, error) { return a.node, nil }
 func (a *api) Create(context.Context, cluster.Object) error             { return nil }
 func (a *api) Apply(context.Context, cluster.Object) error              { return nil }
-func (a *api) Delete(context.Context, cluster.Ref) error                { return nil }
+func (a *api) Contents(context.Context, string) ([]cluster.Ref, error)  { return nil, nil }
+
+func (a *api) Delete(context.Context, cluster.Ref) error { return nil }
 func (a *api) Merge(_ context.Context, _ cluster.Ref, patch cluster.Object) error {
 	a.log = append(a.log, "merge")
 	a.node = cluster.Object{"metadata": patch["metadata"], "spec": patch["spec"]}

@@ -137,6 +137,8 @@ func (a *api) Create(_ context.Context, object cluster.Object) error {
 
 func (a *api) Merge(context.Context, cluster.Ref, cluster.Object) error { return nil }
 
+func (a *api) Contents(context.Context, string) ([]cluster.Ref, error) { return nil, nil }
+
 func (a *api) Delete(_ context.Context, ref cluster.Ref) error {
 	a.deleted = append(a.deleted, ref.String())
 	delete(a.objects, ref.String())

@@ -43,9 +43,16 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 }
 
 // Restore deletes an object that was not there, or writes back the fields of
-// the one that was. Fields added by the apply go with the ownership of them.
+// the one that was. Fields added by the apply go with the ownership of them. What
+// holds data stays, and so does a namespace with anything in it.
 func (Kind) Restore(ctx context.Context, env *cluster.Env, _ string, before State) error {
 	if before.Object == nil {
+		if stays, err := stays(ctx, env, before.Ref); err != nil {
+			return err
+		} else if stays != "" {
+			env.Report(fmt.Sprintf("%s stays: %s", before.Ref, stays))
+			return resource.ErrIrreversible
+		}
 		if err := env.Objects.Delete(ctx, before.Ref); err != nil {
 			return fmt.Errorf("deleting %s: %w", before.Ref, err)
 		}

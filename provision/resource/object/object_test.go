@@ -82,7 +82,9 @@ type world struct {
 }
 
 func (w *world) Get(context.Context, cluster.Ref) (cluster.Object, error) { return w.object, nil }
-func (w *world) Delete(context.Context, cluster.Ref) error                { w.object = nil; return nil }
+func (w *world) Contents(context.Context, string) ([]cluster.Ref, error)  { return nil, nil }
+
+func (w *world) Delete(context.Context, cluster.Ref) error { w.object = nil; return nil }
 func (w *world) Apply(_ context.Context, object cluster.Object) error {
 	w.object = object
 	w.applied++

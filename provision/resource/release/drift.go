@@ -14,12 +14,20 @@ import (
 // drift compares the objects that the chart makes with those that are there:
 // somebody may have edited one, deleted it, or upgraded the release by hand,
 // which keeps the label with our digest.
-func drift(ctx context.Context, env *cluster.Env, name string, want Spec) ([]resource.Change, error) {
+//
+// With a release to be upgraded they are compared, too: what differs is what the
+// upgrade changes. Where a value is secret no contents are told, for objects may
+// have them anywhere.
+func drift(ctx context.Context, env *cluster.Env, name string, want Spec, upgrades *cluster.Installed) ([]resource.Change, error) {
 	objects, err := env.Releases.Render(want.chart(name))
 	if err != nil {
 		return nil, fmt.Errorf("rendering release %s: %w", name, err)
 	}
-	var changes []resource.Change
+	missing, secrets := "deleted", len(want.Hidden) > 0
+	if upgrades != nil {
+		missing, secrets = "", secrets || len(upgrades.Hidden) > 0
+	}
+	changes := dropped(objects, upgrades)
 	for _, object := range objects {
 		ref := refOf(object)
 		asked := ref
@@ -31,12 +39,12 @@ func drift(ctx context.Context, env *cluster.Env, name string, want Spec) ([]res
 			return nil, fmt.Errorf("reading %s: %w", ref, err)
 		}
 		if live == nil {
-			changes = append(changes, resource.Change{Field: ref.String(), Old: "deleted", New: "there"})
+			changes = append(changes, resource.Change{Field: ref.String(), Old: missing, New: "there"})
 			continue
 		}
 		for _, change := range manifest.Compare("", stored(object), live) {
 			change.Field = ref.String() + " " + change.Field
-			if ref.Kind == "Secret" {
+			if ref.Kind == "Secret" || secrets {
 				change.Old, change.New = "(secret)", "(another secret)"
 			}
 			changes = append(changes, change)

@@ -19,14 +19,22 @@ func New() resource.Kind[*cluster.Env] { return resource.Erase[*cluster.Env, Spe
 // Name implements resource.Typed.
 func (Kind) Name() string { return Name }
 
-// Observe reads the release's history and, when that is as wanted, the objects
+// Observe reads the release's history, what is to be upgraded, and the objects
 // that the release made.
 func (k Kind) Observe(ctx context.Context, env *cluster.Env, name string, want Spec) (State, error) {
 	state, err := observe(ctx, env, want.Namespace, name)
-	if err != nil || len(k.Diff(name, want, state)) > 0 {
+	if err != nil {
 		return state, err
 	}
-	state.Drift, err = drift(ctx, env, name, want)
+	if state.Last == nil || state.Last.Status != cluster.StatusDeployed {
+		return state, nil
+	}
+	if state.Last.Digest != want.Digest() {
+		if state.Installed, err = env.Releases.Installed(ctx, want.Namespace, name); err != nil {
+			return state, err
+		}
+	}
+	state.Drift, err = drift(ctx, env, name, want, state.Installed)
 	return state, err
 }
 
@@ -114,8 +122,8 @@ func settle(ctx context.Context, env *cluster.Env, name string, want Spec, have 
 	return observe(ctx, env, want.Namespace, name)
 }
 
-// Restore uninstalls a release that was not there, or rolls back to the
-// revision that was.
+// Restore uninstalls a release that was not there, with the namespace that was
+// made for it if nothing else is in there, or rolls back to the revision that was.
 func (Kind) Restore(ctx context.Context, env *cluster.Env, name string, before State) error {
 	const timeout = 5 * time.Minute
 	have, err := observe(ctx, env, before.Namespace, name)
@@ -124,9 +132,11 @@ func (Kind) Restore(ctx context.Context, env *cluster.Env, name string, before S
 	}
 	switch {
 	case before.Deployed == nil && have.Last == nil:
-		return nil
+		return leaveNamespace(ctx, env, before.Namespace)
 	case before.Deployed == nil:
-		err = env.Releases.Uninstall(ctx, before.Namespace, name, timeout)
+		if err = env.Releases.Uninstall(ctx, before.Namespace, name, timeout); err == nil {
+			return leaveNamespace(ctx, env, before.Namespace)
+		}
 	case have.Last != nil && have.Last.Status == cluster.StatusDeployed && have.Last.Digest == before.Deployed.Digest:
 		return nil
 	default:
@@ -140,7 +150,8 @@ func (Kind) Restore(ctx context.Context, env *cluster.Env, name string, before S
 
 func ensureNamespace(ctx context.Context, env *cluster.Env, namespace string) error {
 	err := env.Objects.Create(ctx, cluster.Object{
-		"apiVersion": "v1", "kind": "Namespace", "metadata": cluster.Object{"name": namespace},
+		"apiVersion": "v1", "kind": "Namespace",
+		"metadata": cluster.Object{"name": namespace, "labels": cluster.Object{madeLabel: "release"}},
 	})
 	if err != nil && !errors.Is(err, cluster.ErrExists) {
 		return fmt.Errorf("creating namespace %s: %w", namespace, err)

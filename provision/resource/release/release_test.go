@@ -16,6 +16,7 @@ import (
 
 // helm is a fake: it keeps revisions and a log of what was asked.
 type helm struct {
+	installed *cluster.Installed
 	revisions []cluster.Revision
 	log       []string
 	fail      string           // the action that fails
@@ -42,6 +43,10 @@ func (h *helm) add(digest, status string) {
 
 func (h *helm) History(context.Context, string, string) ([]cluster.Revision, error) {
 	return append([]cluster.Revision(nil), h.revisions...), nil
+}
+
+func (h *helm) Installed(context.Context, string, string) (*cluster.Installed, error) {
+	return h.installed, nil
 }
 
 func (h *helm) Render(cluster.Chart) ([]cluster.Object, error) { return h.objects, nil }
@@ -132,7 +137,7 @@ func TestErrorsSayWhatWasTried(t *testing.T) {
 
 func TestRestore(t *testing.T) {
 	fake := &helm{}
-	env := &cluster.Env{Releases: fake}
+	env := &cluster.Env{Releases: fake, Objects: &namespaces{}}
 	absent, err := Kind{}.Observe(t.Context(), env, "web", spec("old"))
 	require.NoError(t, err)
 	require.NoError(t, Kind{}.Apply(t.Context(), env, "web", spec("old")))

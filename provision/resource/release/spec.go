@@ -24,6 +24,8 @@ type Spec struct {
 	// Chart are the chart's files by path: Chart.yaml, templates/….
 	Chart  map[string]string `json:"chart"`
 	Values map[string]any    `json:"values,omitempty"`
+	// Hidden are the paths of values that are not shown; see Reveal.
+	Hidden []string `json:"hidden,omitempty"`
 	// Timeout bounds the wait for the release to be ready; five minutes if 0.
 	Timeout time.Duration `json:"timeout,omitempty"`
 }
@@ -33,7 +35,9 @@ type State struct {
 	Namespace string            `json:"namespace"`
 	Last      *cluster.Revision `json:"last,omitempty"` // nil: there is no release
 	Deployed  *cluster.Revision `json:"deployed,omitempty"`
-	// Drift is what somebody changed of the objects that the release made.
+	// Installed is read of a release that is to be upgraded only.
+	Installed *cluster.Installed `json:"installed,omitempty"`
+	// Drift are the objects' fields that are not as the chart makes them.
 	Drift []resource.Change `json:"drift,omitempty"`
 }
 
@@ -55,7 +59,7 @@ func (s Spec) timeout() time.Duration {
 }
 
 func (s Spec) chart(name string) cluster.Chart {
-	return cluster.Chart{Name: name, Namespace: s.Namespace, Files: s.Chart, Values: s.Values, Digest: s.Digest(), Timeout: s.timeout()}
+	return cluster.Chart{Name: name, Namespace: s.Namespace, Files: s.Chart, Values: s.Values, Hidden: s.Hidden, Digest: s.Digest(), Timeout: s.timeout()}
 }
 
 // Check validates a spec.
@@ -82,7 +86,7 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	case have.Last.Status != cluster.StatusDeployed:
 		return []resource.Change{{Field: "status", Old: have.Last.Status, New: cluster.StatusDeployed}}
 	case have.Last.Digest != digest:
-		return []resource.Change{{Field: "chart and values", Old: brief(have.Last.Digest), New: brief(digest)}}
+		return upgraded(want, have)
 	}
 	return have.Drift
 }

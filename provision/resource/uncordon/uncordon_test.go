@@ -19,6 +19,8 @@ type objects struct {
 func (o *objects) Get(context.Context, cluster.Ref) (cluster.Object, error) { return o.node, nil }
 func (o *objects) Create(context.Context, cluster.Object) error             { return nil }
 func (o *objects) Apply(context.Context, cluster.Object) error              { return nil }
+func (o *objects) Contents(context.Context, string) ([]cluster.Ref, error)  { return nil, nil }
+
 func (o *objects) Delete(context.Context, cluster.Ref) error                { return nil }
 func (o *objects) Merge(context.Context, cluster.Ref, cluster.Object) error { o.writes++; return nil }
 
