@@ -77,7 +77,8 @@ func Pull(ctx context.Context, st *store.Store, refs []bundle.Ref, opts Options,
 	return errors.Join(errs...)
 }
 
-// Build is Pull with nothing but builds from source and OS packages.
+// Build is Pull without bundles, mirrors and publishers' releases: what can be
+// built is built.
 func Build(ctx context.Context, st *store.Store, refs []bundle.Ref, opts Options, progress func(Event)) error {
 	opts.Bundle, opts.Mirror, opts.NoUpstream, opts.NoBuild = "", "", true, false
 	opts.buildOnly = true
@@ -99,6 +100,9 @@ func newPuller(st *store.Store, opts Options, progress func(Event)) (*puller, er
 	}
 	if progress == nil {
 		progress = func(Event) {}
+	}
+	if err := checkRepositories(opts); err != nil {
+		return nil, err
 	}
 	p := &puller{opts: opts, store: st, progress: progress, hosts: newProber(), mirrors: map[string]*mirror{}, apts: map[string]packager{}}
 	if opts.Lock != nil {
@@ -268,7 +272,7 @@ func (p *puller) order(refs []bundle.Ref) []bundle.Ref {
 		switch {
 		case err != nil:
 			return 0
-		case e.Go == nil && e.Image == nil:
+		case e.Go == nil && (e.Image == nil || e.Image.Archive != "" || e.Image.Pulled()):
 			return 1
 		}
 		return 2

@@ -86,7 +86,7 @@ func TestImageOfPackagesJarsAndPrograms(t *testing.T) {
 		{Name: "image-kafka", Format: bundle.OCI, Default: "4", Image: &catalogue.ImageSource{
 			Reference: "example.org/kafka:{version}", User: "1000:1000", Env: []string{"HOME=/tmp"},
 			Root:       &catalogue.Root{Codename: "bookworm", DebSource: catalogue.DebSource{Packages: []string{"jre"}}, Links: map[string]string{"usr/bin/java": "../lib/jvm/bin/java"}},
-			Programs:   []catalogue.Program{{Path: "usr/local/bin/member", Binary: "provision-member"}},
+			Programs:   []catalogue.Program{{Path: "usr/local/bin/member", Binary: "provision-member"}, {Path: "usr/local/bin/again", Binary: "provision-member"}},
 			Entrypoint: []string{"/usr/bin/java"},
 		}},
 	}}
@@ -110,7 +110,7 @@ func TestImageOfPackagesJarsAndPrograms(t *testing.T) {
 	require.NoError(t, err)
 	img := list[0].Root.(v1.Image)
 	files := filesOf(t, img)
-	for _, name := range []string{"usr/lib/jvm/bin/java", "usr/lib/x/libjvm.so", "usr/bin/java", "lib", "usr/share/doc/jre/copyright", "etc/passwd", "etc/group", "var/lib/dpkg/status.d/jre", "usr/local/bin/member"} {
+	for _, name := range []string{"usr/lib/jvm/bin/java", "usr/lib/x/libjvm.so", "usr/bin/java", "lib", "usr/share/doc/jre/copyright", "etc/passwd", "etc/group", "var/lib/dpkg/status.d/jre", "usr/local/bin/member", "usr/local/bin/again"} {
 		assert.Contains(t, files, name)
 	}
 	for _, name := range []string{"usr/share/doc/jre/NEWS", "usr/share/man/man1/java.1", "DEBIAN/postinst"} {

@@ -109,3 +109,26 @@ func TestImagesFollowTheDaemon(t *testing.T) {
 	assert.Equal(t, []string{"registry.k8s.io/pause:3.10.2", "registry.k8s.io/coredns:1.14.0"}, names)
 	assert.Contains(t, containerd.New().Artifacts(c), bundle.Ref{Name: "image-coredns", Version: "1.14.0", Arch: "amd64"})
 }
+
+// An image lies, and is pulled, only where its pods may run.
+func TestAHostHoldsOnlyWhatItsPodsMayRun(t *testing.T) {
+	c := componenttest.Single()
+	c.Images = []component.Image{
+		{Name: "image-controller", Version: "1", Pods: component.Pods{Selector: map[string]string{"node-role.kubernetes.io/control-plane": ""}, Tolerations: []component.Toleration{{}}}},
+		{Name: "image-disks", Version: "1", Pods: component.Pods{Selector: map[string]string{"disk": "ssd"}}},
+	}
+	names := func() (out []string) {
+		_, images := desired(t, c)
+		for _, r := range images {
+			out = append(out, r.Address.Name)
+		}
+		return out
+	}
+	assert.Equal(t, []string{"registry.k8s.io/pause:3.10.2", "registry.k8s.io/controller:1"}, names())
+	disks := bundle.Ref{Name: "image-disks", Version: "1", Arch: "amd64"}
+	assert.NotContains(t, containerd.New().Artifacts(c), disks)
+
+	c.Inventory.Hosts[0].Labels = map[string]string{"disk": "ssd"}
+	assert.Equal(t, []string{"registry.k8s.io/pause:3.10.2", "registry.k8s.io/controller:1", "registry.k8s.io/disks:1"}, names())
+	assert.Contains(t, containerd.New().Artifacts(c), disks)
+}
