@@ -168,7 +168,7 @@ func renews(m *fleet.Member, spec cert.Spec) string {
 		return ByKubelet
 	case !slices.ContainsFunc(m.Facts.Owned.Resources, func(r facts.Resource) bool { return r.ID == timer }):
 		return ByApply
-	case spec.CA == pki.ClusterCA, slices.Contains(identity.Items(m.Host), spec.CA+".key"):
+	case cert.Signer(spec.CA) != "", slices.Contains(identity.Items(m.Host), spec.CA+".key"):
 		return ByTimer
 	}
 	return ByApply

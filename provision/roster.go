@@ -2,11 +2,13 @@ package provision
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
 	"provision/provision/facts"
 	"provision/provision/inventory"
+	"provision/provision/resource/cert"
 )
 
 // writeRoster tells masters and etcd hosts who belongs to the cluster, before
@@ -21,8 +23,13 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...stri
 			roster.Hosts = append(roster.Hosts, h)
 		}
 	}
+	certs := s.certs()
 	for _, h := range o.Inventory.Hosts {
-		roster.Hosts = append(roster.Hosts, o.rosterHost(s, h, known))
+		entry := o.rosterHost(s, h, known)
+		if wanted, answered := certs[h.Name]; answered {
+			entry.Certs = wanted
+		}
+		roster.Hosts = append(roster.Hosts, entry)
 	}
 	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
 	return o.acts(o.keepers(), func(name string) error { return o.fleet.Members[name].Agent.Roster(ctx, roster) })
@@ -36,7 +43,7 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 		entry.HostKey, entry.MachineID = before.HostKey, before.MachineID
 	}
 	before := known[h.Name]
-	entry.Isolated, entry.Reboot = before.Isolated, before.Reboot
+	entry.Isolated, entry.Reboot, entry.Certs = before.Isolated, before.Reboot, before.Certs
 	entry.Rebuilding = before.Rebuilding && !o.progress.Rebuilt[h.Name]
 	o.progress.Now = o.Now()
 	o.Task.Mark(&entry, o.progress)
@@ -47,4 +54,17 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 		entry.PodCIDR = prefix.String()
 	}
 	return entry
+}
+
+// certs are what each host of the graph may ask for by itself: the certificates
+// that it is to have.
+func (s *survey) certs() map[string][]string {
+	all := map[string][]string{}
+	for _, r := range s.graph.Resources {
+		var spec cert.Spec
+		if r.Address.Kind == cert.Kind && json.Unmarshal(r.Spec, &spec) == nil {
+			all[r.Address.Host] = append(all[r.Address.Host], spec.Ask().Digest())
+		}
+	}
+	return all
 }

@@ -23,14 +23,16 @@ import (
 // whose end is the answer's. The standard client would be a quarter of the
 // agent's size.
 type apiClient struct {
-	address string
-	config  *tls.Config
+	network   Network
+	addresses []string // one as good as the next
+	config    *tls.Config
 }
 
-// answerTime is how long the API may take to answer, and maxAnswer how much it
-// may say.
+// answerTime is how long the API may take to answer, callTime how long one
+// address may take to answer the call, and maxAnswer how much it may say.
 const (
 	answerTime = 30 * time.Second
+	callTime   = 5 * time.Second
 	maxAnswer  = 32 << 20
 )
 
@@ -42,17 +44,17 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("the API answered %d: %s", e.code, e.text) }
 
-// nodeClient has the access of this host's Node.
-func (r *renewer) nodeClient() (apiClient, error) {
+// hostClient has the host's own access.
+func (r *renewer) hostClient() (apiClient, error) {
 	raw, err := r.sys.Files.ReadFile(r.config.Client)
 	if err != nil {
-		return apiClient{}, fmt.Errorf("reading the Node's access: %w", err)
+		return apiClient{}, fmt.Errorf("reading the host's own access: %w", err)
 	}
 	pair, err := tls.X509KeyPair(raw, raw)
 	if err != nil {
-		return apiClient{}, fmt.Errorf("reading the Node's access: %w", err)
+		return apiClient{}, fmt.Errorf("reading the host's own access: %w", err)
 	}
-	return r.client(r.config.Balancer, pair)
+	return r.client(pair, r.config.APIs...)
 }
 
 // masterClient has access that this master, which holds the authority's key,
@@ -78,19 +80,15 @@ func (r *renewer) masterClient(ctx context.Context) (apiClient, error) {
 	if err != nil {
 		return apiClient{}, fmt.Errorf("making access to the API: %w", err)
 	}
-	return r.client(r.config.Local, pair)
+	return r.client(pair, r.config.Local)
 }
 
-func (r *renewer) client(address string, pair tls.Certificate) (apiClient, error) {
+func (r *renewer) client(pair tls.Certificate, addresses ...string) (apiClient, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(r.state.Identity.CAs[pki.ClusterCA])) {
 		return apiClient{}, errors.New("the host does not know the cluster's authority")
 	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return apiClient{}, fmt.Errorf("reaching the API at %q: %w", address, err)
-	}
-	return apiClient{address, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: roots,
+	return apiClient{r.options.Network, addresses, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots,
 		Certificates: []tls.Certificate{pair}, Time: r.sys.Now}}, nil
 }
 
@@ -127,14 +125,48 @@ func (c apiClient) stream(ctx context.Context, path string, more func(*json.Deco
 	})
 }
 
+// call connects to the first address that answers.
+func (c apiClient) call(ctx context.Context) (*tls.Conn, error) {
+	failures := []error{errors.New("no API server answered")}
+	for _, address := range c.addresses {
+		conn, err := c.dial(ctx, address)
+		if err == nil {
+			return conn, nil
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", address, err))
+	}
+	return nil, errors.Join(failures...)
+}
+
+func (c apiClient) dial(ctx context.Context, address string) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("reading the address: %w", err)
+	}
+	plain, err := c.network.Dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	config := c.config.Clone()
+	config.ServerName = host
+	conn := tls.Client(plain, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = plain.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
 func (c apiClient) exchange(ctx context.Context, method, path string, body []byte, read func(io.Reader) error) error {
-	conn, err := (&tls.Dialer{Config: c.config}).DialContext(ctx, "tcp", c.address)
+	conn, err := c.call(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = conn.NetConn().Close() }() // the answer's end is the connection's: nothing is left to say
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	head := fmt.Sprintf("%s %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: provision\r\nAccept: application/json\r\n", method, path, c.address)
+	head := fmt.Sprintf("%s %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: provision\r\nAccept: application/json\r\n", method, path, conn.RemoteAddr())
 	if body != nil {
 		head += "Content-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
 	}

@@ -37,6 +37,9 @@ type due struct {
 // In between it signs what other hosts ask for, if it can. Writing is done as an
 // apply does it, under the host's lock and with its records.
 func Renew(ctx context.Context, options Options, say func(format string, args ...any)) error {
+	if options.Network == nil {
+		options.Network = kernelNetwork{}
+	}
 	s := newSession(options)
 	s.beat.silent = func() time.Duration { return 0 }
 	defer func() { _ = s.close() }() // the lock was given back before, if it was taken
@@ -68,18 +71,27 @@ func (r *renewer) run(ctx context.Context) error {
 		return err
 	}
 	failures := []error{r.renew(ctx, own)}
-	var all sync.WaitGroup
-	if len(others) > 0 {
-		// It may take until another host's timer goes off, which must not wait
-		// for this host's.
-		all.Go(func() { failures = append(failures, r.renew(ctx, others)) })
+	for _, ca := range r.config.Serves {
+		if r.holds(ca) {
+			failures = append(failures, r.serve(ctx, ca))
+		}
 	}
-	served := error(nil)
-	if r.config.Local != "" && r.holds("cluster") {
-		served = r.serve(ctx)
+	if len(others) == 0 {
+		return errors.Join(failures...)
 	}
-	all.Wait()
-	return errors.Join(append(failures, served)...)
+	// It may take until another host's timer goes off, which must not wait for
+	// this host's.
+	waiting, done := context.WithCancel(ctx)
+	var serving sync.WaitGroup
+	for _, ca := range r.config.Serves {
+		if r.holds(ca) {
+			serving.Go(func() { r.attend(waiting, ca) })
+		}
+	}
+	failures = append(failures, r.renew(ctx, others))
+	done()
+	serving.Wait()
+	return errors.Join(failures...)
 }
 
 func (r *renewer) holds(ca string) bool {
@@ -112,7 +124,7 @@ func (r *renewer) due(ctx context.Context) (own, others []due, err error) {
 		case len(changes) == 0:
 		case r.holds(spec.CA):
 			own = append(own, due{w, spec})
-		case spec.CA == "cluster":
+		case cert.Signer(spec.CA) != "":
 			others = append(others, due{w, spec})
 		default:
 			r.say("%s is due; the next apply renews it: no host can sign for authority %s here", w.Address.Name, spec.CA)

@@ -19,16 +19,27 @@ import (
 	"provision/test/faults"
 )
 
-// Whoever has a Node's access may ask for anything: only what that host has
+// digests are those of the certificates that host n1 has.
+func digests() []string {
+	node := pki.Ask{CA: pki.ClusterCA, CommonName: "system:node:n1", Organizations: []string{"system:nodes"}}
+	server := node
+	server.Server, server.DNSNames, server.IPs = true, []string{"n1"}, []string{"10.0.0.1", "127.0.0.1"}
+	node.Client = true
+	proxy := pki.Ask{CA: pki.ClusterCA, CommonName: "system:kube-proxy", Client: true}
+	etcd := pki.Ask{CA: pki.EtcdCA, CommonName: "kube-apiserver-etcd-client", Client: true}
+	return []string{node.Digest(), server.Digest(), proxy.Digest(), etcd.Digest()}
+}
+
+// Whoever has a host's access may ask for anything: only what that host has
 // already is signed.
 func TestHostsGetOnlyTheirOwnCertificates(t *testing.T) {
-	r := &renewer{state: ledger.State{Roster: &facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1"}, {Name: "n2", Address: "10.0.0.2"}}}}}
+	r := &renewer{state: ledger.State{Roster: &facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1", Certs: digests()}, {Name: "n2", Address: "10.0.0.2"}}}}}
 	r.config.Life = time.Hour
 	key, err := pki.NewKey(pki.Env{})
 	require.NoError(t, err)
 	object := func(edit func(*csrObject, *pki.Request)) csrObject {
 		var o csrObject
-		o.Spec.Username, o.Spec.Groups = "system:node:n1", []string{"system:nodes", "system:authenticated"}
+		o.Spec.Username, o.Spec.Groups = pki.HostUser("n1"), []string{pki.Hosts, "system:authenticated"}
 		o.Spec.Usages = []string{"digital signature", "server auth"}
 		request := pki.Request{CommonName: "system:node:n1", Organizations: []string{"system:nodes"}, DNSNames: []string{"n1"}, IPs: []string{"10.0.0.1", "127.0.0.1"}}
 		if edit != nil {
@@ -41,23 +52,38 @@ func TestHostsGetOnlyTheirOwnCertificates(t *testing.T) {
 		}
 		return o
 	}
-	request, err := r.judge(object(nil))
+	request, err := r.judge(pki.ClusterCA, object(nil))
 	require.NoError(t, err)
 	assert.Equal(t, pki.ClusterCA, request.CA)
 	assert.Equal(t, time.Hour, request.Life)
 	assert.True(t, request.Server)
 	assert.False(t, request.Client)
-	_, err = r.judge(object(func(o *csrObject, q *pki.Request) {
+	_, err = r.judge(pki.ClusterCA, object(func(o *csrObject, q *pki.Request) {
 		o.Spec.Usages = []string{"client auth"}
 		*q = pki.Request{CommonName: "system:kube-proxy"}
 	}))
 	require.NoError(t, err)
 
+	request, err = r.judge(pki.EtcdCA, object(func(o *csrObject, q *pki.Request) {
+		o.Spec.Usages = []string{"client auth"}
+		*q = pki.Request{CommonName: "kube-apiserver-etcd-client"}
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, pki.EtcdCA, request.CA)
+
 	bad := map[string]func(*csrObject, *pki.Request){
-		"a person":             func(o *csrObject, _ *pki.Request) { o.Spec.Username = "alice" },
-		"not in the group":     func(o *csrObject, _ *pki.Request) { o.Spec.Groups = []string{"system:authenticated"} },
-		"another host's name":  func(o *csrObject, _ *pki.Request) { o.Spec.Username = "system:node:n2" },
-		"a host not listed":    func(o *csrObject, _ *pki.Request) { o.Spec.Username = "system:node:n9" },
+		"a person":         func(o *csrObject, _ *pki.Request) { o.Spec.Username = "alice" },
+		"not in the group": func(o *csrObject, _ *pki.Request) { o.Spec.Groups = []string{"system:authenticated"} },
+		"its Node": func(o *csrObject, _ *pki.Request) {
+			o.Spec.Username, o.Spec.Groups = "system:node:n1", []string{"system:nodes"}
+		},
+		"no name":             func(o *csrObject, _ *pki.Request) { o.Spec.Username = pki.HostUser("") },
+		"another host's name": func(o *csrObject, _ *pki.Request) { o.Spec.Username = pki.HostUser("n2") },
+		"a host not listed":   func(o *csrObject, _ *pki.Request) { o.Spec.Username = pki.HostUser("n9") },
+		"another authority's": func(o *csrObject, q *pki.Request) {
+			o.Spec.Usages = []string{"client auth"}
+			*q = pki.Request{CommonName: "kube-apiserver-etcd-client"}
+		},
 		"another address":      func(_ *csrObject, q *pki.Request) { q.IPs = []string{"10.0.0.2", "127.0.0.1"} },
 		"one more address":     func(_ *csrObject, q *pki.Request) { q.IPs = append(q.IPs, "10.0.0.9") },
 		"one more name":        func(_ *csrObject, q *pki.Request) { q.DNSNames = append(q.DNSNames, "kubernetes.default") },
@@ -69,21 +95,21 @@ func TestHostsGetOnlyTheirOwnCertificates(t *testing.T) {
 		"no request":           func(o *csrObject, _ *pki.Request) { o.Spec.Request = []byte("nonsense") },
 	}
 	for name, edit := range bad {
-		_, err := r.judge(object(edit))
+		_, err := r.judge(pki.ClusterCA, object(edit))
 		assert.Error(t, err, name)
 	}
-	faults.Record(t, "certs-only-its-own", "what a host asks for with its Node's access is signed only if it is a certificate that this very host has",
+	faults.Record(t, "certs-only-its-own", "what a host asks for with its own access is signed only if it is a certificate that this very host has",
 		"requests under another name, by people, with more names, addresses, groups or uses", "%d requests, all refused", len(bad))
 }
 
 func FuzzJudge(f *testing.F) {
-	f.Add("system:node:n1", []byte("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"))
-	r := &renewer{state: ledger.State{Roster: &facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1"}}}}}
+	f.Add(pki.HostUser("n1"), []byte("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"))
+	r := &renewer{state: ledger.State{Roster: &facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1", Certs: digests()}}}}}
 	f.Fuzz(func(t *testing.T, user string, request []byte) {
 		var o csrObject
-		o.Spec.Username, o.Spec.Groups, o.Spec.Request = user, []string{"system:nodes"}, request
-		if _, err := r.judge(o); err == nil {
-			assert.Equal(t, "system:node:n1", user)
+		o.Spec.Username, o.Spec.Groups, o.Spec.Request = user, []string{pki.Hosts}, request
+		if _, err := r.judge(pki.ClusterCA, o); err == nil {
+			assert.Equal(t, pki.HostUser("n1"), user)
 		}
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"provision/provision/internal/system"
 	"provision/provision/internal/system/systemfake"
 	"provision/provision/pki"
+	"provision/provision/resource/cert"
 )
 
 // signingMaster is a master that holds the cluster's key, and knows host n1.
@@ -33,12 +34,12 @@ func signingMaster(t *testing.T) (*renewer, pki.CA) {
 	secret, err := ca.Key.PEM()
 	require.NoError(t, err)
 	require.NoError(t, fake.Put(system.IdentityDir+"/"+system.ClusterKey, string(secret), 0o600))
-	s := newSession(Options{System: fake.System})
+	s := newSession(Options{System: fake.System, Network: kernelNetwork{}})
 	held, err := ledger.Open(s.dir, ledger.Holder{Name: "test", Epoch: 1})
 	require.NoError(t, err)
 	identity := facts.Identity{UUID: "u1", CAs: map[string]string{pki.ClusterCA: string(ca.CertPEM())}, Holds: []string{system.ClusterKey}}
 	require.NoError(t, held.SetIdentity(&identity, nil))
-	require.NoError(t, held.SetRoster(facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1"}}}))
+	require.NoError(t, held.SetRoster(facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1", Certs: digests()}}}))
 	require.NoError(t, held.Close())
 	r := &renewer{session: s, say: t.Logf}
 	r.state, err = s.state()
@@ -103,8 +104,8 @@ func TestRequestsThatWereApprovedOnlyAreSigned(t *testing.T) {
 		var o csrObject
 		o.Metadata.Name, o.Metadata.ResourceVersion = name, "7"
 		o.Spec.Request = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})
-		o.Spec.SignerName, o.Spec.Usages = signerName, []string{"digital signature", "client auth"}
-		o.Spec.Username, o.Spec.Groups = "system:node:n1", []string{"system:nodes"}
+		o.Spec.SignerName, o.Spec.Usages = cert.ClusterSigner, []string{"digital signature", "client auth"}
+		o.Spec.Username, o.Spec.Groups = pki.HostUser("n1"), []string{pki.Hosts}
 		for _, c := range conditions {
 			o.Status.Conditions = append(o.Status.Conditions, csrCondition{Type: c, Status: "True"})
 		}
@@ -123,7 +124,7 @@ func TestRequestsThatWereApprovedOnlyAreSigned(t *testing.T) {
 	q.all["done"] = done
 
 	r.config.Local = serves(t, q, ca, r.sys.Now())
-	require.NoError(t, r.serve(t.Context()))
+	require.NoError(t, r.serve(t.Context(), pki.ClusterCA))
 	assert.ElementsMatch(t, []string{"new approval", "new status", "approved status", "foreign approval"}, q.puts)
 	for _, name := range []string{"new", "approved"} {
 		assert.Contains(t, string(q.all[name].Status.Certificate), "BEGIN CERTIFICATE", name)

@@ -10,16 +10,13 @@ import (
 	"time"
 
 	"provision/provision/internal/system"
+	"provision/provision/resource/cert"
 )
-
-// signerName is what requests of hosts name as their signer. The domain is
-// nobody's.
-const signerName = "provision.internal/host-certificates"
 
 const csrPath = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 
 // signTime is how long a request waits: longer than the time between two
-// renewals of every master.
+// renewals of every host that signs.
 const signTime = 65 * time.Minute
 
 // csrObject is a CertificateSigningRequest, as far as it matters.
@@ -70,19 +67,19 @@ func (r *renewer) signer(ca string) system.Signer {
 	return signerFunc(r.ask)
 }
 
-// ask hands a request to the API with the Node's own access, and waits until a
-// master has signed it.
+// ask hands a request to the API with the host's own access, and waits until a
+// host that holds the authority's key has signed it.
 func (r *renewer) ask(ctx context.Context, request system.SignRequest) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, signTime)
 	defer cancel()
-	client, err := r.nodeClient()
+	client, err := r.hostClient()
 	if err != nil {
 		return nil, err
 	}
 	object := csrObject{APIVersion: "certificates.k8s.io/v1", Kind: "CertificateSigningRequest"}
 	object.Metadata.GenerateName = "provision-" + r.config.Host + "-"
 	object.Spec.Request = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request.CSR})
-	object.Spec.SignerName, object.Spec.Usages = signerName, usages(request)
+	object.Spec.SignerName, object.Spec.Usages = cert.Signer(request.CA), usages(request)
 	var made csrObject
 	if err := client.do(ctx, "POST", csrPath, object, &made); err != nil {
 		return nil, fmt.Errorf("asking the API for a certificate: %w", err)
@@ -114,14 +111,14 @@ func (r *renewer) await(ctx context.Context, client apiClient, path string) (sig
 		}
 		for _, c := range event.Object.Status.Conditions {
 			if c.Type == "Denied" || c.Type == "Failed" {
-				refused = fmt.Errorf("a master refused to sign: %s", c.Message)
+				refused = fmt.Errorf("it was refused: %s", c.Message)
 			}
 		}
 		signed = event.Object.Status.Certificate
 		return refused == nil && len(signed) == 0
 	})
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("no master signed within %s: does their timer run? systemctl status provision-renew.timer", signTime)
+		return nil, fmt.Errorf("nobody signed within %s: does the timer run on the hosts that hold the authority's key? systemctl status provision-renew.timer", signTime)
 	}
 	if len(signed) == 0 {
 		signed = nil

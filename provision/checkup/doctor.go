@@ -34,7 +34,7 @@ func Doctor(inv *inventory.Inventory, f *fleet.Fleet, h inventory.Host, e *Expec
 			d.Relays = append(d.Relays, live.Unit)
 		}
 	}
-	d.Reaches, d.Cut, d.NoService = c.reached.api && d.Joins, c.reached.cut && d.Joins, c.reached.noService && d.Joins
+	d.Reaches, d.Cut, d.NoService = c.reached.api && d.Joins, c.reached.cut && h.Managed(), c.reached.noService && d.Joins
 	d.NoSwap = h.Joins() && inv.OS.Swap != "ignore"
 	d.PeerURL, d.EtcdData, d.NoEtcdData = etcd.PeerURL(h), m.Facts.Etcd, !etcd.HasData(inv, m.Facts)
 	return d

@@ -17,6 +17,8 @@ const (
 	ConfigDir = "/etc/kubernetes"
 	PKIDir    = ConfigDir + "/pki"
 	ClusterCA = PKIDir + "/ca.crt"
+	// HostPair is the host's own access to the API, certificate and key.
+	HostPair  = PKIDir + "/host.pem"
 	CNIBinDir = "/opt/cni/bin"
 	CNIDir    = "/etc/cni/net.d"
 )

@@ -159,5 +159,5 @@ func (s *Set) folder(address resource.Address) (resource.Address, bool) {
 		}
 	}
 	shared := parent.Name == ConfigDir || parent.Name == PKIDir
-	return parent, shared && s.Host.Joins() && address != parent
+	return parent, shared && s.Host.Managed() && address != parent
 }

@@ -145,6 +145,9 @@ type RosterHost struct {
 	Roles     []string `json:"roles"`
 	// PodCIDR is what the Node was given; it never moves.
 	PodCIDR string `json:"pod_cidr,omitempty"`
+	// Certs are the certificates that it has, as pki.Ask.Digest: it may ask for
+	// these by itself, and for no others.
+	Certs []string `json:"certs,omitempty"`
 	// Isolated: an operator took the host out of service, for diagnosis.
 	Isolated bool `json:"isolated,omitempty"`
 	// Rebuilding: the host was reset and is being set up anew.

@@ -153,7 +153,8 @@ func (h *Host) agent(ctx context.Context, args []string, e sshtest.Exec) int {
 	return 0
 }
 
-func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
+// system is the host as its agents have it.
+func (h *Host) system() (*system.System, error) {
 	point := func(name string) {
 		if h.fleet.options.Point != nil {
 			h.fleet.options.Point(h.Name, name)
@@ -161,17 +162,34 @@ func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
 	}
 	fake, err := systemfake.Open(h.Root, systemfake.Options{Point: point, Now: h.fleet.options.Now})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fake.System.Units = units{fake.System.Units, h}
 	fake.Commands.Handle("/usr/sbin/haproxy", func([]string) (string, error) { return "", nil })
 	fake.Commands.Handle("systemctl", h.systemctl)
 	fake.Commands.Handle("systemd-run", h.systemdRun)
 	fake.Commands.Handle("journalctl", func([]string) (string, error) { return "", nil })
+	return fake.System, nil
+}
+
+// Renew runs the service of the host's renewal timer once.
+func (h *Host) Renew(ctx context.Context, say func(format string, args ...any)) error {
+	host, err := h.system()
+	if err != nil {
+		return err
+	}
+	return agent.Renew(ctx, agent.Options{System: host, Kinds: h.fleet.kinds, Network: from{h.fleet.Network, h.address}}, say)
+}
+
+func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
+	host, err := h.system()
+	if err != nil {
+		return err
+	}
 	// The connection's end is the session's: sshd closes the agent's input.
 	in := &input{Reader: e.Stdin}
 	return agent.Serve(ctx, in, e.Stdout, nonce, agent.Options{
-		System: fake.System, Kinds: h.fleet.kinds, Addresses: h.addresses, Network: from{h.fleet.Network, h.address},
+		System: host, Kinds: h.fleet.kinds, Addresses: h.addresses, Network: from{h.fleet.Network, h.address},
 	})
 }
 

@@ -3,6 +3,7 @@ package inventory
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -271,6 +272,13 @@ func (h Host) Has(role Role) bool {
 
 // Joins reports whether the host is a Node of the cluster (master or node).
 func (h Host) Joins() bool { return h.Has(RoleMaster) || h.Has(RoleNode) }
+
+// Managed reports whether the host is set up as a part of the cluster, whatever
+// its roles: it has the cluster's authority, access of its own to ask for
+// certificates, time, and a log that is kept. Hosts outside are not.
+func (h Host) Managed() bool {
+	return slices.ContainsFunc(h.Roles, func(r Role) bool { return r != RoleOutside })
+}
 
 // Keeper reports whether the host keeps the cluster's identity, roster, lock and
 // history: masters and etcd hosts do.

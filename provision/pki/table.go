@@ -1,8 +1,8 @@
 package pki
 
 import (
-	"crypto/x509"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,39 +41,18 @@ func (p Profile) Request(dns, ips []string) Request {
 // Leaf is what the authority is asked to allow.
 func (p Profile) Leaf() Leaf { return Leaf{Server: p.Server, Client: p.Client, Life: p.Life} }
 
-// HostProfile is a certificate of a host, with the names that it carries.
-type HostProfile struct {
-	Profile
-	DNSNames, IPs []string
-}
+// Hosts is the group of the hosts' own access. A binding lets it ask the API for
+// certificates; it may do nothing else.
+const Hosts = "provision:hosts"
 
-// OfHost are the certificates that every host of a cluster has of the cluster's
-// authority, and no others: what a host that holds no authority's key may ask for
-// by itself, with its Node's access.
-func OfHost(name, address string) []HostProfile {
-	node := Profile{CA: ClusterCA, CommonName: "system:node:" + name, Organizations: []string{"system:nodes"}}
-	server, client := node, node
-	server.Server, client.Client = true, true
-	return []HostProfile{
-		{Profile: server, DNSNames: []string{name}, IPs: []string{address, "127.0.0.1"}},
-		{Profile: client},
-		{Profile: Profile{CA: ClusterCA, CommonName: "system:kube-proxy", Client: true}},
-		{Profile: Profile{CA: ClusterCA, CommonName: "system:flannel", Client: true}},
-	}
-}
+// hostPrefix is what the names of hosts' own access begin with.
+const hostPrefix = "provision:host:"
 
-// Allows reports whether a request asks for exactly this certificate.
-func (p HostProfile) Allows(csr *x509.CertificateRequest, server, client bool) bool {
-	ips := make([]string, 0, len(csr.IPAddresses))
-	for _, ip := range csr.IPAddresses {
-		ips = append(ips, ip.String())
-	}
-	return csr.Subject.CommonName == p.CommonName && sameSet(csr.Subject.Organization, p.Organizations) &&
-		len(csr.Subject.Names) == 1+len(p.Organizations) &&
-		sameSet(csr.DNSNames, p.DNSNames) && sameSet(ips, p.IPs) && len(csr.EmailAddresses) == 0 && len(csr.URIs) == 0 &&
-		server == p.Server && client == p.Client
-}
+// HostUser is the name that a host has at the API.
+func HostUser(host string) string { return hostPrefix + host }
 
-func sameSet(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+// HostOf is the host whose name at the API this is.
+func HostOf(user string, groups []string) (host string, ok bool) {
+	host, ok = strings.CutPrefix(user, hostPrefix)
+	return host, ok && host != "" && slices.Contains(groups, Hosts)
 }

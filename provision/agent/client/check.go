@@ -119,7 +119,7 @@ func checkOwned(o facts.Owned) error {
 			errs = append(errs, nonsense("its roster has the host %.40q at %.60q, port %d, pods %.60q", h.Name, h.Address, h.Port, h.PodCIDR))
 		}
 		seen[h.Name] = true
-		errs = append(errs, plainText("roster", h.Name), plainText("roster", h.User), plainText("roster", h.Jump), plainText("roster", strings.Join(h.Roles, ",")))
+		errs = append(errs, plainText("roster", h.Name), plainText("roster", h.User), plainText("roster", h.Jump), plainText("roster", strings.Join(h.Roles, ",")), plainText("roster", strings.Join(h.Certs, ",")))
 		if h.Reboot != nil {
 			errs = append(errs, plainText("roster", h.Reboot.Boot))
 		}

@@ -13,7 +13,7 @@ const (
 // Ports implements component.Listener.
 func (controlPlane) Ports(*component.Cluster, inventory.Host) []component.Port {
 	return []component.Port{
-		{Number: component.APIPort, Unit: APIServer, From: inventory.Host.Joins},
+		{Number: component.APIPort, Unit: APIServer, From: inventory.Host.Managed},
 		{Number: managerPort, Unit: ControllerManager, Loopback: true},
 		{Number: schedulerPort, Unit: Scheduler, Loopback: true},
 	}

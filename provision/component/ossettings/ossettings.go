@@ -20,9 +20,7 @@ type settings struct{}
 
 func (settings) Name() string { return "os" }
 
-func (settings) Runs(_ *component.Cluster, host inventory.Host) bool {
-	return host.Joins() || host.Has(inventory.RoleEtcd)
-}
+func (settings) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Managed() }
 
 func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, o.Name())

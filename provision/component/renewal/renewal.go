@@ -3,6 +3,7 @@ package renewal
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"provision/provision/bundle"
@@ -28,7 +29,7 @@ type renewal struct{ of []component.Component }
 
 func (renewal) Name() string { return "renewal" }
 
-func (renewal) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+func (renewal) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Managed() }
 
 func (r renewal) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, r.Name())
@@ -55,7 +56,15 @@ func (r renewal) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 // config is what the host shall have and how it gets it.
 func (r renewal) config(cluster *component.Cluster, host inventory.Host) (cert.Renewal, error) {
 	address := func(url string) string { return strings.TrimPrefix(url, "https://") }
-	config := cert.Renewal{Host: host.Name, Life: cluster.Inventory.PKI.LeafLife, Balancer: address(component.BalancerURL)}
+	config := cert.Renewal{Host: host.Name, Life: cluster.Inventory.PKI.LeafLife, Client: component.HostPair,
+		APIs: []string{address(component.BalancerURL)}, Serves: serves(cluster.Inventory, host)}
+	if !host.Joins() { // it has no balancer
+		config.APIs = nil
+		for _, master := range cluster.Inventory.With(inventory.RoleMaster) {
+			config.APIs = append(config.APIs, component.APIServer(master))
+		}
+		slices.Sort(config.APIs)
+	}
 	if config.Life <= 0 {
 		config.Life = pki.LeafLife
 	}
@@ -81,14 +90,30 @@ func (r renewal) config(cluster *component.Cluster, host inventory.Host) (cert.R
 			if err := json.Unmarshal(w.Spec, &spec); err != nil {
 				return config, fmt.Errorf("reading spec of %s: %w", w.Address, err)
 			}
-			if spec.Adopt {
-				config.Client = w.Address.Name
-			}
 			w.Requires, w.Component = nil, c.Name() // the rest is what apply records, too
 			config.Certs = append(config.Certs, w)
 		}
 	}
 	return config, nil
+}
+
+// serves are the authorities whose keys the host holds and that some host
+// without the key has certificates of.
+func serves(inv *inventory.Inventory, host inventory.Host) []string {
+	var list []string
+	asks := func(h inventory.Host) bool { return h.Managed() && !h.Has(inventory.RoleMaster) }
+	if host.Has(inventory.RoleMaster) && slices.ContainsFunc(inv.Hosts, asks) {
+		list = append(list, component.CACluster)
+	}
+	if host.Has(inventory.RoleEtcd) && apart(inv) {
+		list = append(list, component.CAEtcd)
+	}
+	return list
+}
+
+// apart reports whether there are masters without etcd: its hosts sign for them.
+func apart(inv *inventory.Inventory) bool {
+	return slices.ContainsFunc(inv.With(inventory.RoleMaster), func(h inventory.Host) bool { return !h.Has(inventory.RoleEtcd) })
 }
 
 func (renewal) Artifacts(*component.Cluster) []bundle.Ref { return nil }

@@ -1,9 +1,9 @@
 package renewal_test
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,72 +20,140 @@ import (
 	"provision/provision/resource/file"
 )
 
-// What masters sign for hosts that ask is exactly what those hosts want: a
-// certificate that a component gets later must be in pki's table.
-func TestEveryCertificateOfAWorkerCanBeAskedFor(t *testing.T) {
-	cluster := componenttest.Lab()
-	c := renewal.New(components.All())
-	for _, host := range cluster.Inventory.Hosts {
-		wanted, err := c.Desired(cluster, host)
-		require.NoError(t, err)
-		var spec file.Spec
-		require.NoError(t, json.Unmarshal(wanted[0].Spec, &spec))
-		var config cert.Renewal
-		require.NoError(t, json.Unmarshal([]byte(spec.Content), &config))
-		assert.Equal(t, host.Name, config.Host)
-		assert.Equal(t, host.Has(inventory.RoleMaster), config.Local != "")
-		assert.NotEmpty(t, config.Client)
-		assert.NotEmpty(t, config.Certs)
-		if host.Has(inventory.RoleMaster) {
-			continue
-		}
-		for _, r := range config.Certs {
-			var want cert.Spec
-			require.NoError(t, json.Unmarshal(r.Spec, &want))
-			assert.True(t, allowed(t, host, want) || host.Has(inventory.RoleEtcd) && want.CA == pki.EtcdCA, "%s", r.Address)
-		}
+// layouts are clusters whose roles are spread in each way that there is.
+func layouts() map[string]*component.Cluster {
+	return map[string]*component.Cluster{
+		"lab":    componenttest.Lab(),
+		"single": componenttest.Single(),
+		"etcd apart": componenttest.New("apart",
+			componenttest.Host("e1", "10.40.3.1", inventory.RoleEtcd),
+			componenttest.Host("m1", "10.40.3.11", inventory.RoleMaster),
+			componenttest.Host("m2", "10.40.3.12", inventory.RoleMaster),
+			componenttest.Host("n1", "10.40.3.21", inventory.RoleNode)),
+		"no kubelet": componenttest.With(componenttest.Small(),
+			componenttest.Host("s1", "10.40.2.31", inventory.RoleStorage),
+			componenttest.Host("out", "10.40.2.41", inventory.RoleOutside)),
 	}
 }
 
-func allowed(t *testing.T, host inventory.Host, want cert.Spec) bool {
+func config(t *testing.T, cluster *component.Cluster, host inventory.Host) cert.Renewal {
 	t.Helper()
-	if want.CA != pki.ClusterCA {
-		return false
+	wanted, err := renewal.New(components.All()).Desired(cluster, host)
+	require.NoError(t, err)
+	var spec file.Spec
+	require.NoError(t, json.Unmarshal(wanted[0].Spec, &spec))
+	var config cert.Renewal
+	require.NoError(t, json.Unmarshal([]byte(spec.Content), &config))
+	return config
+}
+
+// holds are the authorities whose keys a host holds.
+func holds(h inventory.Host) []string {
+	var list []string
+	if h.Has(inventory.RoleMaster) {
+		list = append(list, pki.ClusterCA, pki.FrontProxyCA)
 	}
-	key, err := pki.NewKey(pki.Env{})
-	require.NoError(t, err)
-	der, err := pki.CSR(pki.Env{}, key, pki.Request{CommonName: want.CommonName, Organizations: want.Organizations, DNSNames: want.DNSNames, IPs: want.IPs})
-	require.NoError(t, err)
-	csr, err := x509.ParseCertificateRequest(der)
-	require.NoError(t, err)
-	return slices.ContainsFunc(pki.OfHost(host.Name, host.Address.String()), func(p pki.HostProfile) bool {
-		return p.Allows(csr, want.Server, want.Client)
-	})
+	if h.Has(inventory.RoleEtcd) {
+		list = append(list, pki.EtcdCA)
+	}
+	return list
+}
+
+// Whatever certificate a host has, in whatever layout: it signs it itself, or
+// some other host's timer does for who asks.
+func TestEveryCertificateIsRenewedBySomeTimer(t *testing.T) {
+	for name, cluster := range layouts() {
+		t.Run(name, func(t *testing.T) {
+			served := map[string]bool{}
+			for _, host := range cluster.Inventory.Hosts {
+				if !host.Managed() {
+					assert.False(t, renewal.New(nil).Runs(cluster, host), "hosts outside are not ours to set up")
+					continue
+				}
+				assert.True(t, renewal.New(nil).Runs(cluster, host), host.Name)
+				c := config(t, cluster, host)
+				assert.Subset(t, holds(host), c.Serves, host.Name)
+				for _, ca := range c.Serves {
+					served[ca] = true
+				}
+			}
+			for _, host := range cluster.Inventory.Hosts {
+				if !host.Managed() {
+					continue
+				}
+				c := config(t, cluster, host)
+				assert.Equal(t, component.HostPair, c.Client)
+				assert.True(t, slices.ContainsFunc(c.Certs, func(r resource.Resource) bool { return r.Address.Name == c.Client }), "%s renews its own access", host.Name)
+				for _, r := range c.Certs {
+					var want cert.Spec
+					require.NoError(t, json.Unmarshal(r.Spec, &want))
+					assert.True(t, slices.Contains(holds(host), want.CA) || served[want.CA] && cert.Signer(want.CA) != "", "nobody renews %s", r.Address)
+				}
+			}
+		})
+	}
+}
+
+// A host without kubelet has no balancer: it goes to the API servers.
+func TestWhereHostsReachTheAPI(t *testing.T) {
+	cluster := layouts()["etcd apart"]
+	for name, apis := range map[string][]string{
+		"e1": {"10.40.3.11:6443", "10.40.3.12:6443"}, "m1": {"127.0.0.1:7443"}, "n1": {"127.0.0.1:7443"},
+	} {
+		host, _ := cluster.Inventory.Host(name)
+		c := config(t, cluster, host)
+		assert.Equal(t, apis, c.APIs, name)
+		assert.Equal(t, name == "m1", c.Local != "", name)
+	}
+}
+
+// etcd hosts may sign where somebody needs it, and for etcd's authority only.
+func TestWhoMaySign(t *testing.T) {
+	for name, signers := range map[string][]string{"lab": nil, "single": nil, "no kubelet": nil, "etcd apart": {"e1"}} {
+		objects, err := renewal.New(nil).(component.Objecter).Objects(layouts()[name])
+		require.NoError(t, err)
+		var text strings.Builder
+		for _, o := range objects {
+			text.WriteString(o.YAML)
+		}
+		assert.Contains(t, text.String(), "name: system:node-bootstrapper\n", name)
+		assert.NotContains(t, text.String(), cert.ClusterSigner, name)
+		assert.Equal(t, len(signers), strings.Count(text.String(), "kind: User"), name)
+		for _, host := range signers {
+			assert.Contains(t, text.String(), "kind: User\n  name: "+pki.HostUser(host)+"\n")
+			assert.Contains(t, text.String(), "resourceNames: ["+cert.EtcdSigner+"]\n  verbs: [approve, sign]\n")
+		}
+	}
 }
 
 // A timer that was on the host before starts the service as soon as it is
 // there itself.
 func TestTheTimerStartsWhenTheCertificatesAreThere(t *testing.T) {
-	cluster := componenttest.Lab()
-	for _, host := range cluster.Inventory.Hosts {
-		var certs []resource.Address
-		for _, c := range components.All() {
-			if c.Name() == "renewal" || !c.Runs(cluster, host) {
-				continue
-			}
-			wanted, err := c.Desired(cluster, host)
-			require.NoError(t, err)
-			for _, r := range wanted {
-				if r.Address.Kind == cert.Kind {
-					certs = append(certs, r.Address)
+	for _, cluster := range layouts() {
+		for _, host := range cluster.Inventory.Hosts {
+			var certs []resource.Address
+			for _, c := range components.All() {
+				if c.Name() == "renewal" || !c.Runs(cluster, host) {
+					continue
+				}
+				wanted, err := c.Desired(cluster, host)
+				require.NoError(t, err)
+				for _, r := range wanted {
+					if r.Address.Kind == cert.Kind {
+						certs = append(certs, r.Address)
+					}
 				}
 			}
+			if !host.Managed() {
+				assert.Empty(t, certs)
+				continue
+			}
+			require.NotEmpty(t, certs)
+			wanted, err := renewal.New(components.All()).Desired(cluster, host)
+			require.NoError(t, err)
+			at := slices.IndexFunc(wanted, func(r resource.Resource) bool { return r.Address == component.UnitAt(host.Name, renewal.Timer) })
+			require.GreaterOrEqual(t, at, 0)
+			assert.Subset(t, wanted[at].Requires, certs)
 		}
-		require.NotEmpty(t, certs)
-		wanted, err := renewal.New(components.All()).Desired(cluster, host)
-		require.NoError(t, err)
-		at := slices.IndexFunc(wanted, func(r resource.Resource) bool { return r.Address == component.UnitAt(host.Name, renewal.Timer) })
-		require.GreaterOrEqual(t, at, 0)
-		assert.Subset(t, wanted[at].Requires, certs)
 	}
 }

@@ -19,7 +19,7 @@ type chrony struct{}
 func (chrony) Name() string { return "time" }
 
 func (chrony) Runs(cluster *component.Cluster, host inventory.Host) bool {
-	return cluster.Inventory.Time.Manage && (host.Joins() || host.Has(inventory.RoleEtcd))
+	return cluster.Inventory.Time.Manage && host.Managed()
 }
 
 func (c chrony) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {

@@ -5,7 +5,9 @@ import (
 	"provision/provision/component"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/pki"
 	"provision/provision/resource"
+	"provision/provision/resource/cert"
 	"provision/provision/resource/identity"
 )
 
@@ -16,7 +18,7 @@ type trust struct{}
 
 func (trust) Name() string { return "trust" }
 
-func (trust) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Joins() }
+func (trust) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Managed() }
 
 func (t trust) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, t.Name())
@@ -24,11 +26,18 @@ func (t trust) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	s.Dir(component.PKIDir, 0o755)
 	// Clients of the API read the CA when they start. Another certificate is
 	// rare: one for the same key, or that of the next CA.
-	s.Add(identity.NewPart(host.Name, component.ClusterCA, system.ClusterCA, identity.Trusted, 0o644).Reloading("haproxy.service").Restarting(clients(host)...))
+	ca := identity.NewPart(host.Name, component.ClusterCA, system.ClusterCA, identity.Trusted, 0o644)
+	if host.Joins() {
+		ca = ca.Reloading("haproxy.service").Restarting(clients(host)...)
+	}
+	s.Add(ca)
+	// Nothing holds it in memory: it is for the renewal of what is due.
+	s.CertAt(component.HostPair, cert.Spec{CA: component.CACluster, CommonName: pki.HostUser(host.Name), Organizations: []string{pki.Hosts},
+		Client: true, Key: component.HostPair})
 	return s.Done()
 }
 
-// clients are the host's units that have the CA in memory.
+// clients are a Node's units that have the CA in memory.
 func clients(host inventory.Host) []string {
 	units := []string{"kubelet.service", "kube-proxy.service", "flanneld.service"}
 	if host.Has(inventory.RoleMaster) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"provision/provision/internal/system"
+	"provision/provision/pki"
 	"provision/provision/resource"
 )
 
@@ -14,16 +15,31 @@ type Renewal struct {
 	Host string `json:"host"`
 	// Life is that of what is signed for other hosts.
 	Life time.Duration `json:"life"`
-	// Balancer is where the API is reached from the host, and Local its own API
-	// server if it has one.
-	Balancer string `json:"balancer"`
-	Local    string `json:"local,omitempty"`
-	// Client is the pair with which the host's Node uses the API.
+	// APIs are where the API is reached from the host, one as good as the next,
+	// and Local its own API server if it has one.
+	APIs  []string `json:"apis"`
+	Local string   `json:"local,omitempty"`
+	// Client is the pair of the host's own access to the API.
 	Client string `json:"client"`
+	// Serves are the authorities for which it signs what other hosts ask for.
+	Serves []string `json:"serves,omitempty"`
 	// Certs are the certificates that the host shall have.
 	Certs []resource.Resource `json:"certs"`
 	// Gates must answer before a unit is restarted, and after.
 	Gates []RenewalGate `json:"gates,omitempty"`
+}
+
+// What requests of hosts name as their signer, by authority. The domain is
+// nobody's.
+const (
+	ClusterSigner = "provision.internal/host-certificates"
+	EtcdSigner    = "provision.internal/etcd-certificates"
+)
+
+// Signer is what requests to an authority name as their signer; "" for one
+// whose key is on every host that has certificates of it.
+func Signer(ca string) string {
+	return map[string]string{pki.ClusterCA: ClusterSigner, pki.EtcdCA: EtcdSigner}[ca]
 }
 
 // RenewalGate is where a service of the host says that it works.

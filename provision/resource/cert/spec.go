@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"provision/provision/internal/system"
+	"provision/provision/pki"
 	"provision/provision/resource"
 )
 
@@ -36,6 +37,11 @@ type Spec struct {
 	Adopt bool `json:"adopt,omitempty"`
 	// Anew has a good one issued anew, too, each time it is applied.
 	Anew bool `json:"anew,omitempty"`
+}
+
+// Ask is what the spec has somebody sign.
+func (s Spec) Ask() pki.Ask {
+	return pki.Ask{CA: s.CA, CommonName: s.CommonName, Organizations: s.Organizations, DNSNames: s.DNSNames, IPs: s.IPs, Server: s.Server, Client: s.Client}
 }
 
 // New wants a certificate at path.
