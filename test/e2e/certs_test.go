@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,32 +15,44 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/pki"
 	"provision/test/faults"
 )
 
-// certs is a master and two workers: what is due is renewed by the hosts'
-// timers; then everything has ended, authorities included, and one command
-// brings it back.
+// certs is an etcd host, a master without etcd, and a worker: what is due is
+// renewed by the hosts' timers; then everything has ended, authorities included,
+// and one command brings it back. In the end each host is as it was.
 func (s *suite) certs(t *testing.T) {
-	c := s.boot(t, "certs", sample("small.hcl"), extra("shared-kernel.hcl"))
+	c := s.boot(t, "certs", extra("apart.hcl"), extra("shared-kernel.hcl"))
+	bare := map[string][]string{}
+	for _, host := range c.hosts() {
+		bare[host] = c.bare(t, host)
+	}
 	c.apply(t)
+	c.settled(t)
 	c.byTimer(t)
 	a, closeTunnel := c.tunnel(t)
-	a.allReady(t, "master", "node-1", "node-2")
+	a.allReady(t, "master", "node-1")
 	a.do(t, "create", "configmap", "kept", "--from-literal=since=before")
 	closeTunnel()
 	c.age(t)
 	c.revived(t)
+	r := c.verb(t, "reset", "--yes=apart")
+	require.Zero(t, r.code, "%s", r.all())
+	c.seconds(t, "reset of the whole cluster", r.took)
+	for host, before := range bare {
+		assert.Empty(t, lost(before, c.bare(t, host)), "%s is as it was", host)
+	}
 }
 
-// byTimer runs the timer's service once on each host: a worker's has its
-// request signed by the master's.
+// byTimer runs the timer's service on each host: the worker and the etcd host
+// have their requests signed by the master, and the master by the etcd host.
 func (c *cluster) byTimer(t *testing.T) {
 	crt, key := oldPair(t)
 	due := map[string][]string{
-		"master": {"/etc/etcd/pki/client", "/etc/kubernetes/pki/apiserver-kubelet-client"},
+		"store":  {"/etc/etcd/pki/client", "/etc/etcd/pki/server"},
+		"master": {"/etc/kubernetes/pki/apiserver-etcd-client", "/etc/kubernetes/pki/apiserver-kubelet-client"},
 		"node-1": {"/etc/kubernetes/pki/kube-proxy", "/etc/kubernetes/pki/kubelet-server"},
-		"node-2": {"/etc/kubernetes/pki/flannel"},
 	}
 	for host, pairs := range due {
 		for _, pair := range pairs {
@@ -51,30 +62,54 @@ func (c *cluster) byTimer(t *testing.T) {
 			c.on(t, host, "chmod", "644", pair+".crt")
 		}
 	}
-	invocation := c.on(t, "master", "systemctl", "show", "-P", "InvocationID", "kube-apiserver")
-	started := time.Now()
-	for _, host := range []string{"node-1", "node-2"} {
-		c.on(t, host, "systemctl", "start", "--no-block", "provision-renew.service")
+	c.put(t, "store", c.ending(t, "store"), "/etc/kubernetes/pki/host.pem")
+	c.on(t, "store", "chmod", "600", "/etc/kubernetes/pki/host.pem")
+	r := c.verb(t, "certs", "status")
+	require.Equal(t, 1, r.code, "%s", r.all())
+	before := map[string]string{}
+	for host, unit := range map[string]string{"master": "kube-apiserver", "store": "etcd"} {
+		before[host] = c.on(t, host, "systemctl", "show", "-P", "InvocationID", unit)
 	}
-	for _, host := range []string{"node-1", "node-2"} {
-		eventually(t, 3*time.Minute, host+" has what it asked for", func(ctx context.Context) error {
-			if _, err := c.lab.Exec(ctx, "master", "systemctl", "start", "provision-renew.service"); err != nil {
+	took := eventually(t, 3*time.Minute, "all certificates are good", func(ctx context.Context) error {
+		for _, host := range []string{"node-1", "store", "master"} {
+			if _, err := c.lab.Exec(ctx, host, "systemctl", "start", "--no-block", "provision-renew.service"); err != nil {
 				return err
 			}
-			state, err := c.lab.Exec(ctx, host, "systemctl", "show", "-P", "ActiveState", "provision-renew.service")
-			if err == nil && strings.TrimSpace(state) == "activating" {
-				err = errors.New("it waits")
-			}
-			return err
-		})
-	}
-	took := time.Since(started)
+		}
+		if r := c.verb(t, "certs", "status"); r.code != 0 {
+			return fmt.Errorf("%s", tail(r.all(), 12))
+		}
+		return nil
+	})
 	c.settled(t)
-	assert.Equal(t, invocation, c.on(t, "master", "systemctl", "show", "-P", "InvocationID", "kube-apiserver"), "it reads its certificates again")
-	r := c.verb(t, "certs", "status")
-	require.Zero(t, r.code, "%s", r.all())
-	faults.Record(t, "certs-timer", "hosts renew their certificates by themselves: the plan is empty afterwards, and no service was restarted for it",
-		"certificates of a master and two workers replaced by ones that have ended; the timer's service run on each host", "5 certificates in %.1f s", took.Seconds())
+	for host, unit := range map[string]string{"master": "kube-apiserver", "store": "etcd"} {
+		assert.Equal(t, before[host], c.on(t, host, "systemctl", "show", "-P", "InvocationID", unit), "%s reads its certificates again", unit)
+	}
+	d, said := c.diagnose(t)
+	assert.True(t, d.Healthy, "%s", said.out)
+	faults.Record(t, "certs-timer", "hosts renew their certificates by themselves, also those without kubelet: the plan is empty afterwards, and no service was restarted for it",
+		"certificates of an etcd host, a master without etcd and a worker replaced by ones that have ended or are about to; the timer's service run on each host", "7 certificates in %.1f s", took.Seconds())
+}
+
+// identityDir is where hosts keep keys of authorities.
+const identityDir = "/var/lib/provision/identity"
+
+// ending is access of a host's own that has an hour to live, as a file.
+func (c *cluster) ending(t *testing.T, host string) string {
+	t.Helper()
+	ca, err := pki.ParseCA([]byte(c.on(t, "master", "cat", identityDir+"/cluster.crt")), []byte(c.on(t, "master", "cat", identityDir+"/cluster.key")))
+	require.NoError(t, err)
+	private, err := pki.NewKey(pki.Env{})
+	require.NoError(t, err)
+	csr, err := pki.CSR(pki.Env{}, private, pki.Request{CommonName: pki.HostUser(host), Organizations: []string{pki.Hosts}})
+	require.NoError(t, err)
+	crt, err := ca.Sign(pki.Env{}, csr, pki.Leaf{Client: true, Life: time.Hour})
+	require.NoError(t, err)
+	secret, err := private.PEM()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "host.pem")
+	require.NoError(t, os.WriteFile(file, append(crt, secret...), 0o600))
+	return file
 }
 
 // age ends everything: see provision/agent/aged_test.go.
@@ -84,22 +119,25 @@ func (c *cluster) age(t *testing.T) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	for _, host := range []string{"master", "node-1", "node-2"} {
+	carry := func(from, path, to, as string) {
+		local := filepath.Join(t.TempDir(), "carried")
+		require.NoError(t, os.WriteFile(local, []byte(c.on(t, from, "cat", path)), 0o600))
+		c.put(t, to, local, as)
+	}
+	for _, host := range []string{"master", "store", "node-1"} {
 		c.put(t, host, program, "/root/age")
 		c.on(t, host, "mkdir", "-p", "/root/aged")
-		for _, ca := range []string{"cluster", "etcd", "front-proxy"} {
-			for _, end := range []string{".crt", ".key"} {
-				if file := ca + end; host != "master" {
-					local := filepath.Join(t.TempDir(), file)
-					require.NoError(t, os.WriteFile(local, []byte(c.on(t, "master", "cat", "/root/aged/"+file)), 0o600))
-					c.put(t, host, local, "/root/aged/"+file)
-				}
+		if host == "master" {
+			carry("store", identityDir+"/etcd.key", "master", "/root/aged/etcd.key")
+		} else {
+			for _, file := range []string{"cluster.crt", "cluster.key", "etcd.crt", "etcd.key", "front-proxy.crt", "front-proxy.key"} {
+				carry("master", "/root/aged/"+file, host, "/root/aged/"+file)
 			}
 		}
 		said := c.on(t, host, "env", "PROVISION_AGED=/root/aged", "/root/age", "-test.v", "-test.run", "TestAge$")
 		require.Contains(t, said, "--- PASS")
 	}
-	for _, host := range []string{"master", "node-1", "node-2"} {
+	for _, host := range c.hosts() {
 		c.on(t, host, "rm", "-rf", "/root/aged", "/root/age")
 		c.on(t, host, "sh", "-c", "systemctl restart --no-block etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy flanneld haproxy || true")
 	}
@@ -130,12 +168,12 @@ func (c *cluster) revived(t *testing.T) {
 	whole := c.settled(t)
 	a, closeTunnel := c.tunnel(t)
 	defer closeTunnel()
-	a.allReady(t, "master", "node-1", "node-2")
+	a.allReady(t, "master", "node-1")
 	assert.Contains(t, a.do(t, "get", "configmap", "kept", "-o", "yaml"), "since: before")
 	r = c.verb(t, "certs", "status")
 	assert.Zero(t, r.code, "%s", r.all())
 	faults.Record(t, "certs-all-ended", "one command brings back a cluster whose every certificate has ended, authorities included, without the API; its data stay",
-		"authorities and all certificates of a master and two workers ended a year ago, all services restarted", "%.0f s, whole %.0f s later", took.Seconds(), whole.Seconds())
+		"authorities and all certificates of an etcd host, a master and a worker ended a year ago, all services restarted", "%.0f s, whole %.0f s later", took.Seconds(), whole.Seconds())
 }
 
 // settled waits until there is nothing to do: the API, which was busy with its
