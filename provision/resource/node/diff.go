@@ -19,9 +19,9 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	if want.replaces(have) {
 		return append([]resource.Change{{Field: Made, Old: "of machine " + have.Machine, New: "made anew for machine " + want.Machine}}, created(want)...)
 	}
-	changes := diffMap("labels", want.Labels, have.Labels, have.Owned.Labels)
-	changes = append(changes, diffMap("annotations", want.Annotations, have.Annotations, have.Owned.Annotations)...)
-	changes = append(changes, diffMap("taints", taintMap(want.Taints), taintMap(have.Taints), have.Owned.Taints)...)
+	changes := diffMap("labels", want.Labels, have.Labels, have.Owned.Labels, have.Owned.Was.Labels)
+	changes = append(changes, diffMap("annotations", want.Annotations, have.Annotations, have.Owned.Annotations, have.Owned.Was.Annotations)...)
+	changes = append(changes, diffMap("taints", taintMap(want.Taints), taintMap(have.Taints), have.Owned.Taints, have.Owned.Was.Taints)...)
 	if len(want.PodCIDRs) > 0 && !equalSets(want.PodCIDRs, have.PodCIDRs) {
 		changes = append(changes, resource.Change{Field: "pod_cidrs", Old: strings.Join(have.PodCIDRs, ","), New: strings.Join(want.PodCIDRs, ",")})
 	}
@@ -57,16 +57,16 @@ func gone(have State) []resource.Change {
 }
 
 func created(want Spec) []resource.Change {
-	changes := diffMap("labels", want.Labels, nil, nil)
-	changes = append(changes, diffMap("annotations", want.Annotations, nil, nil)...)
-	changes = append(changes, diffMap("taints", taintMap(want.Taints), nil, nil)...)
+	changes := diffMap("labels", want.Labels, nil, nil, nil)
+	changes = append(changes, diffMap("annotations", want.Annotations, nil, nil, nil)...)
+	changes = append(changes, diffMap("taints", taintMap(want.Taints), nil, nil, nil)...)
 	if len(want.PodCIDRs) > 0 {
 		changes = append(changes, resource.Change{Field: "pod_cidrs", New: strings.Join(want.PodCIDRs, ",")})
 	}
 	return changes
 }
 
-func diffMap(field string, want, have map[string]string, owned []string) []resource.Change {
+func diffMap(field string, want, have map[string]string, owned []string, was map[string]string) []resource.Change {
 	var changes []resource.Change
 	for _, key := range keys(want) {
 		if old, ok := have[key]; !ok || old != want[key] {
@@ -76,7 +76,7 @@ func diffMap(field string, want, have map[string]string, owned []string) []resou
 	for _, key := range owned {
 		_, wanted := want[key]
 		if old, there := have[key]; there && !wanted {
-			changes = append(changes, resource.Change{Field: field + "." + key, Old: shown(old, true)})
+			changes = append(changes, resource.Change{Field: field + "." + key, Old: shown(old, true), New: shown(was[key], hasKey(was, key))})
 		}
 	}
 	return changes

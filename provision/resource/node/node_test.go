@@ -78,6 +78,69 @@ func TestDiff(t *testing.T) {
 	assert.Len(t, absent, 5)
 }
 
+// nodeAPI keeps one Node.
+type nodeAPI struct {
+	cluster.Objects
+	node cluster.Object
+}
+
+func (a *nodeAPI) Get(context.Context, cluster.Ref) (cluster.Object, error) { return a.node, nil }
+
+func (a *nodeAPI) Merge(_ context.Context, _ cluster.Ref, patch cluster.Object) error {
+	var change cluster.Object
+	if err := cluster.Decode(patch, &change); err != nil {
+		return err
+	}
+	a.node = merged(a.node, change)
+	return nil
+}
+
+func merged(have, patch map[string]any) map[string]any {
+	out := map[string]any{}
+	for key, value := range have {
+		out[key] = value
+	}
+	for key, value := range patch {
+		if inner, ok := value.(map[string]any); ok {
+			old, _ := out[key].(map[string]any)
+			value = merged(old, inner)
+		}
+		if out[key] = value; value == nil {
+			delete(out, key)
+		}
+	}
+	return out
+}
+
+// What others had set comes back when ours leaves the inventory; what is ours
+// goes, also when it was changed in between.
+func TestKeysThatLeaveGiveBackWhatWasThere(t *testing.T) {
+	api := &nodeAPI{}
+	require.NoError(t, json.Unmarshal([]byte(`{"metadata":{"name":"n1","labels":{"disk":"hdd","same":"1","theirs":"x"}},
+		"spec":{"taints":[{"key":"gpu","value":"old","effect":"NoSchedule"}]}}`), &api.node))
+	env := &cluster.Env{Objects: api}
+	apply := func(spec Spec) {
+		t.Helper()
+		require.NoError(t, Kind{}.Apply(t.Context(), env, "n1", spec))
+		have, err := Kind{}.Observe(t.Context(), env, "n1", spec)
+		require.NoError(t, err)
+		assert.Empty(t, Kind{}.Diff("n1", spec, have))
+	}
+	ours := Spec{Labels: map[string]string{"disk": "ssd", "same": "1", "new": "1"}, Taints: []Taint{{Key: "gpu", Value: "ours", Effect: "NoSchedule"}}}
+	apply(ours)
+	ours.Labels["disk"] = "nvme"
+	apply(ours)
+	have, err := Kind{}.Observe(t.Context(), env, "n1", Spec{})
+	require.NoError(t, err)
+	assert.Contains(t, Kind{}.Diff("n1", Spec{}, have), resource.Change{Field: "labels.disk", Old: "nvme", New: "hdd"})
+	apply(Spec{})
+	have, err = Kind{}.Observe(t.Context(), env, "n1", Spec{})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"disk": "hdd", "theirs": "x"}, have.Labels)
+	assert.Equal(t, []Taint{{Key: "gpu", Value: "old", Effect: "NoSchedule"}}, have.Taints)
+	assert.Empty(t, have.Owned)
+}
+
 func TestMergeTaintsLeavesThoseOfOthers(t *testing.T) {
 	have := []Taint{{Key: "theirs", Effect: "NoExecute"}, {Key: "old", Effect: "NoSchedule"}, {Key: "a", Value: "1", Effect: "NoSchedule"}}
 	merged := mergeTaints([]Taint{{Key: "a", Value: "2", Effect: "NoSchedule"}}, have, []string{"a:NoSchedule", "old:NoSchedule"})

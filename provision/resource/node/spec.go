@@ -66,6 +66,46 @@ type Owned struct {
 	Labels      []string `json:"labels,omitempty"`
 	Annotations []string `json:"annotations,omitempty"`
 	Taints      []string `json:"taints,omitempty"`
+	// Was are the values of owned keys that were there before.
+	Was Was `json:"was,omitzero"`
+}
+
+// Was are values by key; taints by KEY:EFFECT.
+type Was struct {
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Taints      map[string]string `json:"taints,omitempty"`
+}
+
+// since is what was there before, for keys that will be owned: what is known of
+// those that are owned already, and the values of others. One that is as wanted
+// counts as ours: the record may be lost, or the kubelet have made the Node.
+func (s Spec) since(have State) Was {
+	former := func(want map[string]string, have map[string]string, owned []string, was map[string]string) map[string]string {
+		out := map[string]string{}
+		for key := range want {
+			old, there := have[key]
+			there = there && old != want[key]
+			if slices.Contains(owned, key) {
+				old, there = was[key], hasKey(was, key)
+			}
+			if there {
+				out[key] = old
+			}
+		}
+		return out
+	}
+	owned := have.Owned
+	return Was{
+		Labels:      former(s.Labels, have.Labels, owned.Labels, owned.Was.Labels),
+		Annotations: former(s.Annotations, have.Annotations, owned.Annotations, owned.Was.Annotations),
+		Taints:      former(taintMap(s.Taints), taintMap(have.Taints), owned.Taints, owned.Was.Taints),
+	}
+}
+
+func hasKey(m map[string]string, key string) bool {
+	_, ok := m[key]
+	return ok
 }
 
 func (s Spec) owned() Owned {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"provision/provision/cluster"
 )
@@ -35,18 +36,19 @@ func fresh(name string, want Spec) cluster.Object {
 // because taints can only be written as a whole list.
 func patch(want Spec, have State) cluster.Object {
 	owned := want.owned()
-	annotations := replace(want.Annotations, have.Annotations, have.Owned.Annotations)
+	owned.Was = want.since(have)
+	annotations := replace(want.Annotations, have.Annotations, have.Owned.Annotations, have.Owned.Was.Annotations)
 	annotations[OwnedAnnotation] = record(owned)
 	object := cluster.Object{"metadata": cluster.Object{
 		"resourceVersion": have.ResourceVersion,
-		"labels":          replace(want.Labels, have.Labels, have.Owned.Labels),
+		"labels":          replace(want.Labels, have.Labels, have.Owned.Labels, have.Owned.Was.Labels),
 		"annotations":     annotations,
 	}}
 	spec := cluster.Object{}
 	if len(want.PodCIDRs) > 0 && len(have.PodCIDRs) == 0 {
 		spec["podCIDR"], spec["podCIDRs"] = want.PodCIDRs[0], list(want.PodCIDRs)
 	}
-	taints := mergeTaints(want.Taints, have.Taints, have.Owned.Taints)
+	taints := mergeTaints(append(have.former(want), want.Taints...), have.Taints, have.Owned.Taints)
 	if !maps.Equal(taintMap(taints), taintMap(have.Taints)) {
 		spec["taints"] = taintList(taints)
 	}
@@ -79,14 +81,29 @@ func undo(before, have State) cluster.Object {
 	}
 }
 
-// replace is the merge patch of a map: wanted values, and null for what is
-// owned, there and no longer wanted.
-func replace(want, have map[string]string, owned []string) map[string]any {
+// former are the taints that are owned, no longer wanted, and were there before.
+func (s State) former(want Spec) []Taint {
+	wanted := taintMap(want.Taints)
+	var list []Taint
+	for _, id := range keys(s.Owned.Was.Taints) {
+		if key, effect, ok := strings.Cut(id, ":"); ok && !hasKey(wanted, id) && slices.Contains(s.Owned.Taints, id) {
+			list = append(list, Taint{Key: key, Value: s.Owned.Was.Taints[id], Effect: effect})
+		}
+	}
+	return list
+}
+
+// replace is the merge patch of a map: wanted values, and for what is owned,
+// there and no longer wanted the value that was there before, or null.
+func replace(want, have map[string]string, owned []string, was map[string]string) map[string]any {
 	out := values(want)
 	for _, key := range owned {
-		_, wanted := want[key]
-		if _, there := have[key]; there && !wanted {
-			out[key] = nil
+		if !hasKey(have, key) || hasKey(want, key) {
+			continue
+		}
+		out[key] = nil
+		if old, ok := was[key]; ok {
+			out[key] = old
 		}
 	}
 	return out
