@@ -148,6 +148,27 @@ func TestAnUpgradeTellsWhatItChanges(t *testing.T) {
 	}, changes)
 }
 
+// A field that leaves a manifest is named, by what the API server keeps of it.
+func TestADroppedFieldIsNamed(t *testing.T) {
+	s := newSuite(t)
+	env, ctx := s.env(t, nil), t.Context()
+	kind, want := object.New(), binding("operators")
+	require.NoError(t, kind.Apply(ctx, env, "x", raw(t, object.Spec{Object: want})))
+	want["metadata"] = map[string]any{"name": "operators"}
+	spec := raw(t, object.Spec{Object: want})
+	have, err := kind.Observe(ctx, env, "x", spec)
+	require.NoError(t, err)
+	changes, err := kind.Diff("x", spec, have)
+	require.NoError(t, err)
+	assert.Equal(t, []resource.Change{{Field: "metadata.labels", Old: `{"a":"1"}`}}, changes)
+	require.NoError(t, kind.Apply(ctx, env, "x", spec))
+	have, err = kind.Observe(ctx, env, "x", spec)
+	require.NoError(t, err)
+	changes, err = kind.Diff("x", spec, have)
+	require.NoError(t, err)
+	assert.Empty(t, changes)
+}
+
 // A run that is killed right after the ledger was written is completed, or undone.
 func TestKilledBetweenLedgerAndChange(t *testing.T) {
 	s := newSuite(t)

@@ -27,7 +27,11 @@ func (Kind) Observe(ctx context.Context, env *cluster.Env, _ string, want Spec) 
 	if err != nil {
 		return State{}, fmt.Errorf("reading %s: %w", ref, err)
 	}
-	return State{Object: pruned(object), Ref: ref}, nil
+	state := State{Object: pruned(object), Ref: ref}
+	if applied(object) != digest(want.Object) {
+		state.Dropped = dropped(want.Object, object)
+	}
+	return state, nil
 }
 
 // Apply writes the manifest by server-side apply, unless it is there already.

@@ -21,6 +21,7 @@ func (Kind) Before(ctx context.Context, env *cluster.Env, _ string, have State) 
 	if live == nil || cluster.OnlyOurs(live) {
 		return State{Ref: have.Ref}, nil
 	}
+	have.Dropped = nil
 	return have, nil
 }
 

@@ -66,6 +66,19 @@ func TestDiffTellsOfADroppedField(t *testing.T) {
 	assert.Equal(t, "manifest", changes[0].Field)
 }
 
+func TestDiffNamesTheFieldsThatWereDropped(t *testing.T) {
+	live := parse(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"d","labels":{"a.b/c":"1","theirs":"x"},
+		"annotations":{"provision/manifest":"old"},"managedFields":[
+		{"manager":"kubectl","operation":"Apply","fieldsV1":{"f:metadata":{"f:labels":{"f:theirs":{}}}}},
+		{"manager":"provision","operation":"Apply","fieldsV1":{"f:metadata":{"f:annotations":{"f:provision/manifest":{}},"f:labels":{"f:a.b/c":{},"f:kept":{}}},"f:data":{"f:a":{},"f:gone":{}}}}]},
+		"data":{"a":"1","gone":"text"}}`)
+	want := parse(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"d","labels":{"kept":""}},"data":{"a":"1"}}`)
+	state := State{Object: pruned(live), Dropped: dropped(want, live), Ref: cluster.Ref{Kind: "ConfigMap"}}
+	assert.Equal(t, []resource.Change{{Field: "data.gone", Old: "text"}, {Field: "metadata.labels.a.b/c", Old: "1"}}, Kind{}.Diff("x", Spec{Object: want}, state))
+	state.Ref.Kind = "Secret"
+	assert.Equal(t, "(secret)", Kind{}.Diff("x", Spec{Object: want}, state)[0].Old)
+}
+
 func TestStampedLeavesTheManifestAlone(t *testing.T) {
 	want := parse(t, sample)
 	before := digest(want)

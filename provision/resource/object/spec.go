@@ -26,6 +26,8 @@ type Spec struct {
 type State struct {
 	Object map[string]any `json:"object,omitempty"` // nil: there is none
 	Ref    cluster.Ref    `json:"ref"`
+	// Dropped are the paths of fields that an earlier manifest had.
+	Dropped []string `json:"dropped,omitempty"`
 }
 
 // NameOf is the resource name of a manifest: KIND/NAME or KIND/NAMESPACE/NAME.
@@ -73,6 +75,11 @@ func digest(object map[string]any) string {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
+}
+
+// applied is the digest of the manifest that was applied last; nil for none.
+func applied(object map[string]any) any {
+	return asMap(asMap(object["metadata"])["annotations"])[DigestAnnotation]
 }
 
 // stamped is a copy of the manifest with its digest in the annotation.
