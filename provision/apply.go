@@ -44,15 +44,15 @@ func (o *Operator) Plan(ctx context.Context) (*plan.Plan, error) {
 
 func (o *Operator) plan(s *survey) (*plan.Plan, error) {
 	in := plan.Input{
-		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(),
-		Now: o.Now(), Graph: s.graph, Hosts: s.hosts, Objects: s.objects, Warnings: s.warn,
-		Environment: o.Inventory.Cluster.Environment, Removals: o.removals(),
+		Cluster: o.fleet.Inventory.Cluster.Name, Target: o.fleet.Target(), Inventory: o.keys.InventoryDigest(),
+		Now: o.fleet.Now(), Graph: s.graph, Hosts: s.hosts, Objects: s.objects, Warnings: s.warn,
+		Environment: o.fleet.Inventory.Cluster.Environment, Removals: o.removals(),
 	}
-	if o.decision.Identity != nil {
-		in.UUID = o.decision.Identity.UUID
+	if o.fleet.Decision.Identity != nil {
+		in.UUID = o.fleet.Decision.Identity.UUID
 	}
-	if !o.formed() {
-		for _, h := range o.fleet.Answered(o.Inventory) {
+	if !o.keys.Formed() {
+		for _, h := range o.fleet.Answered(o.fleet.Inventory) {
 			if h.Has(inventory.RoleEtcd) {
 				in.Forming = append(in.Forming, component.MemberAt(h.Name))
 			}
@@ -87,7 +87,7 @@ func (o *Operator) removals() removal.Set {
 		return removal.Set{}
 	}
 	known := o.fleet.Known()
-	return removal.Of(slices.Collect(maps.Values(known)), o.Inventory)
+	return removal.Of(slices.Collect(maps.Values(known)), o.fleet.Inventory)
 }
 
 // Approve is asked before anything changes; false ends the run.
@@ -142,7 +142,7 @@ func (o *Operator) apply(ctx context.Context, approve Approve) (*Outcome, error)
 		return &Outcome{Plan: p}, incomplete(p)
 	}
 	locked := o.concerned(p)
-	ctx, epoch, release, err := o.lock(ctx, locked, "apply, plan "+p.Hash()[:8])
+	ctx, epoch, release, err := o.lock.Take(ctx, locked, "apply, plan "+p.Hash()[:8])
 	if err != nil {
 		return nil, err
 	}
@@ -193,27 +193,27 @@ func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey, lock
 	}
 	o.foresee(ctx, s, p)
 	if p.Hash() != before.Hash() {
-		o.emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; the plan was made anew"})
+		o.fleet.Emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; the plan was made anew"})
 	}
 	return p, s, nil
 }
 
 func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint64) engine.Result {
-	o.emit(event.Event{Type: event.PhaseStarted, Text: "Applying " + event.Count(len(p.Steps), "step")})
-	if err := o.completeBirth(ctx, epoch); err != nil {
-		o.emit(event.Event{Type: event.Warning, Text: "completing the cluster's identity: " + err.Error()})
+	o.fleet.Emit(event.Event{Type: event.PhaseStarted, Text: "Applying " + event.Count(len(p.Steps), "step")})
+	if err := o.keys.CompleteBirth(ctx, epoch); err != nil {
+		o.fleet.Emit(event.Event{Type: event.Warning, Text: "completing the cluster's identity: " + err.Error()})
 	}
 	o.noteReboots(p)
 	if err := o.writeRoster(ctx, s); err != nil {
-		o.emit(event.Event{Type: event.Warning, Text: err.Error()})
+		o.fleet.Emit(event.Event{Type: event.Warning, Text: err.Error()})
 	}
 	transfers := o.startUploads(ctx, s, p)
 	defer transfers.close()
 	work := newSteps(o, s, epoch, transfers, o.awaited(s, p))
 	work.drainedFor = drainedFor(s, p)
-	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
+	result := engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.fleet.Sink, Now: o.fleet.Now, PerHost: perHost, Grace: grace})
 	if err := o.finishRebuilds(ctx, s, result, work.forgotten); err != nil {
-		o.emit(event.Event{Type: event.Warning, Text: "noting the end of a rebuild: " + err.Error()})
+		o.fleet.Emit(event.Event{Type: event.Warning, Text: "noting the end of a rebuild: " + err.Error()})
 	}
 	return result
 }
@@ -223,7 +223,7 @@ func (o *Operator) run(ctx context.Context, s *survey, p *plan.Plan, epoch uint6
 func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
 	changed := p.Touches()
 	var names []string
-	for _, h := range o.fleet.Answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.fleet.Inventory) {
 		if h.Joins() && changed[h.Name] {
 			names = append(names, h.Name)
 		}
@@ -235,7 +235,7 @@ func (o *Operator) awaited(s *survey, p *plan.Plan) []string {
 func (o *Operator) commit(ctx context.Context, locked []string) {
 	errs := fleet.Each(locked, func(name string) error { return o.fleet.Members[name].Agent.Commit(ctx) })
 	for name, err := range errs {
-		o.emit(event.Event{Type: event.Warning, Host: name, Text: "tidying up after the run: " + err.Error()})
+		o.fleet.Emit(event.Event{Type: event.Warning, Host: name, Text: "tidying up after the run: " + err.Error()})
 	}
 }
 

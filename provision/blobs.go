@@ -90,7 +90,7 @@ func (o *Operator) upload(ctx context.Context, host string, one *upload, blobs [
 			return
 		}
 		told = sent
-		o.emit(event.Event{Type: event.Transfer, Host: host, Done: sent, Total: total})
+		o.fleet.Emit(event.Event{Type: event.Transfer, Host: host, Done: sent, Total: total})
 	}
 	arrived := func(digest string) {
 		if done, ok := one.arrived[digest]; ok {

@@ -47,14 +47,14 @@ func (o *Operator) Care(ctx context.Context, care Care) ([]Cared, error) {
 }
 
 func (o *Operator) care(ctx context.Context, care Care) ([]Cared, error) {
-	if err := o.identify(ctx); err != nil {
+	if err := o.fleet.Identify(ctx); err != nil {
 		return nil, err
 	}
-	if o.decision.Identity == nil {
-		return nil, fmt.Errorf("cannot %s Nodes: cluster %q does not exist yet; make it with: provision apply", care.Act, o.Inventory.Cluster.Name)
+	if o.fleet.Decision.Identity == nil {
+		return nil, fmt.Errorf("cannot %s Nodes: cluster %q does not exist yet; make it with: provision apply", care.Act, o.fleet.Inventory.Cluster.Name)
 	}
-	keepers := o.keepers()
-	ctx, epoch, release, err := o.lock(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " "))
+	keepers := o.fleet.Keepers()
+	ctx, epoch, release, err := o.lock.Take(ctx, keepers, "node "+care.Act+" "+strings.Join(care.Hosts, " "))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (o *Operator) careForAll(ctx context.Context, care Care) ([]Cared, error) {
 			errs = append(errs, err)
 		}
 		list = append(list, one)
-		o.emit(event.Event{Type: event.Note, Text: one.say(care.Act)})
+		o.fleet.Emit(event.Event{Type: event.Note, Text: one.say(care.Act)})
 		if ctx.Err() != nil {
 			return list, context.Cause(ctx)
 		}

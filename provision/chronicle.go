@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/authority"
 	"provision/provision/engine"
 	"provision/provision/event"
 	"provision/provision/fleet"
@@ -46,7 +47,7 @@ type chronicle struct {
 // A run that is killed in between shows as not finished.
 func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chronicle {
 	keepers := map[string]keeping{}
-	for _, name := range o.keepers() {
+	for _, name := range o.fleet.Keepers() {
 		keepers[name] = o.fleet.Members[name].Agent
 	}
 	return o.recordOn(ctx, p, epoch, keepers, p.Targets)
@@ -55,14 +56,14 @@ func (o *Operator) record(ctx context.Context, p *plan.Plan, epoch uint64) *chro
 // recordOn is record for keepers, and targets, that are others than usual.
 func (o *Operator) recordOn(ctx context.Context, p *plan.Plan, epoch uint64, keepers map[string]keeping, targets []string) *chronicle {
 	c := &chronicle{o: o, plan: p, keepers: keepers, absent: incomplete(p)}
-	salt, err := uuid()
+	salt, err := authority.UUID()
 	if err != nil {
 		salt = "0000" // runs without a number of their own are still in order
 	}
 	c.run = history.Run{
 		ID: history.NewID(epoch, salt), Verb: o.Operation.Verb, Back: o.Operation.Back,
-		Who: whoOf(o.Holder), From: o.Operation.From, Version: o.Operation.Version, Started: o.Now().UTC(),
-		Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Plan: p.Hash(), Inventory: p.Inventory, Targets: targets,
+		Who: whoOf(o.lock.Holder), From: o.Operation.From, Version: o.Operation.Version, Started: o.fleet.Now().UTC(),
+		Cluster: o.fleet.Inventory.Cluster.Name, Target: o.fleet.Target(), Plan: p.Hash(), Inventory: p.Inventory, Targets: targets,
 		Steps: map[string]int{},
 	}
 	for action, n := range p.Count() {
@@ -84,7 +85,7 @@ func (o *Operator) recordOn(ctx context.Context, p *plan.Plan, epoch uint64, kee
 // recordActs is record for verbs that act without a plan: what they do to what.
 // Such a run leads to no state that an inventory describes.
 func (o *Operator) recordActs(ctx context.Context, epoch uint64, act string, names ...string) *chronicle {
-	p := &plan.Plan{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(), Targets: names}
+	p := &plan.Plan{Cluster: o.fleet.Inventory.Cluster.Name, Target: o.fleet.Target(), Inventory: o.keys.InventoryDigest(), Targets: names}
 	for _, name := range names {
 		p.Steps = append(p.Steps, plan.Step{Address: resource.Address{Host: resource.ClusterHost, Kind: act, Name: name}, Action: plan.Update})
 	}
@@ -112,14 +113,14 @@ func whoOf(holder string) string {
 }
 
 func (c *chronicle) versions() {
-	v := c.o.Inventory.Cluster.Versions
+	v := c.o.fleet.Inventory.Cluster.Versions
 	c.run.Versions = map[string]string{"kubernetes": v.Kubernetes, "etcd": v.Etcd, "containerd": v.Containerd}
 }
 
 // inventory notes what was read. The inventory itself is kept only when no secret
 // stands in it, and when its run has ended well.
 func (c *chronicle) inventory() {
-	written := c.o.Inventory.Written
+	written := c.o.fleet.Inventory.Written
 	files := map[string][]byte{}
 	for name, content := range written.Files {
 		if full, err := filepath.Abs(name); err == nil {
@@ -133,7 +134,7 @@ func (c *chronicle) inventory() {
 			c.run.VarFiles = map[string]string{}
 		}
 		c.run.VarFiles[name] = ""
-		if keyed := c.o.keyed(); keyed != nil {
+		if keyed := c.o.keys.Keyed(); keyed != nil {
 			c.run.VarFiles[name] = keyed(digest.Reveal())
 		}
 	}
@@ -168,7 +169,7 @@ func stepsOf(p *plan.Plan) []history.Step {
 
 // end notes how the run ended, also when its context has.
 func (c *chronicle) end(ctx context.Context, result engine.Result, err error) {
-	c.run.Ended = c.o.Now().UTC()
+	c.run.Ended = c.o.fleet.Now().UTC()
 	c.run.Counts = history.Counts{Done: result.Done, Failed: len(result.Failed), NotStarted: len(result.Skipped)}
 	for _, f := range result.Failed {
 		c.run.Failures = append(c.run.Failures, history.Failure{Address: f.Address.String(), Error: f.Err.Error()})
@@ -209,7 +210,7 @@ func (c *chronicle) forsake(result engine.Result) {
 func (c *chronicle) keep(ctx context.Context, files map[string][]byte, on func(context.Context, keeping, map[string][]byte) error) {
 	raw, err := c.run.Encode()
 	if err != nil {
-		c.o.emit(event.Event{Type: event.Warning, Text: "The history does not tell of this run: " + err.Error()})
+		c.o.fleet.Emit(event.Event{Type: event.Warning, Text: "The history does not tell of this run: " + err.Error()})
 		return
 	}
 	files[history.RunName(c.run.ID)] = raw
@@ -217,7 +218,7 @@ func (c *chronicle) keep(ctx context.Context, files map[string][]byte, on func(c
 	defer cancel()
 	for name, err := range fleet.Each(slices.Sorted(maps.Keys(c.keepers)), func(name string) error { return on(ctx, c.keepers[name], files) }) {
 		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-			c.o.emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
+			c.o.fleet.Emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
 		}
 	}
 }

@@ -2,16 +2,12 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
-	"provision/provision/component"
-	"provision/provision/fleet"
-	"provision/provision/kube"
+	"provision/provision/access"
 	"provision/provision/upgrade"
 )
 
@@ -19,7 +15,7 @@ import (
 // that somebody still uses. Every API server only knows what it was asked itself.
 func (o *Operator) warnOfRemoved(ctx context.Context, s *survey) {
 	target := o.target()
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	used, err := o.api.Deprecated(ctx)
 	if err != nil {
@@ -48,30 +44,4 @@ func (i installed) below(target upgrade.Version) bool {
 		v := h.Programs[upgrade.APIServer]
 		return v.Known() && v.Line() != target.Line() && v.Compare(target) < 0
 	})
-}
-
-// Deprecated asks the API servers of all masters that answered.
-func (a *access) Deprecated(ctx context.Context) (map[string][]kube.Deprecated, error) {
-	used := map[string][]kube.Deprecated{}
-	var mu sync.Mutex
-	var bad []error
-	credentials, err := a.o.issueAdmin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	fleet.Spread(a.o.masters(), func(m *fleet.Member) {
-		client, err := kube.New(kube.Options{Dial: a.o.dialVia, Servers: []string{component.APIServer(m.Host)},
-			CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key})
-		var list []kube.Deprecated
-		if err == nil {
-			defer client.Close()
-			list, err = client.Deprecated(ctx)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if used[m.Host.Name] = list; err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", m.Host.Name, err))
-		}
-	})
-	return used, errors.Join(bad...)
 }

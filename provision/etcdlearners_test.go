@@ -13,10 +13,10 @@ import (
 )
 
 func TestALearnerThatAKilledRunLeftIsAVoterBeforeTheNextOneJoins(t *testing.T) {
-	o := &Operator{Options: Options{Inventory: &inventory.Inventory{}}, fleet: &fleet.Fleet{Members: map[string]*fleet.Member{}}}
+	o := New(Options{Inventory: &inventory.Inventory{}})
 	for i, name := range []string{"g1", "g2", "g3", "g4"} {
 		h := inventory.Host{Name: name, Roles: []inventory.Role{inventory.RoleEtcd}, Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
-		o.Inventory.Hosts = append(o.Inventory.Hosts, h)
+		o.fleet.Inventory.Hosts = append(o.fleet.Inventory.Hosts, h)
 		o.fleet.Members[name] = &fleet.Member{Host: h}
 	}
 	for name, known := range map[string][]string{"first": {"g1", "g2"}, "last": {"g1", "g4"}} {
@@ -28,7 +28,7 @@ func TestALearnerThatAKilledRunLeftIsAVoterBeforeTheNextOneJoins(t *testing.T) {
 				want = append(want, component.MemberAt(name))
 			}
 			for _, r := range o.etcdMembers(c) {
-				for _, h := range o.Inventory.Hosts {
+				for _, h := range o.fleet.Inventory.Hosts {
 					if r.Address == component.LearnerAt(h.Name) {
 						assert.Equal(t, want, r.Requires[1:], "after its data: %s", h.Name)
 						want = append(want, component.MemberAt(h.Name))

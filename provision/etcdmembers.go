@@ -8,45 +8,13 @@ import (
 	"strconv"
 	"time"
 
-	"provision/provision/agent/api"
 	"provision/provision/cluster"
 	"provision/provision/component"
 	etcdcomponent "provision/provision/component/etcd"
-	"provision/provision/event"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/etcdmember"
 )
-
-// formed reports whether etcd of this cluster is known to have formed. From
-// then on a host without data never starts etcd as if the cluster were new.
-func (o *Operator) formed() bool {
-	return o.decision.Identity != nil && o.decision.Identity.EtcdClusterID != ""
-}
-
-// hasData reports whether a member's data are on a host that answered.
-func (o *Operator) hasData(host string) bool {
-	m := o.fleet.Members[host]
-	return m != nil && etcdcomponent.HasData(o.Inventory, m.Facts)
-}
-
-// etcdHosts are the etcd hosts that answered: those with data, if any has.
-func (o *Operator) etcdHosts() []inventory.Host {
-	var all, started []inventory.Host
-	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
-		if o.fleet.Members[h.Name] == nil {
-			continue
-		}
-		all = append(all, h)
-		if o.hasData(h.Name) {
-			started = append(started, h)
-		}
-	}
-	if len(started) > 0 {
-		return started
-	}
-	return all
-}
 
 // Times for reading etcd's members: when a host must know them to join, and
 // when it is only to see whether one was removed.
@@ -62,17 +30,17 @@ const (
 func (o *Operator) learnMembers(ctx context.Context, s *survey) error {
 	var empty []string
 	kept, silent := 0, 0
-	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+	for _, h := range o.fleet.Inventory.With(inventory.RoleEtcd) {
 		switch {
 		case o.fleet.Members[h.Name] == nil:
 			silent++
-		case o.hasData(h.Name):
+		case o.fleet.HasData(h.Name):
 			kept++
 		default:
 			empty = append(empty, h.Name)
 		}
 	}
-	if !o.formed() {
+	if !o.keys.Formed() {
 		return nil
 	}
 	if kept == 0 && silent == 0 && len(empty) > 0 {
@@ -85,7 +53,7 @@ func (o *Operator) learnMembers(ctx context.Context, s *survey) error {
 	members, err := o.listMembers(ctx, patience)
 	if err != nil {
 		for _, name := range empty {
-			o.exclude(name, fmt.Errorf("host %s has no etcd data, and no other member can be asked to let it join: %w", name, err))
+			o.fleet.Exclude(name, fmt.Errorf("host %s has no etcd data, and no other member can be asked to let it join: %w", name, err))
 		}
 		return nil
 	}
@@ -135,20 +103,12 @@ func (o *Operator) memberHost(m cluster.Member) string {
 	if m.Name != "" {
 		return m.Name
 	}
-	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+	for _, h := range o.fleet.Inventory.With(inventory.RoleEtcd) {
 		if slices.Contains(m.PeerURLs, etcdcomponent.PeerURL(h)) {
 			return h.Name
 		}
 	}
 	return strconv.FormatUint(m.ID, 16)
-}
-
-// exclude lets a host that answered take no part.
-func (o *Operator) exclude(name string, why error) {
-	_ = o.fleet.Members[name].Agent.Close() // it takes no part either way
-	delete(o.fleet.Members, name)
-	o.fleet.Failed[name] = why
-	o.emit(event.Event{Type: event.HostFailed, Host: name, Text: why.Error()})
 }
 
 // etcdMembers wants every etcd host that takes part to be a voter once its etcd
@@ -158,7 +118,7 @@ func (o *Operator) exclude(name string, why error) {
 func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 	var list []resource.Resource
 	before := o.knownMembers(c)
-	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+	for _, h := range o.fleet.Inventory.With(inventory.RoleEtcd) {
 		if o.fleet.Members[h.Name] == nil {
 			continue
 		}
@@ -169,7 +129,7 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 			first := spec
 			first.Role = etcdmember.Learner
 			learner := resource.New(resource.ClusterHost, etcdmember.Name, component.LearnerAt(h.Name).Name, first).
-				After(etcdcomponent.DataAt(o.Inventory, h.Name)).After(before...)
+				After(etcdcomponent.DataAt(o.fleet.Inventory, h.Name)).After(before...)
 			learner.Component = "etcd"
 			list = append(list, learner)
 			before = append(before[:len(before):len(before)], voter)
@@ -185,31 +145,9 @@ func (o *Operator) etcdMembers(c *component.Cluster) []resource.Resource {
 func (o *Operator) knownMembers(c *component.Cluster) []resource.Address {
 	var list []resource.Address
 	for _, name := range slices.Sorted(maps.Keys(c.EtcdMembers)) {
-		if h, listed := o.Inventory.Host(name); listed && h.Has(inventory.RoleEtcd) && o.fleet.Members[name] != nil {
+		if h, listed := o.fleet.Inventory.Host(name); listed && h.Has(inventory.RoleEtcd) && o.fleet.Members[name] != nil {
 			list = append(list, component.MemberAt(name))
 		}
 	}
 	return list
-}
-
-// rememberEtcd writes etcd's cluster id to every host's ledger, once etcd has
-// formed: the mark by which lost data are told from a new cluster.
-func (o *Operator) rememberEtcd(ctx context.Context, epoch, id uint64) error {
-	known := *o.decision.Identity
-	known.EtcdClusterID = strconv.FormatUint(id, 16)
-	known.Holds = nil
-	base := api.IdentityParams{Epoch: epoch, UUID: known.UUID, Cluster: known.Cluster}
-	err := o.acts(o.fleet.Names(), func(name string) error {
-		put := base
-		put.Act, put.Identity = "put", &known
-		_, err := o.fleet.Members[name].Agent.Identity(ctx, put)
-		return err
-	})
-	if err == nil {
-		err = o.commitBirth(ctx, o.fleet.Names(), base)
-	}
-	if err == nil {
-		o.decision.Identity.EtcdClusterID = known.EtcdClusterID
-	}
-	return err
 }

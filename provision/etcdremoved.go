@@ -23,7 +23,7 @@ import (
 // cluster than the one recorded.
 func (o *Operator) removedMembers(ctx context.Context, s *survey, members []cluster.Member) map[string]string {
 	removed := map[string]string{}
-	for _, h := range o.Inventory.With(inventory.RoleEtcd) {
+	for _, h := range o.fleet.Inventory.With(inventory.RoleEtcd) {
 		if id, no := o.noMember(h.Name, members); no {
 			removed[h.Name] = id
 		}
@@ -53,7 +53,7 @@ func (o *Operator) removedMembers(ctx context.Context, s *survey, members []clus
 // is not among those listed.
 func (o *Operator) noMember(host string, members []cluster.Member) (id string, no bool) {
 	m := o.fleet.Members[host]
-	if m == nil || m.Facts.Etcd == nil || !o.hasData(host) || len(members) == 0 || m.Facts.Etcd.Cluster != o.decision.Identity.EtcdClusterID {
+	if m == nil || m.Facts.Etcd == nil || !o.fleet.HasData(host) || len(members) == 0 || m.Facts.Etcd.Cluster != o.fleet.Decision.Identity.EtcdClusterID {
 		return "", false
 	}
 	id = m.Facts.Etcd.Member
@@ -64,7 +64,7 @@ func (o *Operator) noMember(host string, members []cluster.Member) (id string, n
 // cluster that the ledgers know.
 func (o *Operator) allOfOurs(ids map[string]uint64) bool {
 	for _, id := range ids {
-		if strconv.FormatUint(id, 16) != o.decision.Identity.EtcdClusterID {
+		if strconv.FormatUint(id, 16) != o.fleet.Decision.Identity.EtcdClusterID {
 			return false
 		}
 	}

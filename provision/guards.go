@@ -18,24 +18,24 @@ import (
 // one by one anyway.
 func (o *Operator) rollout() plan.Rollout {
 	workers := 0
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		if h.Joins() && !h.Keeper() {
 			workers++
 		}
 	}
-	return plan.Rollout{MaxUnavailable: o.Inventory.Rollout.AtOnce(workers), Canary: o.Inventory.Rollout.Canary}
+	return plan.Rollout{MaxUnavailable: o.fleet.Inventory.Rollout.AtOnce(workers), Canary: o.fleet.Inventory.Rollout.Canary}
 }
 
 // draining is how Nodes are emptied for a change of their hosts.
 func (o *Operator) draining() drain.Spec {
-	settings := o.Inventory.Rollout
+	settings := o.fleet.Inventory.Rollout
 	return drain.Spec{Unmanaged: settings.EvictUnmanaged, Timeout: settings.DrainTimeout, Rollout: true}
 }
 
 // guards say what stands around changes that need a Node empty.
 func (o *Operator) guards() map[string]desired.Guard {
 	guards, isolated := map[string]desired.Guard{}, o.isolated()
-	answered := o.fleet.Answered(o.Inventory)
+	answered := o.fleet.Answered(o.fleet.Inventory)
 	open := slices.DeleteFunc(slices.Clone(answered), func(h inventory.Host) bool { return !h.Joins() || isolated[h.Name] })
 	for _, h := range answered {
 		guard := desired.Guard{Keeper: h.Keeper()}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/access"
 	"provision/provision/agent/api"
 	"provision/provision/component"
 	"provision/provision/component/kubelet"
@@ -52,7 +53,7 @@ func (i *Isolation) Mark(entry *facts.RosterHost, at Progress) {
 func (o *Operator) isolated() map[string]bool {
 	known := o.fleet.Known()
 	out := map[string]bool{}
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		entry := facts.RosterHost{Name: h.Name, Isolated: known[h.Name].Isolated}
 		o.Task.Mark(&entry, Progress{over: true})
 		if entry.Isolated {
@@ -96,7 +97,7 @@ func (o *Operator) emptied(h inventory.Host) resource.Resource {
 func (o *Operator) absentIsolated(c *component.Cluster) []resource.Resource {
 	var list []resource.Resource
 	known := o.fleet.Known()
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		_, member := known[h.Name]
 		if o.fleet.Members[h.Name] != nil || !h.Joins() || !member || !c.Isolated[h.Name] {
 			continue
@@ -115,10 +116,10 @@ func (i *Isolation) Limit(o *Operator, _ *survey, in *plan.Input) (only []string
 	isolated := o.isolated()
 	known := o.fleet.Known()
 	for _, name := range i.Hosts {
-		h, _ := o.Inventory.Host(name)
+		h, _ := o.fleet.Inventory.Host(name)
 		one := plan.Isolating{Back: i.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
 		if h.Has(inventory.RoleMaster) {
-			for _, other := range o.fleet.Answered(o.Inventory) {
+			for _, other := range o.fleet.Answered(o.fleet.Inventory) {
 				if _, member := known[other.Name]; !member {
 					continue
 				}
@@ -156,7 +157,7 @@ func (i *Isolation) Check(ctx context.Context, o *Operator) error {
 
 // proven refuses to let hosts recover whose Nodes are not Ready.
 func (i *Isolation) proven(ctx context.Context, o *Operator) error {
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	env, err := o.api.Env(ctx)
 	if err != nil {
@@ -174,7 +175,7 @@ func (i *Isolation) proven(ctx context.Context, o *Operator) error {
 		if err != nil {
 			return err
 		}
-		if h, _ := o.Inventory.Host(name); h.Joins() && !state.Ready {
+		if h, _ := o.fleet.Inventory.Host(name); h.Joins() && !state.Ready {
 			return fmt.Errorf("cannot let host %s recover: its Node is not Ready; why, is what provision doctor %s tells. It stays isolated", name, name)
 		}
 	}
@@ -188,7 +189,7 @@ const serveBudget = 5 * time.Second
 func (i *Isolation) anotherServes(ctx context.Context, o *Operator) error {
 	out := o.isolated()
 	var asked, taken []string
-	for _, h := range o.Inventory.With(inventory.RoleMaster) {
+	for _, h := range o.fleet.Inventory.With(inventory.RoleMaster) {
 		m := o.fleet.Members[h.Name]
 		if out[h.Name] && i.has(h.Name) {
 			taken = append(taken, h.Name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"provision/provision/access"
 	"provision/provision/inventory"
 	"provision/provision/upgrade"
 )
@@ -11,13 +12,13 @@ import (
 // learnSilent asks the API for the kubelets of hosts that take no part.
 func (o *Operator) learnSilent(ctx context.Context, s *survey) {
 	away := func(name string) bool {
-		h, listed := o.Inventory.Host(name)
+		h, listed := o.fleet.Inventory.Host(name)
 		return listed && h.Joins() && o.fleet.Members[name] == nil
 	}
-	if !slices.ContainsFunc(o.Inventory.Hosts, func(h inventory.Host) bool { return away(h.Name) }) {
+	if !slices.ContainsFunc(o.fleet.Inventory.Hosts, func(h inventory.Host) bool { return away(h.Name) }) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	status, err := o.api.Status(ctx)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"provision/provision/access"
 	"provision/provision/event"
-	"provision/provision/kube"
 	"provision/provision/upgrade"
 )
 
@@ -20,7 +20,7 @@ func (o *Operator) warnOfLeftovers(ctx context.Context, s *survey) {
 	if target.Major != oldest.Major {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	list, err := o.api.Leftovers(ctx, oldest.Minor, target.Minor)
 	if err != nil {
@@ -45,13 +45,4 @@ func (i installed) oldest() upgrade.Version {
 		}
 	}
 	return oldest
-}
-
-// Leftovers asks any API server.
-func (a *access) Leftovers(ctx context.Context, after, upTo int) ([]kube.Leftover, error) {
-	client, err := a.Kube(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return client.Leftovers(ctx, after, upTo)
 }

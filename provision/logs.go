@@ -26,16 +26,16 @@ type Log struct {
 
 // Logs copies a unit's log of a host to out, as it is: it may hold anything.
 func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer) error {
-	h, ok := o.Inventory.Host(host)
+	h, ok := o.fleet.Inventory.Host(host)
 	if !ok {
 		return fmt.Errorf("host %q is not in the inventory", host)
 	}
-	m, err := o.dialOne(ctx, h)
+	m, err := o.fleet.DialOne(ctx, h)
 	if err != nil {
 		return fmt.Errorf("cannot read the log of %s on %s: %w", log.Unit, host, err)
 	}
 	o.fleet.Members[host] = m
-	if _, err := identity.Decide(o.Inventory, o.fleet.Owned()); errors.Is(err, identity.ErrForeign) {
+	if _, err := identity.Decide(o.fleet.Inventory, o.fleet.Owned()); errors.Is(err, identity.ErrForeign) {
 		return err
 	}
 	header := api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}
@@ -49,7 +49,7 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 	if err := m.Agent.Follow(ctx, header, some); err != nil || some.n > 0 {
 		return err
 	}
-	return noSuchUnit(host, log.Unit, Services(o.Inventory, o.Components, host))
+	return noSuchUnit(host, log.Unit, Services(o.fleet.Inventory, o.Components, host))
 }
 
 // counted counts what is written.

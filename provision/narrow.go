@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"provision/provision/fleet"
 	"provision/provision/plan"
 )
 
@@ -35,8 +36,8 @@ func (o *Operator) goes(name string) bool {
 func (r *Removal) Check(_ context.Context, o *Operator) error {
 	bad := map[string]error{}
 	for _, name := range r.Hosts {
-		leaves := o.leaving[name].whole
-		switch err := o.silent[name]; {
+		leaves := o.fleet.Leaving[name].Whole
+		switch err := o.fleet.Silent[name]; {
 		case err != nil:
 			bad[name] = fmt.Errorf("host %s: %w", name, err)
 		case !leaves:
@@ -44,7 +45,7 @@ func (r *Removal) Check(_ context.Context, o *Operator) error {
 		}
 	}
 	if len(bad) > 0 {
-		return fmt.Errorf("cannot remove, nothing was changed:\n%w", inOrder(bad))
+		return fmt.Errorf("cannot remove, nothing was changed:\n%w", fleet.InOrder(bad))
 	}
 	return nil
 }
@@ -59,9 +60,9 @@ func (r *Removal) Limit(*Operator, *survey, *plan.Input) (only []string) {
 
 // notLeaving says that nothing is known of a host, and of which there is.
 func (o *Operator) notLeaving(name string) error {
-	left := slices.Collect(maps.Keys(o.silent))
-	for name, d := range o.leaving {
-		if d.whole {
+	left := slices.Collect(maps.Keys(o.fleet.Silent))
+	for name, d := range o.fleet.Leaving {
+		if d.Whole {
 			left = append(left, name)
 		}
 	}

@@ -99,7 +99,7 @@ func (s *steps) awaitNodes(ctx context.Context, names []string, worse <-chan str
 			return
 		}
 		said = text
-		s.o.emit(event.Event{Type: event.Note, Text: text})
+		s.o.fleet.Emit(event.Event{Type: event.Note, Text: text})
 	})
 	select {
 	case <-worse:

@@ -31,7 +31,7 @@ func (o *Operator) gates() []desired.Gate {
 	nodes := desired.Gate{Address: desired.GateAddress(gateNodes), Settle: true, After: []resource.Address{api.Address}}
 	place := desired.Gate{Address: desired.GateAddress(gatePlace)}
 	balancers := desired.Gate{Address: desired.GateAddress(gateBalancers), Settle: true, Need: 1}
-	for _, h := range o.fleet.Answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.fleet.Inventory) {
 		balancers.Of = append(balancers.Of, component.UnitAt(h.Name, loadbalancer.Unit))
 		if h.Has(inventory.RoleMaster) {
 			api.Of = append(api.Of, component.UnitAt(h.Name, "kube-apiserver.service"))
@@ -55,7 +55,7 @@ func (o *Operator) objects(c *component.Cluster) ([]resource.Resource, error) {
 	var list []resource.Resource
 	// A host that did not answer takes no part: of its Node, too, not all is
 	// known, and none is made for a host that may never come.
-	for _, h := range o.fleet.Answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.fleet.Inventory) {
 		if h.Joins() {
 			spec := nodeSpec(c, h)
 			spec.Registered = o.registered(c, h)

@@ -1,27 +1,20 @@
 package provision
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"sort"
-	"strings"
-	"sync"
 	"time"
 
 	"provision/addons"
+	"provision/provision/access"
+	"provision/provision/authority"
 	"provision/provision/cluster"
 	"provision/provision/clusterledger"
 	"provision/provision/component"
 	"provision/provision/event"
 	"provision/provision/fleet"
-	"provision/provision/identity"
 	"provision/provision/internal/killpoint"
-	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/lock"
 	"provision/provision/resource"
-	"provision/provision/secret"
-	"provision/provision/signing"
 )
 
 // Options are what an Operator works with. cmd/provision fills them in.
@@ -35,7 +28,7 @@ type Options struct {
 	// act on hosts are the agents'.
 	ClusterKinds map[string]resource.Kind[*cluster.Env]
 	// API replaces the cluster's own APIs; nil reaches them through the hosts.
-	API API
+	API access.API
 	// Lab is the name of the lab acted on, "" for the real hosts.
 	Lab string
 	// Holder names this operator to others: user@machine.
@@ -70,31 +63,20 @@ type Options struct {
 	Point func(name string)
 }
 
-// Operator is one run over a cluster's hosts.
+// Operator is one run over a cluster's hosts. Each part of what it knows has one
+// owner.
 type Operator struct {
 	Options
-	fleet       *fleet.Fleet
-	decision    identity.Decision
-	digestKey   secret.Value // see learnDigestKey
-	signing     signing.Expected
+	fleet       *fleet.Fleet      // who takes part
+	keys        *authority.Keys   // the cluster's identity on hosts
+	lock        *lock.Lock        // of the hosts that the run changes
+	access      *access.Cluster   // the way to the cluster's APIs,
+	api         access.API        // and what is asked there: access, unless tests replace it
 	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
-	access      *access
-	leavers     sync.Mutex // guards the next two, while leaving hosts are dialled
-	leaving     map[string]departure
-	silent      map[string]error // hosts that left the inventory and do not answer
-	resetting   map[string]inventory.Host
 	progress    Progress
+	ledger      *clusterledger.Store // the cluster's
 	// rosterWritten is when this run wrote the roster last.
 	rosterWritten time.Time
-	held          *holding
-	// aside are hosts that answered but cannot be worked on, and why.
-	aside map[string]error
-	// forgotten are hosts that left the inventory, do not answer and never will.
-	forgotten []string
-	queue     queue // for locks
-	api       API
-	// ledger is the cluster's.
-	ledger *clusterledger.Store
 }
 
 // New checks options and returns an Operator. Close it.
@@ -108,70 +90,27 @@ func New(options Options) *Operator {
 	if options.Task == nil {
 		options.Task = Converge{}
 	}
-	o := &Operator{Options: options, fleet: fleet.New(), progress: Progress{done: map[resource.Address]bool{}},
-		forgotten: options.Task.Scope().Forgotten, ledger: clusterledger.New(options.ClusterKinds, options.Point)}
-	o.takeOut(options.Task.Scope().Resets)
-	o.access = newAccess(o)
+	scope := options.Task.Scope()
+	keys := &authority.Keys{Point: options.Point}
+	keys.Fleet = fleet.New(fleet.Options{Inventory: options.Inventory, Connector: options.Connector, Lab: options.Lab, Sink: options.Sink,
+		Now: options.Now, Impatience: options.Impatience, SignFor: keys.SignFor, Forgotten: scope.Forgotten})
+	keys.Fleet.TakeOut(scope.Resets)
+	o := &Operator{Options: options, fleet: keys.Fleet, keys: keys, progress: Progress{done: map[resource.Address]bool{}},
+		ledger: clusterledger.New(options.ClusterKinds, options.Point),
+		lock:   &lock.Lock{Fleet: keys.Fleet, Holder: options.Holder, AllowMinority: options.AllowMinority, Patience: options.LockPatience},
+		access: &access.Cluster{Fleet: keys.Fleet, Keys: keys, Holder: options.Holder}}
 	if o.api = options.API; o.api == nil {
 		o.api = o.access
 	}
 	return o
 }
 
+// Target names what is acted on, for headers and consent.
+func (o *Operator) Target() string { return o.fleet.Target() }
+
 // Close ends all sessions.
 func (o *Operator) Close() error {
-	o.access.close()
+	o.access.Close()
 	o.fleet.Close()
-	return o.Connector.Close()
-}
-
-// Target names what is acted on, for headers and consent.
-func (o *Operator) Target() string {
-	if o.Lab != "" {
-		return fmt.Sprintf("lab %q", o.Lab)
-	}
-	return "the real hosts"
-}
-
-func (o *Operator) emit(e event.Event) {
-	e.Time = o.Now()
-	o.Sink(e)
-}
-
-// signFor answers the requests of one host's agent.
-func (o *Operator) signFor(host inventory.Host) fleet.SignFunc {
-	return func(ctx context.Context, request system.SignRequest) ([]byte, error) {
-		if err := o.signing.Check(host.Name, request); err != nil {
-			return nil, err
-		}
-		return o.sign(ctx, request)
-	}
-}
-
-// sign has a certificate signed by a host that holds the key of its CA. The
-// key never leaves that host.
-func (o *Operator) sign(ctx context.Context, request system.SignRequest) ([]byte, error) {
-	item := request.CA + ".key"
-	var tried []string
-	for _, name := range o.holders(item) {
-		m := o.fleet.Members[name]
-		if m == nil {
-			continue
-		}
-		signed, err := m.Agent.Sign(ctx, request)
-		if err == nil {
-			return signed, nil
-		}
-		tried = append(tried, name+": "+err.Error())
-	}
-	if len(tried) == 0 {
-		return nil, fmt.Errorf("cannot sign a certificate of CA %q: no host that holds its key answered", request.CA)
-	}
-	return nil, errors.New("cannot sign a certificate of CA " + request.CA + ":\n" + strings.Join(tried, "\n"))
-}
-
-func (o *Operator) holders(item string) []string {
-	holders := append([]string(nil), o.decision.Holders[item]...)
-	sort.Strings(holders)
-	return holders
+	return o.fleet.Connector.Close()
 }

@@ -80,7 +80,7 @@ func (r *Reboot) Limit(o *Operator, _ *survey, in *plan.Input) []string {
 	}
 	isolated := o.isolated()
 	for _, name := range append(slices.Clone(hosts), done...) {
-		if h, _ := o.Inventory.Host(name); h.Joins() && !isolated[name] {
+		if h, _ := o.fleet.Inventory.Host(name); h.Joins() && !isolated[name] {
 			only = append(only, uncordonOf(h).Address.String())
 		}
 	}
@@ -91,7 +91,7 @@ func (r *Reboot) Limit(o *Operator, _ *survey, in *plan.Input) []string {
 		in.Warnings = append(in.Warnings, fmt.Sprintf("host %s was rebooted already, by a run that did not end, after %s; to reboot it once more, run the same command again afterwards",
 			name, known[name].Reboot.Since.Local().Format(time.DateTime)))
 	}
-	in.Warnings = append(in.Warnings, standstill(o.Inventory, hosts)...)
+	in.Warnings = append(in.Warnings, standstill(o.fleet.Inventory, hosts)...)
 	return only
 }
 
@@ -123,9 +123,9 @@ func (o *Operator) noteReboots(p *plan.Plan) {
 
 // Check implements Task.
 func (r *Reboot) Check(ctx context.Context, o *Operator) error {
-	r.end = plan.RebootsAddress(o.Inventory.Cluster.Name)
-	if o.decision.Identity == nil {
-		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.Inventory.Cluster.Name)
+	r.end = plan.RebootsAddress(o.fleet.Inventory.Cluster.Name)
+	if o.fleet.Decision.Identity == nil {
+		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.fleet.Inventory.Cluster.Name)
 	}
 	known := o.fleet.Known()
 	for _, name := range r.Hosts {
@@ -141,7 +141,7 @@ func (r *Reboot) Check(ctx context.Context, o *Operator) error {
 	r.Hosts = slices.DeleteFunc(slices.Clone(r.Hosts), func(name string) bool {
 		_, member := known[name]
 		if !member {
-			o.emit(event.Event{Type: event.Note, Host: name, Text: "Host " + name + " is not part of the cluster and is left as it is"})
+			o.fleet.Emit(event.Event{Type: event.Note, Host: name, Text: "Host " + name + " is not part of the cluster and is left as it is"})
 		}
 		return !member
 	})
@@ -157,14 +157,14 @@ func (r *Reboot) Check(ctx context.Context, o *Operator) error {
 // spared refuses to reboot a host without which the cluster would lose its etcd
 // or its API, although it need not: because another one is down already.
 func (o *Operator) spared(ctx context.Context, host string) error {
-	h, _ := o.Inventory.Host(host)
+	h, _ := o.fleet.Inventory.Host(host)
 	if h.Has(inventory.RoleEtcd) {
 		if down, why := o.down(ctx, inventory.RoleEtcd, "etcd", host); len(down) > 0 {
 			return fmt.Errorf("cannot reboot host %s: etcd's member on %s does not answer, and while two are away etcd may lose its quorum; see provision doctor, and mend %s first: %w",
 				host, strings.Join(down, ", "), strings.Join(down, ", "), why)
 		}
 	}
-	if masters := o.Inventory.With(inventory.RoleMaster); h.Has(inventory.RoleMaster) && len(masters) > 1 {
+	if masters := o.fleet.Inventory.With(inventory.RoleMaster); h.Has(inventory.RoleMaster) && len(masters) > 1 {
 		if down, why := o.down(ctx, inventory.RoleMaster, "controlplane", host); len(down) == len(masters)-1 {
 			return fmt.Errorf("cannot reboot host %s: no other master serves, and the cluster would have no API; see provision doctor, and mend one of %s first: %w",
 				host, strings.Join(down, ", "), why)
@@ -176,7 +176,7 @@ func (o *Operator) spared(ctx context.Context, host string) error {
 // down are the other hosts of a role whose part of the cluster does not answer.
 func (o *Operator) down(ctx context.Context, role inventory.Role, part, but string) ([]string, error) {
 	var names []string
-	for _, h := range o.Inventory.With(role) {
+	for _, h := range o.fleet.Inventory.With(role) {
 		if h.Name != but {
 			names = append(names, h.Name)
 		}
@@ -193,7 +193,7 @@ func (o *Operator) down(ctx context.Context, role inventory.Role, part, but stri
 		_, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
 		return err
 	})
-	return slices.Sorted(maps.Keys(errs)), inOrder(errs)
+	return slices.Sorted(maps.Keys(errs)), fleet.InOrder(errs)
 }
 
 func (o *Operator) gateOf(part string) component.Gate {

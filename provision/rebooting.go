@@ -13,6 +13,7 @@ import (
 	"provision/provision/event"
 	"provision/provision/facts"
 	"provision/provision/fleet"
+	"provision/provision/lock"
 )
 
 // How long things may take around a reboot.
@@ -35,17 +36,17 @@ func (s *steps) reboot(ctx context.Context, host string) error {
 	if err := o.spared(ctx, host); err != nil {
 		return err
 	}
-	if err := o.held.leave(host); err != nil {
+	if err := o.lock.Held.Leave(host); err != nil {
 		return err
 	}
 	m.Agent.Leave()
 	epoch, err := s.restarted(ctx, m)
 	if err != nil {
 		m.Agent.Stay()
-		o.held.give(ctx, host, err)
+		o.lock.Held.Give(ctx, host, err)
 		return err
 	}
-	o.held.back(host)
+	o.lock.Held.Back(host)
 	return s.wellAgain(ctx, m, epoch)
 }
 
@@ -64,7 +65,7 @@ func (s *steps) restarted(ctx context.Context, m *fleet.Member) (uint64, error) 
 	_ = old.Close()
 	o.Point("rebooting " + host)
 	gone, cancel := context.WithTimeout(ctx, goneWithin)
-	o.Connector.Gone(gone, m.Host)
+	o.fleet.Connector.Gone(gone, m.Host)
 	cancel()
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -83,12 +84,12 @@ func (o *Operator) redial(ctx context.Context, m *fleet.Member, was string) (fle
 	host, within := m.Host.Name, cmp.Or(o.Task.Scope().Back, rebootWithin)
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errTooLong)
 	defer cancel()
-	waiting := o.wait("rebooting", []string{host})
-	defer waiting.stop()
+	waiting := o.fleet.Wait("rebooting", []string{host})
+	defer waiting.Stop()
 	var last error
 	for gap := firstRetry; ; gap = min(2*gap, lastRetry) {
-		o.Connector.Forget(m.Host)
-		agent, known, err := o.reconnect(ctx, m)
+		o.fleet.Connector.Forget(m.Host)
+		agent, known, err := o.fleet.Reconnect(ctx, m)
 		switch {
 		case err == nil && known.BootID != was:
 			return agent, known, nil
@@ -117,26 +118,6 @@ func (o *Operator) redial(ctx context.Context, m *fleet.Member, was string) (fle
 
 var errTooLong = errors.New("it took too long")
 
-// reconnect makes a session with a host that was known before.
-func (o *Operator) reconnect(ctx context.Context, m *fleet.Member) (fleet.Agent, facts.Host, error) {
-	agent, err := o.Connector.Connect(ctx, m.Host, o.signFor(m.Host))
-	if err != nil {
-		return nil, facts.Host{}, err
-	}
-	known, err := agent.Facts(ctx)
-	if err == nil {
-		err = o.rightTarget(m.Host, known)
-	}
-	if err == nil && known.MachineID != m.Facts.MachineID {
-		err = fmt.Errorf("another machine answers in the place of host %s", m.Host.Name)
-	}
-	if err != nil {
-		_ = agent.Close()
-		return nil, facts.Host{}, err
-	}
-	return agent, known, nil
-}
-
 // relock takes the lock of a host that has lost it with its boot. Its renewal
 // timer may have had it meanwhile. Another run cannot, unless the host alone keeps
 // the cluster's lock: then it has written its roster.
@@ -148,20 +129,20 @@ func (s *steps) relock(ctx context.Context, m *fleet.Member, known facts.Host) (
 		if m.Host.Keeper() && !s.sameRoster(known.Owned.Roster) {
 			return 0, fmt.Errorf("another run changed the cluster while host %s rebooted; run the same command again", host)
 		}
-		params := api.LockParams{Holder: o.Holder, Doing: "after the reboot of " + host, Epoch: known.Owned.Epoch + 1, Seen: &known.Owned.Epoch}
-		if o.decision.Identity != nil {
-			params.UUID = o.decision.Identity.UUID
+		params := api.LockParams{Holder: o.lock.Holder, Doing: "after the reboot of " + host, Epoch: known.Owned.Epoch + 1, Seen: &known.Owned.Epoch}
+		if o.fleet.Decision.Identity != nil {
+			params.UUID = o.fleet.Decision.Identity.UUID
 		}
 		result, err := m.Agent.Lock(ctx, params)
 		switch {
 		case err != nil:
-			return 0, lockFailed(host, err)
+			return 0, lock.LockFailed(host, err)
 		case result.Granted:
 			return params.Epoch, nil
 		case result.Brief || result.Silent > api.Quiet:
 			err = m.Agent.Await(ctx, api.AwaitParams{Brief: result.Brief, Within: relockWithin})
 		case result.Holder != "":
-			return 0, &LockedError{Host: host, Holder: result.Holder, Doing: result.Doing, Since: result.Since, Silent: result.Silent}
+			return 0, &lock.LockedError{Host: host, Holder: result.Holder, Doing: result.Doing, Since: result.Since, Silent: result.Silent}
 		}
 		if err == nil {
 			known, err = m.Agent.Facts(ctx)
@@ -189,7 +170,7 @@ func (s *steps) wellAgain(ctx context.Context, m *fleet.Member, epoch uint64) er
 		return err
 	}
 	if boot.State != "running" {
-		o.emit(event.Event{Type: event.Warning, Host: host, Text: "systemd calls the boot of host " + host + " " + boot.State + ": see systemctl --failed there"})
+		o.fleet.Emit(event.Event{Type: event.Warning, Host: host, Text: "systemd calls the boot of host " + host + " " + boot.State + ": see systemctl --failed there"})
 	}
 	for _, c := range o.Components {
 		gate := c.Gate()

@@ -72,7 +72,7 @@ func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.
 	}
 	known := o.fleet.Known()
 	o.progress.Rebuilt = map[string]bool{}
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		entry := facts.RosterHost{Name: h.Name, Rebuilding: known[h.Name].Rebuilding}
 		o.Task.Mark(&entry, o.progress)
 		if entry.Rebuilding && !undone[h.Name] && o.fleet.Members[h.Name] != nil {

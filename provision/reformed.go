@@ -5,35 +5,18 @@ import (
 	"fmt"
 	"strings"
 
+	"provision/provision/access"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/identity"
-	"provision/provision/inventory"
 )
-
-// EtcdIDs asks the members for the ids of their clusters, by host.
-func (a *access) EtcdIDs(ctx context.Context) (map[string]uint64, error) {
-	client, err := a.Etcd(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ids := map[string]uint64{}
-	for endpoint, id := range client.ClusterIDs(ctx) {
-		for _, h := range a.o.Inventory.With(inventory.RoleEtcd) {
-			if etcdcomponent.ClientURL(h) == endpoint {
-				ids[h.Name] = id
-			}
-		}
-	}
-	return ids, nil
-}
 
 // compareEtcd finds out whether etcd is the one that the ledgers know. Members
 // that do not answer are no reason to stop: others see to that.
 func (o *Operator) compareEtcd(ctx context.Context, s *survey) error {
-	if !o.formed() {
+	if !o.keys.Formed() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	ids, err := s.etcdIDs, error(nil)
 	if ids == nil {
@@ -42,14 +25,14 @@ func (o *Operator) compareEtcd(ctx context.Context, s *survey) error {
 	if err != nil || len(ids) == 0 {
 		return nil //nolint:nilerr // see above
 	}
-	s.reformed, err = identity.SameEtcd(o.decision.Identity.EtcdClusterID, ids)
+	s.reformed, err = identity.SameEtcd(o.fleet.Decision.Identity.EtcdClusterID, ids)
 	return err
 }
 
 // gone is what to do when all data of etcd are lost.
 func (o *Operator) gone(hosts []string) error {
-	inv := o.Inventory
-	token := inv.Cluster.Name + "-restored-" + o.Now().UTC().Format("20060102T150405")
+	inv := o.fleet.Inventory
+	token := inv.Cluster.Name + "-restored-" + o.fleet.Now().UTC().Format("20060102T150405")
 	var b strings.Builder
 	for _, c := range etcdcomponent.Restore(inv, token) {
 		fmt.Fprintf(&b, "\non %s:\n  %s\n", c.Host, strings.Join(c.Lines, "\n  "))

@@ -29,7 +29,7 @@ func (o *Operator) registered(c *component.Cluster, h inventory.Host) map[string
 // again, or lacks what they write.
 func (o *Operator) anew(s *survey) map[string]plan.Anew {
 	again := map[string]plan.Anew{}
-	for _, h := range o.fleet.Answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.fleet.Inventory) {
 		a := component.NodeAt(h.Name)
 		changes := s.objects[a].Changes
 		made := len(changes) > 0 && changes[0].Field == node.Made

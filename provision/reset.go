@@ -12,6 +12,7 @@ import (
 	"provision/provision/engine"
 	"provision/provision/event"
 	"provision/provision/facts"
+	"provision/provision/fleet"
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/plan"
@@ -24,13 +25,13 @@ import (
 // the inventory.
 func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
 	bystanders := o.bystanders()
-	if o.resetting != nil {
-		some := *o.Inventory
+	if o.fleet.Resetting != nil {
+		some := *o.fleet.Inventory
 		some.Hosts = nil
-		for _, name := range slices.Sorted(maps.Keys(o.resetting)) {
-			some.Hosts = append(some.Hosts, o.resetting[name])
+		for _, name := range slices.Sorted(maps.Keys(o.fleet.Resetting)) {
+			some.Hosts = append(some.Hosts, o.fleet.Resetting[name])
 		}
-		o.Inventory = &some
+		o.fleet.Inventory = &some
 	}
 	return persist(o, func() (*Outcome, error) { return o.resetAlone(ctx, bystanders, approve) })
 }
@@ -45,7 +46,7 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 		return &Outcome{Plan: p}, incomplete(p)
 	}
 	locked := o.stepping(p)
-	ctx, epoch, release, err := o.lock(ctx, locked, "reset, plan "+p.Hash()[:8])
+	ctx, epoch, release, err := o.lock.Take(ctx, locked, "reset, plan "+p.Hash()[:8])
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +63,10 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 	seen := o.witness(ctx, bystanders, epoch, "reset, plan "+p.Hash()[:8])
 	defer seen.close()
 	record := o.recordReset(ctx, p, locked, seen)
-	o.emit(event.Event{Type: event.PhaseStarted, Text: "Undoing " + event.Count(len(p.Steps), "step")})
+	o.fleet.Emit(event.Event{Type: event.PhaseStarted, Text: "Undoing " + event.Count(len(p.Steps), "step")})
 	work := newSteps(o, s, epoch, nil, nil)
 	outcome := &Outcome{Plan: p}
-	outcome.Result = engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.Sink, Now: o.Now, PerHost: perHost, Grace: grace})
+	outcome.Result = engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.fleet.Sink, Now: o.fleet.Now, PerHost: perHost, Grace: grace})
 	if err = errors.Join(outcome.Result.Err(), incomplete(p)); ctx.Err() != nil {
 		err = context.Cause(ctx)
 	} else {
@@ -83,7 +84,7 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 // leads to no state that an inventory describes.
 func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []string, seen *witnesses) *chronicle {
 	keepers := map[string]keeping{}
-	own, _ := o.split(locked)
+	own, _ := o.fleet.Split(locked)
 	for _, name := range own {
 		keepers[name] = o.fleet.Members[name].Agent
 	}
@@ -96,26 +97,26 @@ func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []strin
 // inventoryOfOwned connects, refuses what is another cluster's, and has every
 // host tell what is there to be undone.
 func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
-	o.emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.Inventory.Hosts), "host")})
-	o.dial(ctx)
+	o.fleet.Emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.fleet.Inventory.Hosts), "host")})
+	o.fleet.Dial(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if len(o.fleet.Members) == 0 {
-		return nil, o.nobody()
+		return nil, o.fleet.Nobody()
 	}
-	known, err := identity.Of(o.Inventory, o.fleet.Owned())
+	known, err := identity.Of(o.fleet.Inventory, o.fleet.Owned())
 	if err != nil {
 		return nil, err
 	}
-	o.decision = identity.Decision{Identity: known}
-	if o.resetting == nil {
-		o.dialLeavers(ctx)
+	o.fleet.Decision = identity.Decision{Identity: known}
+	if o.fleet.Resetting == nil {
+		o.fleet.DialLeavers(ctx)
 	}
 	if err := o.namedOnes(); err != nil {
 		return nil, err
 	}
-	s := &survey{cluster: &component.Cluster{Inventory: o.Inventory}, graph: &desired.Graph{}}
+	s := &survey{cluster: &component.Cluster{Inventory: o.fleet.Inventory}, graph: &desired.Graph{}}
 	o.compareOwned(ctx, s)
 	return s, ctx.Err()
 }
@@ -124,20 +125,20 @@ func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
 // touched by provision.
 func (o *Operator) namedOnes() error {
 	bad := map[string]error{}
-	for name := range o.resetting {
+	for name := range o.fleet.Resetting {
 		m := o.fleet.Members[name]
 		switch {
 		case m == nil:
 			bad[name] = o.fleet.Failed[name]
 		case m.Facts.Owned.Epoch == 0 && !owns(m.Facts.Owned):
-			bad[name] = strangeHost(name)
+			bad[name] = fleet.StrangeHost(name)
 		}
 	}
 	if len(bad) > 0 {
-		return fmt.Errorf("cannot reset, nothing was changed:\n%w", inOrder(bad))
+		return fmt.Errorf("cannot reset, nothing was changed:\n%w", fleet.InOrder(bad))
 	}
 	o.dropBare()
-	if len(o.fleet.Members)+len(o.fleet.Failed)+len(o.silent) == 0 {
+	if len(o.fleet.Members)+len(o.fleet.Failed)+len(o.fleet.Silent) == 0 {
 		return ErrNothingToReset
 	}
 	return nil
@@ -146,7 +147,7 @@ func (o *Operator) namedOnes() error {
 // dropBare leaves out the hosts on which there is nothing to undo: they are not
 // locked, and what they were in the cluster counts no more.
 func (o *Operator) dropBare() {
-	rest := *o.Inventory
+	rest := *o.fleet.Inventory
 	rest.Hosts = slices.Clone(rest.Hosts)
 	for _, name := range o.fleet.Names() {
 		m := o.fleet.Members[name]
@@ -157,7 +158,7 @@ func (o *Operator) dropBare() {
 		delete(o.fleet.Members, name)
 		rest.Hosts = slices.DeleteFunc(rest.Hosts, func(h inventory.Host) bool { return h.Name == name })
 	}
-	o.Inventory = &rest
+	o.fleet.Inventory = &rest
 }
 
 // owns reports whether a ledger lists anything that can be undone.
@@ -178,11 +179,11 @@ func (o *Operator) compareOwned(ctx context.Context, s *survey) {
 
 // undoing is the plan.
 func (o *Operator) undoing(s *survey) *plan.Plan {
-	in := plan.Input{Cluster: o.Inventory.Cluster.Name, Target: o.Target(), Inventory: o.inventoryDigest(), Now: o.Now(),
-		Graph: s.graph, Hosts: s.hosts, Environment: o.Inventory.Cluster.Environment, UUID: nobodys,
+	in := plan.Input{Cluster: o.fleet.Inventory.Cluster.Name, Target: o.fleet.Target(), Inventory: o.keys.InventoryDigest(), Now: o.fleet.Now(),
+		Graph: s.graph, Hosts: s.hosts, Environment: o.fleet.Inventory.Cluster.Environment, UUID: nobodys,
 		Leaving: map[string]plan.Leave{}, Warnings: o.destroyed(o.fleet.Names())}
-	if o.decision.Identity != nil {
-		in.UUID = o.decision.Identity.UUID
+	if o.fleet.Decision.Identity != nil {
+		in.UUID = o.fleet.Decision.Identity.UUID
 	}
 	for _, name := range o.fleet.Names() {
 		in.Leaving[name] = plan.Leave{Whole: true, Alone: true}

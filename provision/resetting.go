@@ -8,87 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"provision/provision/facts"
 	"provision/provision/fleet"
-	"provision/provision/inventory"
 	"provision/provision/plan"
 )
 
 // ErrNothingToReset: nothing of provision's is left on any of the hosts.
 var ErrNothingToReset = errors.New("nothing that provision made is left there")
-
-// takeOut has a run see the inventory without the hosts that are to be reset:
-// they leave the cluster as hosts do that are taken out of the inventory.
-func (o *Operator) takeOut(names []string) {
-	if len(names) == 0 {
-		return
-	}
-	o.resetting = map[string]inventory.Host{}
-	rest := *o.Inventory
-	rest.Hosts = slices.DeleteFunc(slices.Clone(rest.Hosts), func(h inventory.Host) bool {
-		if slices.Contains(names, h.Name) {
-			o.resetting[h.Name] = h
-			return true
-		}
-		return false
-	})
-	o.Inventory = &rest
-}
-
-// asListed is a host of the roster, reached as the inventory says if it is only
-// reset.
-func (o *Operator) asListed(h inventory.Host) inventory.Host {
-	listed, ok := o.resetting[h.Name]
-	if !ok {
-		return h
-	}
-	listed.Roles = h.Roles
-	return listed
-}
-
-// unlisted are hosts to be reset that the roster does not know: forgotten, or
-// never part of the cluster.
-func (o *Operator) unlisted(known map[string]facts.RosterHost) []inventory.Host {
-	var list []inventory.Host
-	for _, name := range slices.Sorted(maps.Keys(o.resetting)) {
-		if _, ok := known[name]; !ok {
-			list = append(list, o.resetting[name])
-		}
-	}
-	return list
-}
-
-// unfitForReset reports whether a host that is to be reset is left as it is: an
-// error says why, none that nothing is left to do there.
-func (o *Operator) unfitForReset(name string, m *fleet.Member, err error) (bool, error) {
-	if _, ok := o.resetting[name]; !ok {
-		return false, nil
-	}
-	if err != nil {
-		return true, fmt.Errorf("host %s does not answer: %w", name, err)
-	}
-	known := o.fleet.Known()
-	_, listed := known[name]
-	owned := m.Facts.Owned
-	switch id := owned.Identity; {
-	case id != nil && (o.decision.Identity == nil || id.UUID != o.decision.Identity.UUID):
-		err = foreignHost(name, id)
-	case id == nil && listed || id != nil:
-		return false, nil
-	case owned.Epoch == 0:
-		err = strangeHost(name)
-	}
-	_ = m.Agent.Close() // nothing is done on it
-	return true, err
-}
-
-func foreignHost(name string, id *facts.Identity) error {
-	return fmt.Errorf("refusing host %s: it belongs to cluster %q (%s); use that cluster's inventory", name, id.Cluster, id.UUID)
-}
-
-func strangeHost(name string) error {
-	return fmt.Errorf("refusing host %s: it has no ledger, so nothing on it is provision's", name)
-}
 
 // Reset undoes on hosts of the inventory all that provision did there: they leave
 // the cluster for now. Nothing else is done.
@@ -108,14 +33,14 @@ func (r *Reset) Scope() Scope {
 // Check implements Task: the hosts were named one by one.
 func (r *Reset) Check(_ context.Context, o *Operator) error {
 	bad := map[string]error{}
-	for name := range o.resetting {
-		if err := o.silent[name]; err != nil {
+	for name := range o.fleet.Resetting {
+		if err := o.fleet.Silent[name]; err != nil {
 			bad[name] = err
 		}
 	}
 	switch {
 	case len(bad) > 0:
-		return fmt.Errorf("cannot reset, nothing was changed:\n%w", inOrder(bad))
+		return fmt.Errorf("cannot reset, nothing was changed:\n%w", fleet.InOrder(bad))
 	case len(r.leaving(o)) == 0:
 		return ErrNothingToReset
 	}
@@ -124,12 +49,12 @@ func (r *Reset) Check(_ context.Context, o *Operator) error {
 
 // leaving are those that have not left yet.
 func (r *Reset) leaving(o *Operator) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(o.resetting)), func(name string) bool { _, leaves := o.leaving[name]; return !leaves })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(o.fleet.Resetting)), func(name string) bool { _, leaves := o.fleet.Leaving[name]; return !leaves })
 }
 
 // Limit implements Task.
 func (r *Reset) Limit(o *Operator, _ *survey, in *plan.Input) (only []string) {
-	in.Warnings = append(in.Warnings, o.destroyed(slices.Sorted(maps.Keys(o.resetting)))...)
+	in.Warnings = append(in.Warnings, o.destroyed(slices.Sorted(maps.Keys(o.fleet.Resetting)))...)
 	for _, name := range r.leaving(o) {
 		only = append(only, plan.ForgetAddress(name).String())
 	}
@@ -150,7 +75,7 @@ func (o *Operator) destroyed(names []string) []string {
 			count[kind]++
 		}
 		var parts []string
-		if o.hasData(name) {
+		if o.fleet.HasData(name) {
 			parts = append(parts, "its copy of etcd's data")
 		}
 		if id := m.Facts.Owned.Identity; id != nil && len(id.Holds) > 0 {

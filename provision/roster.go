@@ -15,16 +15,16 @@ import (
 // anything else, so that pod ranges never move even when the run is killed.
 // Hosts that left the inventory stay on it until nothing of them is left.
 func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...string) error {
-	roster := facts.Roster{Written: o.Now().UTC(), Services: o.Inventory.Network.Services.String()}
+	roster := facts.Roster{Written: o.fleet.Now().UTC(), Services: o.fleet.Inventory.Network.Services.String()}
 	o.rosterWritten = roster.Written
 	known := o.fleet.Known()
 	for name, h := range known {
-		if _, listed := o.Inventory.Host(name); !listed && !slices.Contains(forgotten, name) {
+		if _, listed := o.fleet.Inventory.Host(name); !listed && !slices.Contains(forgotten, name) {
 			roster.Hosts = append(roster.Hosts, h)
 		}
 	}
 	certs := s.certs()
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		entry := o.rosterHost(s, h, known)
 		if wanted, answered := certs[h.Name]; answered {
 			entry.Certs = wanted
@@ -32,11 +32,11 @@ func (o *Operator) writeRoster(ctx context.Context, s *survey, forgotten ...stri
 		roster.Hosts = append(roster.Hosts, entry)
 	}
 	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
-	return o.acts(o.keepers(), func(name string) error { return o.fleet.Members[name].Agent.Roster(ctx, roster) })
+	return o.fleet.Do(o.fleet.Keepers(), func(name string) error { return o.fleet.Members[name].Agent.Roster(ctx, roster) })
 }
 
 func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {
-	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey, Jump: o.Inventory.SSH.Jump()}
+	entry := facts.RosterHost{Name: h.Name, Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey, Jump: o.fleet.Inventory.SSH.Jump()}
 	if m := o.fleet.Members[h.Name]; m != nil {
 		entry.HostKey, entry.MachineID = m.Agent.HostKey(), m.Facts.MachineID
 	} else if before, ok := known[h.Name]; ok {
@@ -45,7 +45,7 @@ func (o *Operator) rosterHost(s *survey, h inventory.Host, known map[string]fact
 	before := known[h.Name]
 	entry.Isolated, entry.Reboot, entry.Certs = before.Isolated, before.Reboot, before.Certs
 	entry.Rebuilding = before.Rebuilding && !o.progress.Rebuilt[h.Name]
-	o.progress.Now = o.Now()
+	o.progress.Now = o.fleet.Now()
 	o.Task.Mark(&entry, o.progress)
 	for _, role := range h.Roles {
 		entry.Roles = append(entry.Roles, string(role))

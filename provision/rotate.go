@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/authority"
 	"provision/provision/event"
 	"provision/provision/facts"
 	"provision/provision/identity"
+	"provision/provision/lock"
 	"provision/provision/plan"
-	"provision/provision/secret"
 )
 
 // Rotation replaces an authority or a key by another one.
@@ -55,8 +56,8 @@ func (o *Operator) Rotate(ctx context.Context, r Rotation, approve Approve) (*Ro
 			}
 			return approve(p)
 		})
-		if o.decision.Identity != nil {
-			out.Phase = o.turn(item).Phase
+		if o.fleet.Decision.Identity != nil {
+			out.Phase = o.keys.Turn(item).Phase
 		}
 		if err != nil {
 			return out, err
@@ -79,14 +80,14 @@ const stubborn = 5
 // goOn has the next phase begin, unless it is too early for it.
 func (o *Operator) goOn(ctx context.Context, item string, r Rotation, out *Rotated) (over bool, err error) {
 	// Operators take turns, so the time is that of the hosts.
-	now := o.clusterTime()
-	ahead := now.Sub(o.Now())
-	next, until := identity.Next(item, o.turn(item), now, r.Hurry)
+	now := o.fleet.ClusterTime()
+	ahead := now.Sub(o.fleet.Now())
+	next, until := identity.Next(item, o.keys.Turn(item), now, r.Hurry)
 	if out.Until = until; !until.IsZero() {
 		return true, nil
 	}
 	err = o.advance(ctx, item, next, r.Name, ahead)
-	var anew *anewError
+	var anew *lock.AnewError
 	switch {
 	case errors.As(err, &anew):
 		return false, nil
@@ -106,21 +107,13 @@ func firstSteps(p *plan.Plan) string {
 	return strings.Join(names, ", ")
 }
 
-// turn is how far the rotation of an item is.
-func (o *Operator) turn(item string) facts.Turn {
-	if o.decision.Identity == nil {
-		return facts.Turn{}
-	}
-	return o.decision.Identity.Turning[item]
-}
-
 // undisturbed refuses to begin a rotation together with other changes, or with
 // another rotation. Telling hosts what they missed is no change.
 func (o *Operator) undisturbed(item string, p *plan.Plan) error {
-	if o.decision.Identity == nil {
-		return fmt.Errorf("cannot rotate anything: there is no cluster %q yet; apply first", o.Inventory.Cluster.Name)
+	if o.fleet.Decision.Identity == nil {
+		return fmt.Errorf("cannot rotate anything: there is no cluster %q yet; apply first", o.fleet.Inventory.Cluster.Name)
 	}
-	if o.turn(item).Phase != "" {
+	if o.keys.Turn(item).Phase != "" {
 		return nil
 	}
 	for _, step := range p.Steps {
@@ -137,42 +130,29 @@ func (o *Operator) advance(ctx context.Context, item, next, name string, ahead t
 	if err := o.rotatable(ctx, item); err != nil {
 		return err
 	}
-	if err := o.api.Turning(ctx, item, next, *o.decision.Identity); err != nil {
+	if err := o.api.Turning(ctx, item, next, *o.fleet.Decision.Identity); err != nil {
 		return err
 	}
 	names := o.fleet.Names()
-	ctx, epoch, release, err := o.lock(ctx, names, "rotation of "+name)
+	ctx, epoch, release, err := o.lock.Take(ctx, names, "rotation of "+name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	o.emit(event.Event{Type: event.Note, Text: "Rotation of " + name + ": " + said(next)})
-	id := o.decision.Identity
-	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.Inventory.PKI.CALife, Generation: id.Generation + 1}
+	o.fleet.Emit(event.Event{Type: event.Note, Text: "Rotation of " + name + ": " + authority.PhaseMeans(next)})
+	id := o.fleet.Decision.Identity
+	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.fleet.Inventory.PKI.CALife, Generation: id.Generation + 1}
 	return o.recorded(ctx, epoch, "rotation", name, func() error {
-		return o.turnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.Now().Add(ahead).UTC()})
+		return o.keys.TurnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.fleet.Now().Add(ahead).UTC()})
 	})
-}
-
-// said is what a phase is, in a few words.
-func said(phase string) string {
-	texts := map[string]string{
-		"announced": "a new one is made; both are trusted, the old one signs",
-		"trusted":   "both are trusted on all hosts; clients get time to learn of it",
-		"signing":   "the new one signs, both are trusted",
-		"signed":    "everything is signed by the new one; what the old one signed gets time to end",
-		"dropped":   "the old one is dropped",
-		"":          "done",
-	}
-	return texts[phase]
 }
 
 // rotatable refuses where a host that restarts could take the cluster with it.
 func (o *Operator) rotatable(ctx context.Context, item string) error {
-	if len(o.decision.Identity.CAs) == 0 || len(o.holders(item)) == 0 {
+	if len(o.fleet.Decision.Identity.CAs) == 0 || len(o.keys.Holders(item)) == 0 {
 		return errors.New("no host holds it")
 	}
-	for other, turn := range o.decision.Identity.Turning {
+	for other, turn := range o.fleet.Decision.Identity.Turning {
 		if other != item {
 			return fmt.Errorf("the rotation of %s is under way (%s); finish it first", other, turn.Phase)
 		}
@@ -184,47 +164,9 @@ func (o *Operator) rotatable(ctx context.Context, item string) error {
 	if err != nil {
 		return fmt.Errorf("asking etcd's members: %w", err)
 	}
-	for _, h := range o.etcdHosts() {
+	for _, h := range o.fleet.EtcdHosts() {
 		if _, answers := ids[h.Name]; !answers {
 			return fmt.Errorf("etcd's member on %s does not answer; mend it first", h.Name)
-		}
-	}
-	return nil
-}
-
-// turnTo makes the next generation on a host that holds the item, puts it to all
-// and commits it: first where the item is held, so that who is told later can
-// have it, then where identities are kept, then everywhere.
-func (o *Operator) turnTo(ctx context.Context, base api.IdentityParams, item string, to facts.Turn) error {
-	holders := o.holders(item)
-	rotate := base
-	rotate.Act, rotate.Items, rotate.To = "rotate", []string{item}, &to
-	o.Point("rotating " + item + " " + to.Phase)
-	made, err := o.fleet.Members[holders[0]].Agent.Identity(ctx, rotate)
-	if err != nil {
-		return err
-	}
-	o.Point("rotated " + item + " " + to.Phase)
-	names := o.fleet.Names()
-	if err := o.acts(names, func(name string) error {
-		if name == holders[0] {
-			return nil
-		}
-		put := base
-		put.Act, put.Identity, put.Material = "put", made.Identity, map[string]secret.Wire{}
-		if slices.Contains(identity.Items(o.fleet.Members[name].Host), item) {
-			put.Material = made.Material
-		}
-		_, err := o.fleet.Members[name].Agent.Identity(ctx, put)
-		return err
-	}); err != nil {
-		return err
-	}
-	keepers, others := o.split(names)
-	keepers = slices.DeleteFunc(keepers, func(name string) bool { return slices.Contains(holders, name) })
-	for _, group := range [][]string{holders, keepers, others} {
-		if err := o.commitBirth(ctx, group, base); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"provision/provision/access"
 	"provision/provision/agent/api"
 	"provision/provision/component/kubelet"
 	"provision/provision/engine"
@@ -45,7 +46,7 @@ func (s *steps) settled(ctx context.Context, r resource.Resource) error {
 		err = s.o.api.NodeReports(ctx, host, since, func(reason string) {
 			if reason != said {
 				said = reason
-				s.o.emit(event.Event{Type: event.Note, Host: host, Text: "Waiting for Node " + host + ": " + reason})
+				s.o.fleet.Emit(event.Event{Type: event.Note, Host: host, Text: "Waiting for Node " + host + ": " + reason})
 			}
 		})
 	}
@@ -72,7 +73,7 @@ func (s *steps) kubeletSince(ctx context.Context, m *fleet.Member) (time.Time, e
 const lastLines = 5
 
 func (s *steps) kubeletLog(m *fleet.Member) string {
-	ctx, cancel := context.WithTimeout(context.Background(), reachBudget)
+	ctx, cancel := context.WithTimeout(context.Background(), access.ReachBudget)
 	defer cancel()
 	lines, err := m.Agent.Journal(ctx, kubelet.Unit, lastLines)
 	if err != nil || len(lines) == 0 {
@@ -115,7 +116,7 @@ func (o *Operator) stillCordoned(ctx context.Context, s *survey, p *plan.Plan, r
 		return nil
 	}
 	slices.Sort(names)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachBudget)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), access.ReachBudget)
 	defer cancel()
 	stay, unknown := o.cordonedOf(ctx, s, names)
 	var errs []error
@@ -145,10 +146,10 @@ func (o *Operator) cordonedOf(ctx context.Context, s *survey, names []string) (s
 // foresee warns of pods that will stop a drain. Whether they do is decided when
 // the drain's turn comes: pods come and go.
 func (o *Operator) foresee(ctx context.Context, s *survey, p *plan.Plan) {
-	if s.unreached != nil || o.Inventory.Rollout.EvictUnmanaged {
+	if s.unreached != nil || o.fleet.Inventory.Rollout.EvictUnmanaged {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	env, err := o.api.Env(ctx)
 	if err != nil {

@@ -37,7 +37,7 @@ func (o *Operator) snapshots(s *survey) []resource.Address {
 	}
 	name := fmt.Sprintf("before Kubernetes %s and etcd %s", s.hops[0].Kubernetes, s.hops[0].Etcd)
 	var list []resource.Address
-	for _, h := range o.fleet.Answered(o.Inventory) {
+	for _, h := range o.fleet.Answered(o.fleet.Inventory) {
 		if h.Has(inventory.RoleEtcd) && works(s.hosts[h.Name].Result, component.UnitAt(h.Name, etcdcomponent.Unit)) {
 			list = append(list, resource.Address{Host: h.Name, Kind: plan.SnapshotKind, Name: name})
 		}
@@ -95,15 +95,15 @@ func (s *steps) snapshot(ctx context.Context, a resource.Address) error {
 	pki := func(name string) string { return path.Join(etcdcomponent.PKIDir, name) }
 	result, err := s.o.fleet.Members[a.Host].Agent.Snapshot(ctx, api.SnapshotParams{
 		Epoch: s.epoch, Keep: keptSnapshots, Within: snapshotLimit, Programs: component.BinDir,
-		Name:     fmt.Sprintf("before-%s-etcd-%s-%s.db", hop.Kubernetes, hop.Etcd, s.o.Now().UTC().Format("20060102T150405Z")),
-		Data:     path.Join(etcdcomponent.MemberDir(s.o.Inventory), "snap", "db"),
+		Name:     fmt.Sprintf("before-%s-etcd-%s-%s.db", hop.Kubernetes, hop.Etcd, s.o.fleet.Now().UTC().Format("20060102T150405Z")),
+		Data:     path.Join(etcdcomponent.MemberDir(s.o.fleet.Inventory), "snap", "db"),
 		Endpoint: fmt.Sprintf("https://127.0.0.1:%d", component.EtcdClientPort),
 		CA:       pki("ca.crt"), Cert: pki("client.crt"), Key: pki("client.key"),
 	})
 	if err != nil {
 		return fmt.Errorf("nothing of the control plane is changed without a snapshot of etcd: %w", err)
 	}
-	s.o.emit(event.Event{Type: event.Note, Host: a.Host, Text: fmt.Sprintf("A snapshot of etcd is in %s on %s: %d keys at revision %d, %.1f MB, verified",
+	s.o.fleet.Emit(event.Event{Type: event.Note, Host: a.Host, Text: fmt.Sprintf("A snapshot of etcd is in %s on %s: %d keys at revision %d, %.1f MB, verified",
 		result.Path, a.Host, result.Keys, result.Revision, float64(result.Size)/1e6)})
 	return nil
 }

@@ -68,12 +68,12 @@ func (s *steps) do(ctx context.Context, step plan.Step) error {
 func (s *steps) step(ctx context.Context, step plan.Step) error {
 	a := step.Address
 	switch {
-	case a == plan.FormedAddress(s.o.Inventory.Cluster.Name):
+	case a == plan.FormedAddress(s.o.fleet.Inventory.Cluster.Name):
 		id, err := s.o.api.EtcdID(ctx)
 		if err != nil {
 			return fmt.Errorf("asking etcd for its cluster id: %w", err)
 		}
-		return s.o.rememberEtcd(ctx, s.epoch, id)
+		return s.o.keys.RememberEtcd(ctx, s.epoch, id)
 	case a.Kind == plan.IsolationKind, a.Kind == plan.RebootsKind:
 		return s.mark(ctx, a)
 	case a.Kind == plan.RebootKind:
@@ -83,9 +83,9 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	case a.Kind == plan.SnapshotKind:
 		return s.snapshot(ctx, a)
 	case a.Kind == plan.IdentityKind && step.Action == plan.Remove:
-		return s.o.depart(ctx, a.Host, s.epoch)
+		return s.o.keys.Depart(ctx, a.Host, s.epoch)
 	case a.Kind == plan.IdentityKind && a.IsCluster():
-		return s.o.birth(ctx, s.epoch)
+		return s.o.keys.Birth(ctx, s.epoch)
 	case a.Kind == plan.IdentityKind:
 		return s.join(ctx, a.Host)
 	case a.Kind == desired.GateKind:
@@ -112,7 +112,7 @@ func (s *steps) step(ctx context.Context, step plan.Step) error {
 	if err := s.uploads.wait(ctx, a.Host, r.Blobs); err != nil {
 		return err
 	}
-	done, err := s.o.signing.Expect(r)
+	done, err := s.o.keys.Signing.Expect(r)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (s *steps) join(ctx context.Context, host string) error {
 	if s.survey.cluster.Identity.UUID == "" {
 		return nil
 	}
-	return s.o.join(ctx, host, s.epoch)
+	return s.o.keys.Join(ctx, host, s.epoch)
 }
 
 // forget takes a host off the roster: nothing of it is left.

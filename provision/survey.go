@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"strings"
 	"sync"
-	"time"
 
-	netplan "provision/network/plan"
+	"provision/provision/access"
 	"provision/provision/agent/api"
 	"provision/provision/component"
 	"provision/provision/desired"
@@ -52,12 +49,12 @@ type survey struct {
 // look connects, decides which cluster this is, works out what is wanted and
 // has every host compare.
 func (o *Operator) look(ctx context.Context) (*survey, error) {
-	o.emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.Inventory.Hosts), "host")})
-	if err := o.identify(ctx); err != nil {
+	o.fleet.Emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.fleet.Inventory.Hosts), "host")})
+	if err := o.fleet.Identify(ctx); err != nil {
 		return nil, err
 	}
-	o.dialLeavers(ctx)
-	o.loseRoles()
+	o.fleet.DialLeavers(ctx)
+	o.fleet.LoseRoles()
 	if err := o.Task.Check(ctx, o); err != nil {
 		return nil, err
 	}
@@ -68,7 +65,7 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 	if err := o.supported(s); err != nil {
 		return nil, err
 	}
-	s.warn = append(s.warn, o.ending()...)
+	s.warn = append(s.warn, o.keys.Ending()...)
 	if err := o.admit(ctx, s); err != nil {
 		return nil, err
 	}
@@ -79,7 +76,7 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	s.hosts = map[string]plan.Observed{}
-	o.learnDigestKey(ctx)
+	o.keys.LearnDigestKey(ctx)
 	etcd := make(chan error, 1)
 	go func() { etcd <- o.compareEtcd(ctx, s) }()
 	o.compare(ctx, s, o.fleet.Names())
@@ -93,16 +90,6 @@ func (o *Operator) look(ctx context.Context) (*survey, error) {
 		o.darkness(ctx, s)
 	}
 	return s, o.loseSilent(s)
-}
-
-func (o *Operator) nobody() error {
-	var lines []string
-	for _, h := range o.Inventory.Hosts {
-		if err := o.fleet.Failed[h.Name]; err != nil {
-			lines = append(lines, h.Name+": "+err.Error())
-		}
-	}
-	return fmt.Errorf("cannot go on: no host answered:\n  %s", strings.Join(lines, "\n  "))
 }
 
 // supported refuses systems that nobody tried, before anything is written.
@@ -122,8 +109,8 @@ func (o *Operator) supported(s *survey) error {
 // want builds the graph.
 func (o *Operator) want(ctx context.Context, s *survey) error {
 	s.cluster = &component.Cluster{Inventory: o.at(s.hops[0]), Facts: o.fleet.Facts(), Artifacts: o.Store}
-	if o.decision.Identity != nil {
-		s.cluster.Identity = *o.decision.Identity
+	if o.fleet.Decision.Identity != nil {
+		s.cluster.Identity = *o.fleet.Decision.Identity
 		if err := o.learnMembers(ctx, s); err != nil {
 			return err
 		}
@@ -135,7 +122,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 		}
 	}
 	s.cluster.Isolated = o.isolated()
-	ranges, err := o.podRanges()
+	ranges, err := o.fleet.PodRanges()
 	if err != nil {
 		return err
 	}
@@ -144,7 +131,7 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 	if err != nil {
 		return err
 	}
-	own, err := ownimages.Rows(o.Inventory)
+	own, err := ownimages.Rows(o.fleet.Inventory)
 	if err != nil {
 		return err
 	}
@@ -154,60 +141,36 @@ func (o *Operator) want(ctx context.Context, s *survey) error {
 		return err
 	}
 	s.graph, err = desired.Build(desired.Input{
-		Cluster: s.cluster, Components: o.Components, Hosts: o.fleet.Answered(o.Inventory),
+		Cluster: s.cluster, Components: o.Components, Hosts: o.fleet.Answered(o.fleet.Inventory),
 		Objects: append(objects, releases...), Gates: o.gates(), Guards: o.guards(),
 	})
 	return err
 }
 
-// podRanges gives every Node its pod range; what the roster knows never moves.
-func (o *Operator) podRanges() (map[string]netip.Prefix, error) {
-	network := o.Inventory.Network
-	taken := map[string]netip.Prefix{}
-	for _, m := range o.fleet.Members {
-		roster := m.Facts.Owned.Roster
-		if roster == nil {
-			continue
-		}
-		for _, h := range roster.Hosts {
-			if prefix, err := netip.ParsePrefix(h.PodCIDR); err == nil {
-				taken[h.Name] = prefix
-			}
-		}
-	}
-	var names []string
-	for _, h := range o.Inventory.Hosts {
-		if h.Joins() {
-			names = append(names, h.Name)
-		}
-	}
-	return netplan.Assign(network.Pods, network.NodePrefix, names, taken)
-}
-
 // compare has all agents, and the cluster's API, compare at once.
 func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		if err := o.fleet.Failed[h.Name]; err != nil {
 			s.hosts[h.Name] = plan.Observed{Err: err}
 		}
 	}
-	for name, err := range o.silent {
+	for name, err := range o.fleet.Silent {
 		s.hosts[name] = plan.Observed{Err: err}
 	}
 	byHost := s.graph.ByHost()
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	all.Go(func() { o.compareObjects(ctx, s) })
-	waiting := o.wait("comparing", names)
-	defer waiting.stop()
+	waiting := o.fleet.Wait("comparing", names)
+	defer waiting.Stop()
 	fleet.Spread(names, func(name string) {
 		m := o.fleet.Members[name]
-		defer waiting.ready(name)
-		result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(o.digestKey)})
+		defer waiting.Ready(name)
+		result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(o.keys.DigestKey)})
 		if err != nil {
 			err = fmt.Errorf("comparing host %s: %w", name, err)
 		}
-		_, joins := o.decision.Joins[name]
+		_, joins := o.fleet.Decision.Joins[name]
 		mu.Lock()
 		defer mu.Unlock()
 		s.hosts[name] = plan.Observed{Result: result, New: m.Facts.Owned.Identity == nil, JoinIdentity: joins, Err: err}
@@ -220,16 +183,13 @@ func (o *Operator) compare(ctx context.Context, s *survey, names []string) {
 func (o *Operator) loseSilent(s *survey) error {
 	lost := map[string]error{}
 	for _, name := range o.fleet.Names() {
-		_, leaves := o.leaving[name] // what is left of it there is still known
+		_, leaves := o.fleet.Leaving[name] // what is left of it there is still known
 		if err := s.hosts[name].Err; err != nil && !leaves {
 			lost[name] = err
 		}
 	}
-	return o.refuse(lost)
+	return o.fleet.Refuse(lost)
 }
-
-// reachBudget bounds how long a plan waits for the API of an existing cluster.
-const reachBudget = 5 * time.Second
 
 // observers bounds requests to the API at once.
 const observers = 16
@@ -245,13 +205,13 @@ func (o *Operator) compareObjects(ctx context.Context, s *survey) {
 		}
 	}
 	// A second look would only wait again for an API that did not answer.
-	if o.decision.Identity == nil || len(wanted) == 0 || s.unreached != nil {
+	if o.fleet.Decision.Identity == nil || len(wanted) == 0 || s.unreached != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachBudget)
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
 	defer cancel()
 	if s.unreached = o.api.Reach(ctx); s.unreached != nil {
-		if errors.Is(s.unreached, ErrNoAccess) {
+		if errors.Is(s.unreached, access.ErrNoAccess) {
 			return
 		}
 		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does, and nothing leaves the cluster before: "+s.unreached.Error())
@@ -302,6 +262,6 @@ func (o *Operator) observe(ctx context.Context, r resource.Resource) ([]resource
 		return nil, err
 	}
 	changes, err := kind.Diff(r.Address.Name, r.Spec, have)
-	resource.SealAll(changes, o.keyed())
+	resource.SealAll(changes, o.keys.Keyed())
 	return changes, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/bundle"
+	"provision/provision/bundle/lock"
 	"provision/provision/component"
 	"provision/provision/event"
 	"provision/provision/fleet"
@@ -38,10 +39,10 @@ type installed struct {
 // learnInstalled asks the hosts that answered which programs they have, and works
 // out the hops to what the inventory wants.
 func (o *Operator) learnInstalled(ctx context.Context, s *survey) error {
-	want := upgrade.Hop{Kubernetes: o.Inventory.Cluster.Versions.Kubernetes,
-		Etcd: o.Inventory.Cluster.Versions.Etcd, Kubelet: o.Inventory.Cluster.Versions.Kubelet}
+	want := upgrade.Hop{Kubernetes: o.fleet.Inventory.Cluster.Versions.Kubernetes,
+		Etcd: o.fleet.Inventory.Cluster.Versions.Etcd, Kubelet: o.fleet.Inventory.Cluster.Versions.Kubelet}
 	s.hops = []upgrade.Hop{want}
-	if o.decision.Identity == nil {
+	if o.fleet.Decision.Identity == nil {
 		return nil
 	}
 	var err error
@@ -54,7 +55,7 @@ func (o *Operator) learnInstalled(ctx context.Context, s *survey) error {
 			known[a.Ref.Name] = append(known[a.Ref.Name], v)
 		}
 	}
-	s.hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, o.Inventory.Cluster.Versions.Via, known)
+	s.hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, o.fleet.Inventory.Cluster.Versions.Via, known)
 	if err == nil && s.installed.below(o.target()) {
 		o.warnOfRemoved(ctx, s)
 		o.warnOfLeftovers(ctx, s)
@@ -65,7 +66,7 @@ func (o *Operator) learnInstalled(ctx context.Context, s *survey) error {
 
 // target is the wanted version of Kubernetes.
 func (o *Operator) target() upgrade.Version {
-	v, _ := upgrade.Parse(o.Inventory.Cluster.Versions.Kubernetes)
+	v, _ := upgrade.Parse(o.fleet.Inventory.Cluster.Versions.Kubernetes)
 	return v
 }
 
@@ -82,7 +83,7 @@ func (o *Operator) programs(ctx context.Context) (installed, error) {
 	var out installed
 	errs := fleet.Each(o.fleet.Names(), func(name string) error {
 		m := o.fleet.Members[name]
-		if _, listed := o.Inventory.Host(name); !listed || m.Facts.Owned.Identity == nil {
+		if _, listed := o.fleet.Inventory.Host(name); !listed || m.Facts.Owned.Identity == nil {
 			return nil
 		}
 		result, err := m.Agent.Health(ctx, api.HealthParams{Files: paths})
@@ -115,13 +116,13 @@ func (o *Operator) programs(ctx context.Context) (installed, error) {
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}
-	return out, o.refuse(errs)
+	return out, o.fleet.Refuse(errs)
 }
 
 // knownVersions are those of programs by digest: what this provision was built
 // with, and what is in the store.
 func (o *Operator) knownVersions() map[string]string {
-	known := knownVersions()
+	known := lock.Versions()
 	for _, a := range o.Store.Known() {
 		known[a.SHA256] = a.Ref.Version
 	}
@@ -130,7 +131,7 @@ func (o *Operator) knownVersions() map[string]string {
 
 // at is the inventory with the versions of a hop.
 func (o *Operator) at(hop upgrade.Hop) *inventory.Inventory {
-	inv := *o.Inventory
+	inv := *o.fleet.Inventory
 	v := &inv.Cluster.Versions
 	v.Kubernetes, v.Etcd, v.Kubelet = hop.Kubernetes, hop.Etcd, hop.Kubelet
 	return &inv
@@ -230,13 +231,13 @@ func (o *Operator) showHops(s *survey, p *plan.Plan) {
 // part: nobody knows what runs there, and it would come back as what it was.
 func (o *Operator) allKeepers() error {
 	var silent []string
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		if h.Keeper() && o.fleet.Members[h.Name] == nil {
 			silent = append(silent, h.Name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.silent)) {
-		if o.leaving[name].host.Keeper() {
+	for _, name := range slices.Sorted(maps.Keys(o.fleet.Silent)) {
+		if o.fleet.Leaving[name].Host.Keeper() {
 			silent = append(silent, name)
 		}
 	}
@@ -270,10 +271,10 @@ func (o *Operator) more(outcome *Outcome) bool {
 		return false
 	}
 	if scope := o.Task.Scope(); len(o.Targets) > 0 || scope.OneHop || scope.Narrow {
-		o.emit(event.Event{Type: event.Note, Text: "This was one hop of the upgrade; apply again to go on to Kubernetes " + hops[1].Kubernetes})
+		o.fleet.Emit(event.Event{Type: event.Note, Text: "This was one hop of the upgrade; apply again to go on to Kubernetes " + hops[1].Kubernetes})
 		return false
 	}
-	o.emit(event.Event{Type: event.Note, Text: fmt.Sprintf("The cluster runs Kubernetes %s and etcd %s; %s to go: next %s and %s",
+	o.fleet.Emit(event.Event{Type: event.Note, Text: fmt.Sprintf("The cluster runs Kubernetes %s and etcd %s; %s to go: next %s and %s",
 		hops[0].Kubernetes, hops[0].Etcd, event.Count(len(hops)-1, "hop"), hops[1].Kubernetes, hops[1].Etcd)})
 	o.fleet.Close()
 	o.startOver(nil)
@@ -287,7 +288,7 @@ const gateServers = "control-plane"
 // ready: each was asked after its restart, and none may have failed since.
 func (s *steps) serversReady(ctx context.Context) error {
 	var masters []string
-	for _, m := range s.o.masters() {
+	for _, m := range s.o.fleet.Masters() {
 		masters = append(masters, m.Host.Name)
 	}
 	errs := map[string]error{}
@@ -303,7 +304,7 @@ func (s *steps) serversReady(ctx context.Context) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("no kubelet is changed before every API server is ready: %w", inOrder(errs))
+	return fmt.Errorf("no kubelet is changed before every API server is ready: %w", fleet.InOrder(errs))
 }
 
 // Stops are the inventory with its own versions, and with those of each release

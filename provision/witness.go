@@ -32,11 +32,11 @@ type witnesses struct {
 
 // bystanders are the masters and etcd hosts beside those that are reset.
 func (o *Operator) bystanders() []inventory.Host {
-	if o.resetting == nil {
+	if o.fleet.Resetting == nil {
 		return nil
 	}
 	var list []inventory.Host
-	for _, h := range o.Inventory.Hosts {
+	for _, h := range o.fleet.Inventory.Hosts {
 		if h.Keeper() {
 			list = append(list, h)
 		}
@@ -56,7 +56,7 @@ func (o *Operator) witness(ctx context.Context, list []inventory.Host, epoch uin
 	var mu sync.Mutex
 	found := map[string]*fleet.Member{}
 	fleet.Spread(list, func(h inventory.Host) {
-		m, err := o.dialOne(ctx, h)
+		m, err := o.fleet.DialOne(ctx, h)
 		if err == nil && !o.ours(m) {
 			_ = m.Agent.Close()
 			err = errors.New("it is no host of this cluster")
@@ -64,16 +64,16 @@ func (o *Operator) witness(ctx context.Context, list []inventory.Host, epoch uin
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			o.emit(event.Event{Type: event.HostFailed, Host: h.Name, Text: err.Error()})
+			o.fleet.Emit(event.Event{Type: event.HostFailed, Host: h.Name, Text: err.Error()})
 			return
 		}
-		o.emit(event.Event{Type: event.HostConnected, Host: h.Name})
+		o.fleet.Emit(event.Event{Type: event.HostConnected, Host: h.Name})
 		found[h.Name] = m
 		w.epoch = max(w.epoch, m.Facts.Owned.Epoch+1)
 	})
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		m := found[name]
-		result, err := m.Agent.Lock(ctx, api.LockParams{Holder: o.Holder, Doing: doing, Epoch: w.epoch, UUID: m.Facts.Owned.Identity.UUID, Brief: true})
+		result, err := m.Agent.Lock(ctx, api.LockParams{Holder: o.lock.Holder, Doing: doing, Epoch: w.epoch, UUID: m.Facts.Owned.Identity.UUID, Brief: true})
 		if err != nil || !result.Granted {
 			_ = m.Agent.Close() // nothing was done there
 			continue
@@ -89,10 +89,10 @@ func (o *Operator) ours(m *fleet.Member) bool {
 	if id == nil {
 		return false
 	}
-	if o.decision.Identity == nil {
-		return id.Cluster == o.Inventory.Cluster.Name
+	if o.fleet.Decision.Identity == nil {
+		return id.Cluster == o.fleet.Inventory.Cluster.Name
 	}
-	return id.UUID == o.decision.Identity.UUID
+	return id.UUID == o.fleet.Decision.Identity.UUID
 }
 
 func (w *witnesses) close() {
@@ -104,8 +104,8 @@ func (w *witnesses) close() {
 // unrecorded says that nobody is left who could tell of a reset.
 func (o *Operator) unrecorded() {
 	text := "No history tells of this reset: no other master or etcd host of the cluster answered in time, free for it"
-	if o.resetting == nil {
+	if o.fleet.Resetting == nil {
 		text = "No history tells of this reset any more: the cluster's history went with its masters and etcd hosts"
 	}
-	o.emit(event.Event{Type: event.Warning, Text: text})
+	o.fleet.Emit(event.Event{Type: event.Warning, Text: text})
 }

@@ -96,7 +96,7 @@ func TestALookTellsClockDriftAndWhatDoesNotAnswer(t *testing.T) {
 	}
 	a.items = []api.PlanItem{{ID: file.Address.ID(), Changes: []resource.Change{{Field: "mode", Old: "0000", New: "0600"}}}, {ID: "file[\"/elsewhere\"]"}}
 	host := c.Inventory.Hosts[0]
-	f := fleet.New()
+	f := fleet.New(fleet.Options{})
 	f.Members[host.Name] = fleet.Join(host, a, facts.Host{})
 	look := Look{Inventory: c.Inventory, Now: func() time.Time { return now }, Deep: true}
 	got := look.All(t.Context(), f, map[string]*Expectation{host.Name: e})[host.Name]

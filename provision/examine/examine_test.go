@@ -50,7 +50,7 @@ func TestTheQuickestAnswerTellsTheClock(t *testing.T) {
 			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 			a := &agent{now: &now, trips: test.trips, done: make(chan struct{})}
 			defer close(a.done)
-			f := fleet.New()
+			f := fleet.New(fleet.Options{})
 			f.Members["m1"] = fleet.Join(inventory.Host{Name: "m1"}, a, facts.Host{})
 			e := &examination{Input: Input{Fleet: f, Now: func() time.Time { return now }}}
 			offset := e.clock(t.Context(), "m1")

@@ -3,8 +3,11 @@ package fleet
 import (
 	"sort"
 	"sync"
+	"time"
 
+	"provision/provision/event"
 	"provision/provision/facts"
+	"provision/provision/identity"
 	"provision/provision/inventory"
 )
 
@@ -20,14 +23,46 @@ func Join(host inventory.Host, agent Agent, known facts.Host) *Member {
 	return &Member{Host: host, Agent: newLine(agent), Facts: known}
 }
 
-// Fleet is who answered, and who did not and why.
+// Options are how hosts are reached, and what is told of it.
+type Options struct {
+	// Inventory is as the run sees it: hosts that are reset are not in it.
+	Inventory *inventory.Inventory
+	Connector Connector
+	// Lab is the name of the lab acted on, "" for the real hosts.
+	Lab  string
+	Sink event.Sink
+	Now  func() time.Time
+	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
+	Impatience time.Duration
+	// SignFor answers the requests of one host's agent.
+	SignFor func(host inventory.Host) SignFunc
+	// Forgotten are hosts that left the inventory, do not answer and never will.
+	Forgotten []string
+}
+
+// Fleet is who takes part in a run, and who does not and why. The run has one;
+// each look at the hosts fills it anew.
 type Fleet struct {
+	Options
 	Members map[string]*Member
 	Failed  map[string]error
+	// Aside are hosts that answered but cannot be worked on: no later look of the
+	// run dials them.
+	Aside map[string]error
+	// Decision says which cluster the hosts belong to, and who of them joins.
+	Decision identity.Decision
+	// Resetting are hosts of the inventory that leave the cluster for now.
+	Resetting map[string]inventory.Host
+
+	leavers sync.Mutex // guards the next two, while leaving hosts are dialled
+	Leaving map[string]Departure
+	Silent  map[string]error // hosts that left the inventory and do not answer
 }
 
 // New is a fleet of nobody yet.
-func New() *Fleet { return &Fleet{Members: map[string]*Member{}, Failed: map[string]error{}} }
+func New(options Options) *Fleet {
+	return &Fleet{Options: options, Members: map[string]*Member{}, Failed: map[string]error{}}
+}
 
 // Answered are the hosts of the inventory that take part, in its order.
 func (f *Fleet) Answered(inv *inventory.Inventory) []inventory.Host {

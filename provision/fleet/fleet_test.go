@@ -63,7 +63,7 @@ func TestALineEndsWhenNoOtherSessionComes(t *testing.T) {
 }
 
 func TestTheNewestRosterOfAKeeperCounts(t *testing.T) {
-	f := New()
+	f := New(Options{})
 	assert.Nil(t, f.Roster())
 	assert.Empty(t, f.Known())
 	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

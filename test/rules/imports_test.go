@@ -20,7 +20,7 @@ var layers = []layer{
 	{packages: []string{"provision/internal/names", "provision/internal/proc", "provision/internal/etcdlog"}}, // below all
 	{packages: []string{ // contracts and leaves: nothing of ours
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
-		"provision/facts", "provision/history", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
+		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
 		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell", "provision/upgrade",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
@@ -30,7 +30,7 @@ var layers = []layer{
 		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
-		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/fleet", "provision/identity", "provision/removal",
+		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity", "provision/removal",
 		"provision/bundle/debs", "provision/bundle/gobuild", "provision/kube/helm", "provision/kube/kubetest", "provision/lab",
 		"provision/resource/resourcetest",
 		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",
@@ -44,15 +44,22 @@ var layers = []layer{
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
 	{packages: []string{"addons/release"}},
-	{packages: []string{"provision/agent/command", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/support", "provision/component/componenttest", "provision/ownimages", "addons"}},
+	{packages: []string{"provision/agent/command", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
 		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",
 		"provision/component/ossettings", "provision/component/timesync", "provision/component/trust", "provision/component/renewal",
 		"network/flannel", "addons/coredns",
 	}},
-	{packages: []string{"provision/plan", "provision/safety", "provision/examine", "provision/checkup", "provision/component/components", "addons/catalogue"}},
+	{packages: []string{"provision/plan", "provision/safety", "provision/component/components", "addons/catalogue"}},
 	{packages: []string{"provision/engine", "provision/report", "provision/clusterledger"}},
+	// The rooms of the façade: who takes part; keys and locks; the cluster's APIs;
+	// verbs that only look.
+	{packages: []string{"provision/fleet"}},
+	{packages: []string{"provision/authority", "provision/lock", "provision/examine", "provision/history"}},
+	{packages: []string{"provision/access"}},
+	{packages: []string{"provision/checkup"}},
+	{packages: []string{"provision/status", "provision/support"}},
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},

@@ -1,0 +1,37 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"provision/provision/identity"
+)
+
+// Identify connects and finds out which cluster the hosts belong to.
+func (f *Fleet) Identify(ctx context.Context) error {
+	f.Dial(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(f.Members) == 0 {
+		return f.Nobody()
+	}
+	f.strangers()
+	decision, err := identity.Decide(f.Inventory, f.Owned())
+	if err != nil {
+		return err
+	}
+	f.Decision = decision
+	return nil
+}
+
+func (f *Fleet) Nobody() error {
+	var lines []string
+	for _, h := range f.Inventory.Hosts {
+		if err := f.Failed[h.Name]; err != nil {
+			lines = append(lines, h.Name+": "+err.Error())
+		}
+	}
+	return fmt.Errorf("cannot go on: no host answered:\n  %s", strings.Join(lines, "\n  "))
+}

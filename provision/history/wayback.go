@@ -1,0 +1,89 @@
+package history
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"provision/provision/inventory"
+	"provision/provision/upgrade"
+)
+
+// Way is what the way back from one inventory to an earlier one has in it that
+// its plan does not tell.
+type Way struct {
+	// Impossible says what keeps from going there, with what to do instead.
+	Impossible []string `json:"impossible,omitempty"`
+	// Notes are what will not be as it was, and what to look at.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// WayBack compares the inventory of today with that of a run; keyed makes digests
+// as the record has them, nil when there is no key.
+func WayBack(now, then *inventory.Inventory, r Run, keyed func(digest string) string) Way {
+	var w Way
+	w.versions(now.Cluster.Versions, then.Cluster.Versions)
+	if now.Cluster.Name != then.Cluster.Name {
+		w.Impossible = append(w.Impossible, fmt.Sprintf("the inventory of run %s is that of cluster %q, this one is %q", r.Short(), then.Cluster.Name, now.Cluster.Name))
+	}
+	if now.Network.Pods != then.Network.Pods || now.Network.Services != then.Network.Services {
+		w.Impossible = append(w.Impossible, "the ranges of pods and services cannot change in a cluster")
+	}
+	w.hosts(now, then)
+	w.given(now, r, keyed)
+	return w
+}
+
+func (w *Way) versions(now, then inventory.Versions) {
+	for _, one := range []struct{ what, now, then string }{
+		{"Kubernetes", now.Kubernetes, then.Kubernetes}, {"etcd", now.Etcd, then.Etcd},
+	} {
+		a, errNow := upgrade.Parse(one.now)
+		b, errThen := upgrade.Parse(one.then)
+		switch {
+		case errNow != nil || errThen != nil || a.Compare(b) <= 0:
+		case a.Major != b.Major || a.Minor != b.Minor:
+			// What runs decides, and the plan knows that: the newer one may never have been installed.
+			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, which is refused where the newer minor release runs already: then write the old inventory out with --write, set the newer version there, and apply that", one.what, one.now, one.then))
+		default:
+			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, and with it what was mended in between", one.what, one.now, one.then))
+		}
+	}
+}
+
+func (w *Way) hosts(now, then *inventory.Inventory) {
+	var back, gone []string
+	for _, h := range then.Hosts {
+		if _, ok := now.Host(h.Name); !ok {
+			back = append(back, h.Name)
+		}
+	}
+	for _, h := range now.Hosts {
+		if _, ok := then.Host(h.Name); !ok {
+			gone = append(gone, h.Name)
+		}
+	}
+	slices.Sort(back)
+	slices.Sort(gone)
+	if len(back) > 0 {
+		w.Notes = append(w.Notes, fmt.Sprintf("%s come back into the cluster, as new members, if the machines still exist and answer; what was on them is not brought back", strings.Join(back, ", ")))
+	}
+	if len(gone) > 0 {
+		w.Notes = append(w.Notes, fmt.Sprintf("%s leave the cluster: they are drained and put back to what stood there before, and what their pods kept on them is lost", strings.Join(gone, ", ")))
+	}
+}
+
+// given compares what gave values to variables then and now: values are not
+// kept, so those of today count.
+func (w *Way) given(now *inventory.Inventory, r Run, keyed func(digest string) string) {
+	for _, name := range slices.Sorted(maps.Keys(r.VarFiles)) {
+		digest, ok := now.Written.VarFiles[name]
+		switch {
+		case !ok:
+			w.Notes = append(w.Notes, fmt.Sprintf("the run took variables from %s, which is not given now", name))
+		case keyed != nil && r.VarFiles[name] != "" && keyed(digest.Reveal()) != r.VarFiles[name]:
+			w.Notes = append(w.Notes, fmt.Sprintf("%s has changed since the run: variables get the values that it has now", name))
+		}
+	}
+}
