@@ -48,5 +48,5 @@ func (o *Operator) renewAuthorities(ctx context.Context, approve func([]authorit
 	case !ok:
 		return ErrDeclined
 	}
-	return o.recorded(ctx, epoch, "authorities", "renew", func() error { return o.keys.RenewAll(ctx, epoch, due, members) })
+	return o.runner.Recorded(ctx, epoch, "authorities", "renew", func() error { return o.keys.RenewAll(ctx, epoch, due, members) })
 }

@@ -59,9 +59,9 @@ func (o *Operator) care(ctx context.Context, care Care) ([]Cared, error) {
 		return nil, err
 	}
 	defer release()
-	record := o.recordActs(ctx, epoch, care.Act, care.Hosts...)
+	record := o.runner.RecordActs(ctx, epoch, care.Act, care.Hosts...)
 	list, err := o.careForAll(ctx, care)
-	record.end(ctx, caredFor(care.Act, list), err)
+	record.End(ctx, caredFor(care.Act, list), err)
 	return list, err
 }
 

@@ -7,7 +7,9 @@ import (
 	"provision/provision/examine"
 	"provision/provision/history"
 	"provision/provision/lock"
+	"provision/provision/run"
 	"provision/provision/status"
+	"provision/provision/survey"
 )
 
 // What verbs return, by the names that whoever calls them knows.
@@ -26,6 +28,17 @@ type (
 	Preflight     = examine.Preflight
 	History       = history.History
 	Way           = history.Way
+	Store         = survey.Store
+	Task          = survey.Task
+	Converge      = survey.Converge
+	Isolation     = survey.Isolation
+	Reboot        = survey.Reboot
+	Rebuild       = survey.Rebuild
+	Removal       = survey.Removal
+	Renewal       = survey.Renewal
+	Reset         = survey.Reset
+	Operation     = run.Operation
+	Outcome       = run.Outcome
 )
 
 // States of certificates, and who renews them; see package status.
@@ -41,3 +54,6 @@ const (
 	ByRenew     = status.ByRenew
 	ByRotate    = status.ByRotate
 )
+
+// ErrNothingToReset: nothing of provision's is left on any of the hosts.
+var ErrNothingToReset = survey.ErrNothingToReset

@@ -49,7 +49,7 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 	if err := m.Agent.Follow(ctx, header, some); err != nil || some.n > 0 {
 		return err
 	}
-	return noSuchUnit(host, log.Unit, Services(o.fleet.Inventory, o.Components, host))
+	return noSuchUnit(host, log.Unit, Services(o.fleet.Inventory, o.surveyor.Components, host))
 }
 
 // counted counts what is written.

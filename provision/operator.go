@@ -15,12 +15,14 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/lock"
 	"provision/provision/resource"
+	"provision/provision/run"
+	"provision/provision/survey"
 )
 
 // Options are what an Operator works with. cmd/provision fills them in.
 type Options struct {
 	Inventory  *inventory.Inventory
-	Store      Store
+	Store      survey.Store
 	Connector  fleet.Connector
 	Components []component.Component
 	Addons     []addons.Addon
@@ -34,7 +36,7 @@ type Options struct {
 	// Holder names this operator to others: user@machine.
 	Holder string
 	// Operation is what the history calls this run.
-	Operation Operation
+	Operation run.Operation
 	Sink      event.Sink
 	Now       func() time.Time
 	// AllowUntestedOS takes hosts whose system is not in the table.
@@ -52,7 +54,7 @@ type Options struct {
 	// they require.
 	Targets []string
 	// Task is what the run is about; nil makes hosts what the inventory says.
-	Task Task
+	Task survey.Task
 	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
 	Impatience time.Duration
 	// LockPatience is how long a run waits for locks that should be free soon; 0:
@@ -67,16 +69,13 @@ type Options struct {
 // owner.
 type Operator struct {
 	Options
-	fleet       *fleet.Fleet      // who takes part
-	keys        *authority.Keys   // the cluster's identity on hosts
-	lock        *lock.Lock        // of the hosts that the run changes
-	access      *access.Cluster   // the way to the cluster's APIs,
-	api         access.API        // and what is asked there: access, unless tests replace it
-	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
-	progress    Progress
-	ledger      *clusterledger.Store // the cluster's
-	// rosterWritten is when this run wrote the roster last.
-	rosterWritten time.Time
+	fleet    *fleet.Fleet     // who takes part
+	keys     *authority.Keys  // the cluster's identity on hosts
+	lock     *lock.Lock       // of the hosts that the run changes
+	access   *access.Cluster  // the way to the cluster's APIs,
+	api      access.API       // and what is asked there: access, unless tests replace it
+	surveyor *survey.Surveyor // what is wanted, what differs, the plan
+	runner   *run.Runner      // executes it
 }
 
 // New checks options and returns an Operator. Close it.
@@ -88,20 +87,23 @@ func New(options Options) *Operator {
 		options.Point = func(string) {}
 	}
 	if options.Task == nil {
-		options.Task = Converge{}
+		options.Task = survey.Converge{}
 	}
 	scope := options.Task.Scope()
 	keys := &authority.Keys{Point: options.Point}
 	keys.Fleet = fleet.New(fleet.Options{Inventory: options.Inventory, Connector: options.Connector, Lab: options.Lab, Sink: options.Sink,
 		Now: options.Now, Impatience: options.Impatience, SignFor: keys.SignFor, Forgotten: scope.Forgotten})
 	keys.Fleet.TakeOut(scope.Resets)
-	o := &Operator{Options: options, fleet: keys.Fleet, keys: keys, progress: Progress{done: map[resource.Address]bool{}},
-		ledger: clusterledger.New(options.ClusterKinds, options.Point),
+	o := &Operator{Options: options, fleet: keys.Fleet, keys: keys,
 		lock:   &lock.Lock{Fleet: keys.Fleet, Holder: options.Holder, AllowMinority: options.AllowMinority, Patience: options.LockPatience},
 		access: &access.Cluster{Fleet: keys.Fleet, Keys: keys, Holder: options.Holder}}
 	if o.api = options.API; o.api == nil {
 		o.api = o.access
 	}
+	o.surveyor = &survey.Surveyor{Fleet: o.fleet, Keys: keys, API: o.api, Store: options.Store, Components: options.Components, Addons: options.Addons,
+		ClusterKinds: options.ClusterKinds, Task: options.Task, Targets: options.Targets,
+		Ledger: clusterledger.New(options.ClusterKinds, options.Point), AllowUntestedOS: options.AllowUntestedOS, IgnorePreflight: options.IgnorePreflight}
+	o.runner = run.New(o.surveyor, o.lock, options.Operation)
 	return o
 }
 

@@ -12,14 +12,8 @@ import (
 	"provision/provision/support"
 )
 
-// Verbs that change nothing. What they say is in the packages that they name.
-
 func (o *Operator) reader() *checkup.Reader {
-	return &checkup.Reader{Fleet: o.fleet, Keys: o.keys, API: o.api, Components: o.Components, Store: o.Store}
-}
-
-func (o *Operator) examiner() *examine.Reader {
-	return &examine.Reader{Fleet: o.fleet, Components: o.Components, AllowUntestedOS: o.AllowUntestedOS, Ignore: o.IgnorePreflight}
+	return &checkup.Reader{Fleet: o.fleet, Keys: o.keys, API: o.api, Components: o.surveyor.Components, Store: o.surveyor.Store}
 }
 
 // Status asks hosts, etcd and the API. Nothing is changed.
@@ -48,7 +42,7 @@ func (o *Operator) Support(ctx context.Context, a *support.Archive, lines int) (
 // Preflight examines all hosts in one pass. Nothing is changed on any host but
 // that the agent is put there. full tries all hosts with all others.
 func (o *Operator) Preflight(ctx context.Context, full bool) (*examine.Preflight, error) {
-	return o.examiner().Preflight(ctx, full)
+	return o.surveyor.Examiner().Preflight(ctx, full)
 }
 
 // Access makes credentials for the operator.

@@ -3,11 +3,8 @@ package provision
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
-	"provision/provision/engine"
-	"provision/provision/facts"
 	"provision/provision/plan"
 )
 
@@ -50,37 +47,4 @@ func elsewhere(p *plan.Plan, host string) []string {
 		}
 	}
 	return list
-}
-
-// Rebuild sets up anew hosts that were reset: a mark in the roster says so until
-// nothing of it is left undone. All else is as in an apply.
-type Rebuild struct {
-	Converge
-	Hosts []string
-}
-
-// Mark implements Task.
-func (r *Rebuild) Mark(entry *facts.RosterHost, at Progress) {
-	entry.Rebuilding = entry.Rebuilding || slices.Contains(r.Hosts, entry.Name) && !at.Rebuilt[entry.Name]
-}
-
-// finishRebuilds takes the mark from hosts on which nothing was left undone.
-func (o *Operator) finishRebuilds(ctx context.Context, s *survey, result engine.Result, forgotten []string) error {
-	undone := map[string]bool{}
-	for a := range result.Undone() {
-		undone[a.Host], undone[a.Name] = true, true
-	}
-	known := o.fleet.Known()
-	o.progress.Rebuilt = map[string]bool{}
-	for _, h := range o.fleet.Inventory.Hosts {
-		entry := facts.RosterHost{Name: h.Name, Rebuilding: known[h.Name].Rebuilding}
-		o.Task.Mark(&entry, o.progress)
-		if entry.Rebuilding && !undone[h.Name] && o.fleet.Members[h.Name] != nil {
-			o.progress.Rebuilt[h.Name] = true
-		}
-	}
-	if len(o.progress.Rebuilt) == 0 || ctx.Err() != nil {
-		return nil
-	}
-	return o.writeRoster(ctx, s, forgotten...)
 }

@@ -16,6 +16,8 @@ import (
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/plan"
+	"provision/provision/run"
+	"provision/provision/survey"
 )
 
 // ResetAlone undoes on hosts all that provision did there, without asking the
@@ -23,8 +25,8 @@ import (
 // removed. That is for a whole cluster that ends, and for hosts whose cluster is
 // dead. Without a task that names them it is all hosts, those included that have left
 // the inventory.
-func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, error) {
-	bystanders := o.bystanders()
+func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*run.Outcome, error) {
+	bystanders := o.runner.Bystanders()
 	if o.fleet.Resetting != nil {
 		some := *o.fleet.Inventory
 		some.Hosts = nil
@@ -33,17 +35,17 @@ func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*Outcome, e
 		}
 		o.fleet.Inventory = &some
 	}
-	return persist(o, func() (*Outcome, error) { return o.resetAlone(ctx, bystanders, approve) })
+	return persist(o, func() (*run.Outcome, error) { return o.resetAlone(ctx, bystanders, approve) })
 }
 
-func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, approve Approve) (*Outcome, error) {
+func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, approve Approve) (*run.Outcome, error) {
 	s, err := o.inventoryOfOwned(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := o.undoing(s)
 	if p.Empty() {
-		return &Outcome{Plan: p}, incomplete(p)
+		return &run.Outcome{Plan: p}, survey.Incomplete(p)
 	}
 	locked := o.stepping(p)
 	ctx, epoch, release, err := o.lock.Take(ctx, locked, "reset, plan "+p.Hash()[:8])
@@ -60,21 +62,21 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 	if err := agreed(approve(p)); err != nil {
 		return nil, err
 	}
-	seen := o.witness(ctx, bystanders, epoch, "reset, plan "+p.Hash()[:8])
-	defer seen.close()
+	seen := o.runner.Witness(ctx, bystanders, epoch, "reset, plan "+p.Hash()[:8])
+	defer seen.Close()
 	record := o.recordReset(ctx, p, locked, seen)
 	o.fleet.Emit(event.Event{Type: event.PhaseStarted, Text: "Undoing " + event.Count(len(p.Steps), "step")})
-	work := newSteps(o, s, epoch, nil, nil)
-	outcome := &Outcome{Plan: p}
-	outcome.Result = engine.Run(ctx, p, engine.Env{Do: work.do, Sink: o.fleet.Sink, Now: o.fleet.Now, PerHost: perHost, Grace: grace})
-	if err = errors.Join(outcome.Result.Err(), incomplete(p)); ctx.Err() != nil {
+	work := run.NewSteps(o.runner, s, epoch, nil, nil)
+	outcome := &run.Outcome{Plan: p}
+	outcome.Result = engine.Run(ctx, p, engine.Env{Do: work.Do, Sink: o.fleet.Sink, Now: o.fleet.Now, PerHost: run.PerHost, Grace: run.Grace})
+	if err = errors.Join(outcome.Result.Err(), survey.Incomplete(p)); ctx.Err() != nil {
 		err = context.Cause(ctx)
 	} else {
-		o.commit(ctx, locked)
+		o.runner.Commit(ctx, locked)
 	}
-	record.end(ctx, outcome.Result, err)
-	if len(record.keepers) == 0 {
-		o.unrecorded()
+	record.End(ctx, outcome.Result, err)
+	if len(record.Keepers) == 0 {
+		o.runner.Unrecorded()
 	}
 	return outcome, err
 }
@@ -82,21 +84,21 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 // recordReset records on the witnesses, and on those of the hosts themselves that
 // keep the history: there it stays until nothing else is left to undo. Such a run
 // leads to no state that an inventory describes.
-func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []string, seen *witnesses) *chronicle {
-	keepers := map[string]keeping{}
+func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []string, seen *run.Witnesses) *run.Chronicle {
+	keepers := map[string]run.Keeping{}
 	own, _ := o.fleet.Split(locked)
 	for _, name := range own {
 		keepers[name] = o.fleet.Members[name].Agent
 	}
-	for name, agent := range seen.agents {
+	for name, agent := range seen.Agents {
 		keepers[name] = agent
 	}
-	return o.recordOn(ctx, p, seen.epoch, keepers, locked)
+	return o.runner.RecordOn(ctx, p, seen.Epoch, keepers, locked)
 }
 
 // inventoryOfOwned connects, refuses what is another cluster's, and has every
 // host tell what is there to be undone.
-func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
+func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey.Survey, error) {
 	o.fleet.Emit(event.Event{Type: event.PhaseStarted, Text: "Connecting to " + event.Count(len(o.fleet.Inventory.Hosts), "host")})
 	o.fleet.Dial(ctx)
 	if err := ctx.Err(); err != nil {
@@ -116,7 +118,7 @@ func (o *Operator) inventoryOfOwned(ctx context.Context) (*survey, error) {
 	if err := o.namedOnes(); err != nil {
 		return nil, err
 	}
-	s := &survey{cluster: &component.Cluster{Inventory: o.fleet.Inventory}, graph: &desired.Graph{}}
+	s := &survey.Survey{Cluster: &component.Cluster{Inventory: o.fleet.Inventory}, Graph: &desired.Graph{}}
 	o.compareOwned(ctx, s)
 	return s, ctx.Err()
 }
@@ -139,7 +141,7 @@ func (o *Operator) namedOnes() error {
 	}
 	o.dropBare()
 	if len(o.fleet.Members)+len(o.fleet.Failed)+len(o.fleet.Silent) == 0 {
-		return ErrNothingToReset
+		return survey.ErrNothingToReset
 	}
 	return nil
 }
@@ -166,22 +168,22 @@ func owns(known facts.Owned) bool {
 	return known.Identity != nil || known.Pending != nil || len(known.Resources) > 0
 }
 
-func (o *Operator) compareOwned(ctx context.Context, s *survey) {
-	s.hosts = map[string]plan.Observed{}
-	o.compare(ctx, s, o.fleet.Names())
-	for name, seen := range s.hosts {
+func (o *Operator) compareOwned(ctx context.Context, s *survey.Survey) {
+	s.Hosts = map[string]plan.Observed{}
+	o.surveyor.Compare(ctx, s, o.fleet.Names())
+	for name, seen := range s.Hosts {
 		if m := o.fleet.Members[name]; m != nil {
 			seen.New = m.Facts.Owned.Identity == nil && m.Facts.Owned.Pending == nil
-			s.hosts[name] = seen
+			s.Hosts[name] = seen
 		}
 	}
 }
 
 // undoing is the plan.
-func (o *Operator) undoing(s *survey) *plan.Plan {
+func (o *Operator) undoing(s *survey.Survey) *plan.Plan {
 	in := plan.Input{Cluster: o.fleet.Inventory.Cluster.Name, Target: o.fleet.Target(), Inventory: o.keys.InventoryDigest(), Now: o.fleet.Now(),
-		Graph: s.graph, Hosts: s.hosts, Environment: o.fleet.Inventory.Cluster.Environment, UUID: nobodys,
-		Leaving: map[string]plan.Leave{}, Warnings: o.destroyed(o.fleet.Names())}
+		Graph: s.Graph, Hosts: s.Hosts, Environment: o.fleet.Inventory.Cluster.Environment, UUID: nobodys,
+		Leaving: map[string]plan.Leave{}, Warnings: o.surveyor.Destroyed(o.fleet.Names())}
 	if o.fleet.Decision.Identity != nil {
 		in.UUID = o.fleet.Decision.Identity.UUID
 	}

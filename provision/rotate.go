@@ -142,7 +142,7 @@ func (o *Operator) advance(ctx context.Context, item, next, name string, ahead t
 	o.fleet.Emit(event.Event{Type: event.Note, Text: "Rotation of " + name + ": " + authority.PhaseMeans(next)})
 	id := o.fleet.Decision.Identity
 	base := api.IdentityParams{Epoch: epoch, UUID: id.UUID, Cluster: id.Cluster, CALife: o.fleet.Inventory.PKI.CALife, Generation: id.Generation + 1}
-	return o.recorded(ctx, epoch, "rotation", name, func() error {
+	return o.runner.Recorded(ctx, epoch, "rotation", name, func() error {
 		return o.keys.TurnTo(ctx, base, item, facts.Turn{Phase: next, Since: o.fleet.Now().Add(ahead).UTC()})
 	})
 }

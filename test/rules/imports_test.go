@@ -59,7 +59,8 @@ var layers = []layer{
 	{packages: []string{"provision/authority", "provision/lock", "provision/examine", "provision/history"}},
 	{packages: []string{"provision/access"}},
 	{packages: []string{"provision/checkup"}},
-	{packages: []string{"provision/status", "provision/support"}},
+	{packages: []string{"provision/status", "provision/support", "provision/survey"}},
+	{packages: []string{"provision/run"}},
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},

@@ -1,0 +1,218 @@
+package survey
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"provision/provision/access"
+	"provision/provision/agent/api"
+	"provision/provision/component"
+	"provision/provision/component/kubelet"
+	"provision/provision/component/loadbalancer"
+	"provision/provision/desired"
+	"provision/provision/facts"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+	"provision/provision/resource"
+	"provision/provision/resource/drain"
+	"provision/provision/resource/node"
+	"provision/provision/resource/uncordon"
+)
+
+// Isolation takes hosts out of service, or back into it. Apply does that and
+// nothing else.
+type Isolation struct {
+	// Hosts are isolated, or recover.
+	Hosts []string
+	// Recover: their Nodes take pods again, and balancers send them requests.
+	Recover bool
+	// Unmanaged evicts pods that have no controller, too.
+	Unmanaged bool
+	// Timeout bounds the wait for evictions; 0: as the drain has it.
+	Timeout time.Duration
+}
+
+func (i *Isolation) has(host string) bool { return i != nil && slices.Contains(i.Hosts, host) }
+
+// Scope implements Task.
+func (i *Isolation) Scope() Scope { return Scope{Narrow: true, Isolation: i} }
+
+// Mark implements Task: set before all else, taken away last, so that a run that
+// was killed is finished by the next.
+func (i *Isolation) Mark(entry *facts.RosterHost, at Progress) {
+	if i.has(entry.Name) && at.Passed(plan.IsolationAddress(entry.Name)) {
+		entry.Isolated = !i.Recover
+	}
+}
+
+// Isolated are the hosts out of service once this run is over: the roster says
+// so of them, which masters and etcd hosts keep.
+func (sv *Surveyor) Isolated() map[string]bool {
+	known := sv.Fleet.Known()
+	out := map[string]bool{}
+	for _, h := range sv.Fleet.Inventory.Hosts {
+		entry := facts.RosterHost{Name: h.Name, Isolated: known[h.Name].Isolated}
+		sv.Task.Mark(&entry, Progress{over: true})
+		if entry.Isolated {
+			out[h.Name] = true
+		}
+	}
+	return out
+}
+
+// isolate makes a spec that of an isolated Node.
+func isolate(spec *node.Spec) {
+	spec.Taints = append(spec.Taints, node.Taint{Key: drain.IsolatedTaint, Effect: "NoSchedule"})
+}
+
+// schedulable says whether pods go to a host's Node.
+func (sv *Surveyor) schedulable(h inventory.Host, isolated map[string]bool) resource.Resource {
+	r := uncordonOf(h)
+	switch {
+	case isolated[h.Name]:
+		r = sv.emptied(h)
+	case sv.Task.Scope().Isolation.has(h.Name):
+		r = resource.New(resource.ClusterHost, uncordon.Name, h.Name, uncordon.Spec{Isolated: true}).
+			After(desired.GateAddress(GateAPI), component.UnitAt(h.Name, kubelet.Unit), component.NodeAt(h.Name))
+	}
+	r.Component = "nodes"
+	return r
+}
+
+// emptied wants no pods on a host's Node, and none to come. Once it is isolated
+// its pods are nobody's business but that of who looks into it.
+func (sv *Surveyor) emptied(h inventory.Host) resource.Resource {
+	spec := drain.Spec{Stay: true}
+	if i := sv.Task.Scope().Isolation; i.has(h.Name) {
+		spec = drain.Spec{ReadyOnly: true, Unmanaged: i.Unmanaged, Timeout: i.Timeout}
+	}
+	return resource.New(resource.ClusterHost, drain.Name, h.Name, spec).After(desired.GateAddress(GateAPI), component.NodeAt(h.Name))
+}
+
+// absentIsolated are the Nodes of isolated hosts that do not answer: the first
+// thing that one wants of a sick host is that nobody uses it.
+func (sv *Surveyor) absentIsolated(c *component.Cluster) []resource.Resource {
+	var list []resource.Resource
+	known := sv.Fleet.Known()
+	for _, h := range sv.Fleet.Inventory.Hosts {
+		_, member := known[h.Name]
+		if sv.Fleet.Members[h.Name] != nil || !h.Joins() || !member || !c.Isolated[h.Name] {
+			continue
+		}
+		r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(desired.GateAddress(GateAPI))
+		r.Component = "nodes"
+		list = append(list, r, sv.schedulable(h, c.Isolated))
+	}
+	return list
+}
+
+// Limit implements Task: what isolates hosts, or lets them recover, and the mark
+// in the roster.
+func (i *Isolation) Limit(o *Surveyor, _ *Survey, in *plan.Input) (only []string) {
+	in.Isolating = map[string]plan.Isolating{}
+	isolated := o.Isolated()
+	known := o.Fleet.Known()
+	for _, name := range i.Hosts {
+		h, _ := o.Fleet.Inventory.Host(name)
+		one := plan.Isolating{Back: i.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
+		if h.Has(inventory.RoleMaster) {
+			for _, other := range o.Fleet.Answered(o.Fleet.Inventory) {
+				if _, member := known[other.Name]; !member {
+					continue
+				}
+				one.Steps = append(one.Steps, component.UnitAt(other.Name, loadbalancer.Unit))
+			}
+		}
+		in.Isolating[name] = one
+		only = append(only, plan.IsolationAddress(name).String())
+		for _, a := range one.Steps {
+			only = append(only, a.String())
+		}
+	}
+	return only
+}
+
+// Check implements Task.
+func (i *Isolation) Check(ctx context.Context, o *Surveyor) error {
+	known := o.Fleet.Known()
+	for _, name := range i.Hosts {
+		entry, member := known[name]
+		switch {
+		case !member:
+			return fmt.Errorf("host %s is not part of the cluster yet; apply first", name)
+		case !slices.Contains(entry.Roles, string(inventory.RoleMaster)) && !slices.Contains(entry.Roles, string(inventory.RoleNode)):
+			return fmt.Errorf("host %s has no Node, so there is nothing to keep off it; an etcd member that is ill is taken out with its role", name)
+		case i.Recover && !entry.Isolated:
+			return fmt.Errorf("host %s is not isolated; if its Node is only cordoned: provision node uncordon %s", name, name)
+		}
+	}
+	if i.Recover {
+		return i.proven(ctx, o)
+	}
+	return i.anotherServes(ctx, o)
+}
+
+// proven refuses to let hosts recover whose Nodes are not Ready.
+func (i *Isolation) proven(ctx context.Context, o *Surveyor) error {
+	ctx, cancel := context.WithTimeout(ctx, access.ReachBudget)
+	defer cancel()
+	env, err := o.API.Env(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range i.Hosts {
+		if o.Fleet.Members[name] == nil {
+			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.Fleet.Failed[name])
+		}
+		object, err := env.Objects.Get(ctx, drain.Ref(name))
+		if err != nil {
+			return fmt.Errorf("cannot let host %s recover: reading its Node: %w", name, err)
+		}
+		state, err := drain.Read(name, object)
+		if err != nil {
+			return err
+		}
+		if h, _ := o.Fleet.Inventory.Host(name); h.Joins() && !state.Ready {
+			return fmt.Errorf("cannot let host %s recover: its Node is not Ready; why, is what provision doctor %s tells. It stays isolated", name, name)
+		}
+	}
+	return nil
+}
+
+// serveBudget bounds the question whether a master serves.
+const serveBudget = 5 * time.Second
+
+// anotherServes refuses to isolate the last master that serves.
+func (i *Isolation) anotherServes(ctx context.Context, o *Surveyor) error {
+	out := o.Isolated()
+	var asked, taken []string
+	for _, h := range o.Fleet.Inventory.With(inventory.RoleMaster) {
+		m := o.Fleet.Members[h.Name]
+		if out[h.Name] && i.has(h.Name) {
+			taken = append(taken, h.Name)
+		}
+		if out[h.Name] || m == nil {
+			continue
+		}
+		asked = append(asked, h.Name)
+		for _, c := range o.Components {
+			gate := c.Gate()
+			if c.Name() != "controlplane" || gate.URL == "" {
+				continue
+			}
+			if _, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget}); err == nil {
+				return nil
+			}
+		}
+	}
+	switch {
+	case len(taken) == 0:
+		return nil
+	case len(asked) == 0:
+		return fmt.Errorf("cannot isolate %s: no other master is in service, and the cluster would have no API; let another one recover, or add one, first", strings.Join(taken, ", "))
+	}
+	return fmt.Errorf("cannot isolate %s: no other master serves (asked: %s), and the cluster would have no API; see provision doctor, and mend one of them first", strings.Join(taken, ", "), strings.Join(asked, ", "))
+}

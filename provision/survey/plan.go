@@ -1,0 +1,73 @@
+package survey
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"provision/provision/component"
+	"provision/provision/inventory"
+	"provision/provision/plan"
+	"provision/provision/removal"
+)
+
+// Plan makes the plan of what a look has found.
+func (sv *Surveyor) Plan(s *Survey) (*plan.Plan, error) {
+	in := plan.Input{
+		Cluster: sv.Fleet.Inventory.Cluster.Name, Target: sv.Fleet.Target(), Inventory: sv.Keys.InventoryDigest(),
+		Now: sv.Fleet.Now(), Graph: s.Graph, Hosts: s.Hosts, Objects: s.Objects, Warnings: s.warn,
+		Environment: sv.Fleet.Inventory.Cluster.Environment, Removals: sv.removals(),
+	}
+	if sv.Fleet.Decision.Identity != nil {
+		in.UUID = sv.Fleet.Decision.Identity.UUID
+	}
+	if !sv.Keys.Formed() {
+		for _, h := range sv.Fleet.Answered(sv.Fleet.Inventory) {
+			if h.Has(inventory.RoleEtcd) {
+				in.Forming = append(in.Forming, component.MemberAt(h.Name))
+			}
+		}
+	}
+	if s.reformed != nil {
+		in.EtcdWas, in.EtcdIs = s.reformed.Was, s.reformed.Is
+		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.Was, s.reformed.Is))
+	}
+	in.Leaving, in.Rollout, in.Anew = sv.leaves(), sv.rollout(), sv.anew(s)
+	in.Snapshots, in.Narrow = sv.snapshots(s), sv.Task.Scope().Narrow
+	if s.ledgerErr != nil {
+		return nil, fmt.Errorf("cannot tell what leaves the cluster: %w", s.ledgerErr)
+	}
+	in.Ledger = s.Ledger
+	only := sv.Task.Limit(sv, s, &in)
+	if only == nil {
+		only = sv.Targets
+	}
+	var err error
+	if in.Targets, err = plan.ParseTargets(only, in); err != nil {
+		return nil, err
+	}
+	p := plan.Build(in)
+	return p, sv.upgrades(s, p)
+}
+
+// removals are what this run takes away from the cluster because the inventory
+// does. Hosts that are named one by one are not a mistake in it.
+func (sv *Surveyor) removals() removal.Set {
+	if sv.Task.Scope().Narrow {
+		return removal.Set{}
+	}
+	known := sv.Fleet.Known()
+	return removal.Of(slices.Collect(maps.Values(known)), sv.Fleet.Inventory)
+}
+
+// Incomplete is the error of a run in which hosts took no part.
+func Incomplete(p *plan.Plan) error {
+	var list []error
+	for _, h := range p.Hosts {
+		if h.Error != "" && p.Concerns(h.Name) {
+			list = append(list, fmt.Errorf("host %s took no part: %s", h.Name, h.Error))
+		}
+	}
+	return errors.Join(list...)
+}
