@@ -15,15 +15,10 @@
 //	                 ▼
 //	   hosts (agents) and the cluster's APIs (tunnelled through the agents)
 //
-// A run has these parts: fleet (who answers, with which facts), survey (what
-// cluster they make up, what is wanted, what differs), plan, and steps (how
-// each kind of step is done). Everything that reaches a host goes through
+// Each part is a room with one struct that owns its state: fleet (who takes part),
+// lock, authority (keys on hosts), access (the cluster's APIs), survey (what is
+// wanted, what differs, the plan; one file per Task), run (executes a plan).
+// Verbs that only look live with what they say: checkup, status, examine, support,
+// history. Operator composes them. Everything that reaches a host goes through
 // fleet.Agent, so that tests and benchmarks can put anything behind it.
-//
-// Beside plan and apply there are, by the files to begin with: locks (lock,
-// queue, holding), the identity of a cluster (birth, authorities,
-// rotate), hosts that leave or are undone (leaving, reset, rebuild), what is done
-// with Nodes (care, isolation, settle, rebooting), upgrades (upgrading), the
-// history of runs (chronicle, rollback), and looks that change nothing (status,
-// doctor, certs, preflight, logs, support).
 package provision

@@ -25,6 +25,7 @@ var undamaged = map[string]string{
 	"provision/cluster":                    "its callers are fed: Decode is one of the decoders",
 	"provision/component/renewal":          "specs that other components have just written",
 	"provision/survey":                     "what its own components wanted, or what other packages checked",
+	"provision/run":                        "what its own components wanted",
 	"provision/access":                     "manifests of our own making; answers of an API server whose certificate was verified",
 	"provision/support":                    "what its own components wanted",
 	"provision/checkup":                    "what its own components wanted",
