@@ -103,6 +103,9 @@ func (g *global) showStatus(s *provision.Status) error {
 	if len(s.Leaving) > 0 {
 		fmt.Fprintf(g.out, "\nOf the cluster, but not in the inventory any more: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
 	}
+	for _, n := range s.Foreign {
+		fmt.Fprintln(g.out, "\n"+report.Line(n.Foreign()))
+	}
 	for _, text := range []string{s.APIError, s.EtcdError} {
 		if text != "" {
 			fmt.Fprintln(g.out, "\n"+report.Clean(text))
@@ -184,6 +187,8 @@ func hostState(h provision.HostStatus) string {
 		return "isolated"
 	case h.Node == nil:
 		return "answers"
+	case h.Node.Deleting != "":
+		return h.Node.Held()
 	case !h.Node.Ready:
 		return "NotReady: " + h.Node.Reason
 	case h.Isolated:

@@ -58,6 +58,7 @@ func (rd *Reader) Diagnose(ctx context.Context, hosts ...string) (*Diagnosis, er
 		all.Go(func() {
 			told := access.Ask(ctx, rd.API)
 			in.Etcd, in.EtcdError, in.APIError = told.Etcd, told.EtcdError, told.ApiError
+			in.Leaving = access.Leaving(rd.Fleet)
 			in.Nodes = slices.Collect(maps.Values(told.Nodes))
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/provision/etcd"
+	"provision/provision/kube"
 	"provision/provision/resource/etcdmember"
 )
 
@@ -152,6 +153,14 @@ func (d *diagnosis) nodes() {
 	known := map[string]bool{}
 	for _, n := range d.in.Nodes {
 		known[n.Name] = true
+		if n.Deleting != "" {
+			d.deleting(n)
+			continue
+		}
+		if !d.ours(n.Name) {
+			d.foreign(n)
+			continue
+		}
 		if n.Unschedulable {
 			d.add(Finding{Level: Note, Host: n.Name, What: "cordoned", order: noteOrder, Mend: []string{"node", "uncordon", n.Name},
 				Summary: "its Node is cordoned: no new pods come to it", Cause: "somebody drained, cordoned or isolated it, or a rollout stopped there"})
@@ -169,6 +178,43 @@ func (d *diagnosis) nodes() {
 				Summary: "has no Node in the cluster", Because: d.problems(h.Name)})
 		}
 	}
+}
+
+// ours reports whether a Node is that of a host, also of one that leaves.
+func (d *diagnosis) ours(name string) bool {
+	return slices.Contains(d.in.Leaving, name) || slices.ContainsFunc(d.in.Hosts, func(h Host) bool { return h.Name == name })
+}
+
+// deleting is a Node that somebody deleted and something holds.
+func (d *diagnosis) deleting(n kube.NodeStatus) {
+	f := Finding{Level: Problem, Host: n.Name, What: "node-deleting", order: nodeOrder, Summary: "its Node is " + n.Held(),
+		Cause: "somebody deleted it, and what set the finalizer has not let it go"}
+	if len(n.Finalizers) > 0 {
+		f.First = "let the program that set the finalizer finish, or if that is gone: kubectl patch node " + n.Name + ` --type merge -p '{"metadata":{"finalizers":null}}'`
+	}
+	d.place(f)
+}
+
+// foreign is a Node that is no host's: nobody removes it but who put it there.
+func (d *diagnosis) foreign(n kube.NodeStatus) {
+	f := Finding{Level: Note, Host: n.Name, What: "node-foreign", order: noteOrder, Summary: "is a Node of no host in the inventory, " + n.Condition(),
+		Cause: "it was left behind, or somebody joined it by hand",
+		First: "take the host into the inventory, or remove the Node: kubectl delete node " + n.Name}
+	if !n.Ready {
+		f.Level, f.order = Problem, nodeOrder
+	}
+	d.place(f)
+}
+
+// place adds a finding of a Node: where no host has its name, it is the cluster's.
+func (d *diagnosis) place(f Finding) {
+	if !d.ours(f.Host) {
+		f.ID = f.Host
+		f.Summary, f.Host = "Node "+f.Host+" "+strings.Replace(f.Summary, "its Node is", "is", 1), ClusterHost
+	} else if f.What == "node-deleting" {
+		f.Mend = apply(f.Host)
+	}
+	d.add(f)
 }
 
 // byHand takes back the commands for what only follows from what no apply

@@ -23,6 +23,8 @@ type Input struct {
 	// none was.
 	EtcdCluster string
 	Nodes       []kube.NodeStatus
+	// Leaving are hosts of the cluster that are not in the inventory any more.
+	Leaving []string
 	// EtcdError and APIError say why they could not be asked.
 	EtcdError, APIError string
 	// API, Member and Proxy are the units of an API server, of an etcd member and

@@ -270,6 +270,10 @@ func (o objects) Delete(_ context.Context, ref cluster.Ref) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.writes++
+	if metadata := asMap(o.objects[ref]["metadata"]); metadata["finalizers"] != nil {
+		o.write(ref, merged(o.objects[ref], map[string]any{"metadata": map[string]any{"deletionTimestamp": "2026-01-02T03:04:05Z"}}))
+		return fmt.Errorf("it is not gone: held by finalizer %v", metadata["finalizers"])
+	}
 	delete(o.objects, ref)
 	return o.down
 }

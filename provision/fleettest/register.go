@@ -24,3 +24,11 @@ func (a *API) DeleteNode(name string) {
 	defer a.mu.Unlock()
 	delete(a.objects, cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name})
 }
+
+// PatchNode changes a Node, or makes it, behind everybody's back.
+func (a *API) PatchNode(name string, patch map[string]any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ref := cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name}
+	objects{a}.write(ref, merged(a.objects[ref], patch))
+}

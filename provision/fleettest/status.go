@@ -22,6 +22,7 @@ func (a *API) Status(context.Context) (kube.Status, error) {
 		if !n.Ready {
 			n.Reason = a.sick[ref.Name].Error()
 		}
+		n.Deleting, _ = asMap(object["metadata"])["deletionTimestamp"].(string)
 		n.Unschedulable, _ = asMap(object["spec"])["unschedulable"].(bool)
 		status.Nodes = append(status.Nodes, n)
 	}

@@ -85,39 +85,14 @@ func (c *Client) Apply(ctx context.Context, object cluster.Object) error {
 	return err
 }
 
-// Delete implements cluster.Objects.
-func (c *Client) Delete(ctx context.Context, ref cluster.Ref) error {
-	resource, err := c.resource(ref)
-	if meta.IsNoMatchError(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	background := metav1.DeletePropagationBackground
-	err = resource.Delete(ctx, ref.Name, metav1.DeleteOptions{PropagationPolicy: &background})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
 // resource finds the API path of a kind: from our table, or by discovery, anew
 // once when the kind is not known (a CRD that was just installed).
 func (c *Client) resource(ref cluster.Ref) (dynamic.ResourceInterface, error) {
-	gv, err := schema.ParseGroupVersion(ref.APIVersion)
-	if err != nil {
-		return nil, fmt.Errorf("reading apiVersion of %s: %w", ref, err)
-	}
-	gvk := gv.WithKind(ref.Kind)
-	if name, namespaced, known := builtin(gvk); known {
-		return c.scoped(gv.WithResource(name), namespaced, ref)
-	}
-	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	gvr, namespaced, err := c.locate(ref)
 	if err != nil {
 		return nil, err
 	}
-	return c.scoped(mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, ref)
+	return c.scoped(gvr, namespaced, ref)
 }
 
 func (c *Client) scoped(gvr schema.GroupVersionResource, namespaced bool, ref cluster.Ref) (dynamic.ResourceInterface, error) {

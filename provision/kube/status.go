@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,6 +24,50 @@ type NodeStatus struct {
 	Kubelet       string   `json:"kubelet,omitempty"` // version, without a v
 	Runtime       string   `json:"runtime,omitempty"`
 	OS            string   `json:"os,omitempty"`
+	// Since is when the Node became Ready, or not; RFC 3339, "" when nobody said.
+	Since string `json:"since,omitempty"`
+	// Deleting is since when the Node is being deleted, RFC 3339; "" when it is
+	// not. Finalizers hold it.
+	Deleting   string   `json:"deleting,omitempty"`
+	Finalizers []string `json:"finalizers,omitempty"`
+}
+
+// Held says since when a Node is being deleted and what holds it; "" when it is
+// not being deleted.
+func (n NodeStatus) Held() string {
+	if n.Deleting == "" {
+		return ""
+	}
+	if len(n.Finalizers) == 0 {
+		return "being deleted since " + n.Deleting
+	}
+	return "being deleted since " + n.Deleting + ", held by finalizer " + strings.Join(n.Finalizers, ", ")
+}
+
+// Condition is "Ready" or "not Ready", and since when.
+func (n NodeStatus) Condition() string {
+	text := "not Ready"
+	if n.Ready {
+		text = "Ready"
+	}
+	if n.Since != "" {
+		text += " since " + n.Since
+	}
+	return text
+}
+
+// Foreign says of a Node of no host how it is and how it goes.
+func (n NodeStatus) Foreign() string {
+	state := n.Condition()
+	if n.Deleting != "" {
+		state = n.Held()
+	}
+	return fmt.Sprintf("Node %s is of no host in the inventory (%s); it stays. Take the host in, or remove it: kubectl delete node %s", n.Name, state, n.Name)
+}
+
+// Foreign are the Nodes that none of the hosts is.
+func Foreign(nodes []NodeStatus, hosts func(name string) bool) []NodeStatus {
+	return slices.DeleteFunc(slices.Clone(nodes), func(n NodeStatus) bool { return hosts(n.Name) })
 }
 
 // Status is a summary of a cluster.
@@ -62,6 +107,10 @@ func summarise(node *unstructured.Unstructured) NodeStatus {
 	}
 	if status.Ready, status.Reason = readiness(node); status.Ready {
 		status.Reason = ""
+	}
+	status.Since, _ = conditionOf(node, "Ready")["lastTransitionTime"].(string)
+	if at := node.GetDeletionTimestamp(); at != nil {
+		status.Deleting, status.Finalizers = at.UTC().Format(time.RFC3339), node.GetFinalizers()
 	}
 	status.Unschedulable, _, _ = unstructured.NestedBool(node.Object, "spec", "unschedulable")
 	status.PodCIDRs, _, _ = unstructured.NestedStringSlice(node.Object, "spec", "podCIDRs")

@@ -13,7 +13,6 @@ import (
 	"provision/provision/etcd"
 	"provision/provision/inventory"
 	"provision/provision/kube"
-	"provision/provision/removal"
 )
 
 // Status is a cluster at a glance.
@@ -26,6 +25,8 @@ type Status struct {
 	Etcd    []etcd.MemberStatus `json:"etcd,omitempty"`
 	// Leaving are hosts of the cluster that are not in the inventory any more.
 	Leaving []string `json:"leaving,omitempty"`
+	// Foreign are Nodes of no host in the inventory, nor of one that leaves.
+	Foreign []kube.NodeStatus `json:"foreign,omitempty"`
 	// APIError and EtcdError say why they could not be asked.
 	APIError  string `json:"api_error,omitempty"`
 	EtcdError string `json:"etcd_error,omitempty"`
@@ -37,7 +38,7 @@ func (s *Status) Healthy() bool {
 		return false
 	}
 	for _, h := range s.Hosts {
-		if h.Error != "" || len(h.PendingRestarts) > 0 || h.Node != nil && !h.Node.Ready || !h.Running() || !h.certain() {
+		if h.Error != "" || len(h.PendingRestarts) > 0 || h.Node != nil && (!h.Node.Ready || h.Node.Deleting != "") || !h.Running() || !h.certain() {
 			return false
 		}
 	}
@@ -54,7 +55,7 @@ func (rd *Reader) Status(ctx context.Context) (*Status, error) {
 	if err := rd.Fleet.Identify(ctx); err != nil {
 		return nil, err
 	}
-	s := &Status{Cluster: rd.Fleet.Inventory.Cluster.Name, Target: rd.Fleet.Target(), Leaving: removal.Of(slices.Collect(maps.Values(rd.Fleet.Known())), rd.Fleet.Inventory).Leavers()}
+	s := &Status{Cluster: rd.Fleet.Inventory.Cluster.Name, Target: rd.Fleet.Target(), Leaving: access.Leaving(rd.Fleet)}
 	if rd.Fleet.Decision.Identity == nil {
 		s.APIError = "there is no cluster yet; make it with: provision apply"
 	} else {
@@ -70,6 +71,7 @@ func (rd *Reader) Status(ctx context.Context) (*Status, error) {
 	}
 	all.Wait()
 	if rd.Fleet.Decision.Identity != nil {
+		s.Foreign = access.Foreign(rd.Fleet, slices.Collect(maps.Values(told.Nodes)))
 		s.Version, s.Etcd, s.APIError, s.EtcdError = told.Version, told.Etcd, told.ApiError, told.EtcdError
 	}
 	known := lock.Versions()

@@ -17,6 +17,7 @@ import (
 	"provision/provision/event"
 	"provision/provision/fleet"
 	"provision/provision/identity"
+	"provision/provision/kube"
 	"provision/provision/osfacts"
 	"provision/provision/ownimages"
 	"provision/provision/plan"
@@ -258,6 +259,8 @@ func (sv *Surveyor) compareObjects(ctx context.Context, s *Survey) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	slots := make(chan struct{}, observers)
+	var nodes kube.Status
+	all.Go(func() { nodes, _ = sv.API.Status(ctx) }) // an API that ends meanwhile fails what is observed
 	for _, r := range wanted {
 		all.Go(func() {
 			slots <- struct{}{}
@@ -269,6 +272,9 @@ func (sv *Surveyor) compareObjects(ctx context.Context, s *Survey) {
 		})
 	}
 	all.Wait()
+	for _, n := range access.Foreign(sv.Fleet, nodes.Nodes) {
+		s.warn = append(s.warn, n.Foreign())
+	}
 	sv.compareLedger(ctx, s, wanted)
 }
 

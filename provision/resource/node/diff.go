@@ -19,6 +19,9 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 	if want.replaces(have) {
 		return append([]resource.Change{{Field: Made, Old: "of machine " + have.Machine, New: "made anew for machine " + want.Machine}}, created(want)...)
 	}
+	if have.Deleting != "" {
+		return append([]resource.Change{{Field: Made, Old: have.held(), New: "made anew when it is gone"}}, created(want)...)
+	}
 	changes := diffMap("labels", want.Labels, have.Labels, have.Owned.Labels, have.Owned.Was.Labels)
 	changes = append(changes, diffMap("annotations", want.Annotations, have.Annotations, have.Owned.Annotations, have.Owned.Was.Annotations)...)
 	changes = append(changes, diffMap("taints", taintMap(want.Taints), taintMap(have.Taints), have.Owned.Taints, have.Owned.Was.Taints)...)
@@ -53,7 +56,11 @@ func gone(have State) []resource.Change {
 	if !have.Exists {
 		return nil
 	}
-	return []resource.Change{{Field: "node", Old: "registered", New: "deleted"}}
+	old := "registered"
+	if have.Deleting != "" {
+		old = have.held()
+	}
+	return []resource.Change{{Field: "node", Old: old, New: "deleted"}}
 }
 
 func created(want Spec) []resource.Change {

@@ -27,6 +27,8 @@ type live struct {
 		ResourceVersion string            `json:"resourceVersion"`
 		Labels          map[string]string `json:"labels"`
 		Annotations     map[string]string `json:"annotations"`
+		Deleting        string            `json:"deletionTimestamp"`
+		Finalizers      []string          `json:"finalizers"`
 	} `json:"metadata"`
 	Spec struct {
 		PodCIDRs []string `json:"podCIDRs"`
@@ -60,7 +62,8 @@ func read(name string, object cluster.Object) (State, error) {
 		Exists: true, ResourceVersion: node.Metadata.ResourceVersion,
 		Labels: node.Metadata.Labels, Annotations: node.Metadata.Annotations,
 		Taints: node.Spec.Taints, PodCIDRs: node.Spec.PodCIDRs,
-		Machine: node.Status.NodeInfo.MachineID,
+		Machine:  node.Status.NodeInfo.MachineID,
+		Deleting: node.Metadata.Deleting, Finalizers: node.Metadata.Finalizers,
 	}
 	if text, ok := state.Annotations[OwnedAnnotation]; ok {
 		// A record that cannot be read is as good as none: it is written anew.
@@ -84,7 +87,7 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 		if err != nil {
 			return err
 		}
-		if want.replaces(have) {
+		if want.replaces(have) || have.Deleting != "" {
 			if err := forget(ctx, env, name); err != nil {
 				return err
 			}
@@ -109,13 +112,14 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 	}
 }
 
-// forget deletes the Node of a machine that is gone, and the lease by which it
-// said that it lives.
+// forget deletes the Node of a machine that is gone, or that is being deleted
+// already, and the lease by which it said that it lives. A host never joins on a
+// Node that goes under it.
 func forget(ctx context.Context, env *cluster.Env, name string) error {
 	lease := cluster.Ref{APIVersion: "coordination.k8s.io/v1", Kind: "Lease", Namespace: "kube-node-lease", Name: name}
 	for _, each := range []cluster.Ref{ref(name), lease} {
 		if err := env.Objects.Delete(ctx, each); err != nil {
-			return fmt.Errorf("deleting %s of a machine that is gone: %w", each, err)
+			return fmt.Errorf("deleting the former %s: %w", each, err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -187,6 +188,7 @@ type api struct {
 	cluster.Objects
 	objects map[string]cluster.Object
 	deleted []string
+	refuses error
 }
 
 func (a *api) Get(_ context.Context, ref cluster.Ref) (cluster.Object, error) {
@@ -203,6 +205,9 @@ func (a *api) Merge(context.Context, cluster.Ref, cluster.Object) error { return
 func (a *api) Contents(context.Context, string) ([]cluster.Ref, error) { return nil, nil }
 
 func (a *api) Delete(_ context.Context, ref cluster.Ref) error {
+	if a.refuses != nil {
+		return a.refuses
+	}
 	a.deleted = append(a.deleted, ref.String())
 	delete(a.objects, ref.String())
 	return nil
@@ -245,5 +250,32 @@ func TestNodeOfAMachineThatIsGone(t *testing.T) {
 			assert.Equal(t, []string{"10.32.9.0/24"}, again.PodCIDRs, "its pod range stays")
 			assert.Empty(t, Kind{}.Diff("n1", spec, again))
 		})
+	}
+}
+
+// A host does not join on a Node that goes under it: the Node is awaited, and
+// made anew; while something holds it, the step fails.
+func TestNodeThatIsBeingDeleted(t *testing.T) {
+	held := cluster.Object{"metadata": map[string]any{"name": "n1", "deletionTimestamp": "2026-01-02T03:04:05Z", "finalizers": []any{"example.com/gone"}}}
+	const since = "being deleted since 2026-01-02T03:04:05Z, held by example.com/gone"
+	for _, want := range []Spec{{Labels: map[string]string{"a": "1"}}, {Absent: true}} {
+		world := &api{objects: map[string]cluster.Object{"Node n1": held}}
+		env := &cluster.Env{Objects: world}
+		have, err := Kind{}.Observe(t.Context(), env, "n1", want)
+		require.NoError(t, err)
+		changes := Kind{}.Diff("n1", want, have)
+		require.NotEmpty(t, changes)
+		assert.Equal(t, Made, changes[0].Field)
+		assert.Equal(t, since, changes[0].Old)
+		require.NoError(t, Kind{}.Apply(t.Context(), env, "n1", want))
+		assert.Equal(t, "Node n1", world.deleted[0])
+		have, err = Kind{}.Observe(t.Context(), env, "n1", want)
+		require.NoError(t, err)
+		assert.Empty(t, have.Deleting)
+		assert.Equal(t, !want.Absent, have.Exists)
+
+		world = &api{objects: map[string]cluster.Object{"Node n1": held}, refuses: errors.New("held by finalizer example.com/gone")}
+		require.ErrorContains(t, Kind{}.Apply(t.Context(), &cluster.Env{Objects: world}, "n1", want), "held by finalizer example.com/gone")
+		assert.Equal(t, held, world.objects["Node n1"], "nothing is written to it")
 	}
 }

@@ -59,6 +59,18 @@ type State struct {
 	PodCIDRs        []string          `json:"pod_cidrs,omitempty"`
 	Machine         string            `json:"machine,omitempty"` // that reported to it last
 	Owned           Owned             `json:"owned"`
+	// Deleting is since when it is being deleted; Finalizers hold it then.
+	Deleting   string   `json:"deleting,omitempty"`
+	Finalizers []string `json:"finalizers,omitempty"`
+}
+
+// held says that a Node is being deleted.
+func (s State) held() string {
+	text := "being deleted since " + s.Deleting
+	if len(s.Finalizers) > 0 {
+		text += ", held by " + strings.Join(s.Finalizers, ", ")
+	}
+	return text
 }
 
 // Owned lists the keys that this kind has set; taints as KEY:EFFECT. Sorted.
