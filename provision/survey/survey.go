@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"provision/addons"
@@ -273,7 +274,9 @@ func (sv *Surveyor) compareObjects(ctx context.Context, s *Survey) {
 	}
 	all.Wait()
 	for _, n := range access.Foreign(sv.Fleet, nodes.Nodes) {
-		s.warn = append(s.warn, n.Foreign())
+		if text := n.Foreign(); !slices.Contains(s.warn, text) { // a second look, under the locks
+			s.warn = append(s.warn, text)
+		}
 	}
 	sv.compareLedger(ctx, s, wanted)
 }
