@@ -11,7 +11,7 @@ import (
 // after them. What else changes there is done beforehand, so that the Node is
 // away for as short as possible.
 func (g *guards) bracket(t *turn) {
-	if t.guard.Alone && len(t.steps) > 0 && t.guard.Drain.Address != (resource.Address{}) {
+	if t.guard.Alone && t.empties && t.guard.Drain.Address != (resource.Address{}) {
 		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("host %s is changed without draining its Node: there is no other Node for its pods", t.host))
 	}
 	before := g.previous(t)

@@ -187,6 +187,11 @@ func (b *builder) units() {
 			add(unitAt(host, name), resource.TriggerAction(open.Action), cause)
 			running[unitAt(host, name)] = true
 		}
+		for name, setting := range seen.Result.Unproven {
+			if cause, err := resource.ParseAddress(setting); err == nil {
+				add(unitAt(host, name), resource.Restart, cause)
+			}
+		}
 	}
 	for _, r := range b.in.Graph.Resources {
 		if _, changes := b.steps[r.Address]; !changes {

@@ -5,11 +5,16 @@ import (
 	"maps"
 	"slices"
 
+	"provision/provision/agent/api"
+	"provision/provision/component"
 	"provision/provision/resource"
+	"provision/provision/resource/cert"
+	"provision/provision/resource/identity"
 )
 
 // guards puts drains, uncordons and waves around the steps of a plan that need
-// Nodes without pods. It works on the plan as it will be run, so what a target
+// Nodes without pods, and waves around settings whose wrong value takes a Node
+// out of service. It works on the plan as it will be run, so what a target
 // leaves out needs no guard.
 type guards struct {
 	p       *Plan
@@ -17,8 +22,8 @@ type guards struct {
 	through *through
 	at      map[resource.Address]int // place among the plan's steps
 	turns   []*turn
-	owner   map[resource.Address]*turn    // of steps that need an empty Node
-	free    map[resource.Address]bool     // steps that need one and cannot wait
+	owner   map[resource.Address]*turn    // of steps that wait for a turn
+	free    map[resource.Address]bool     // steps that should and cannot wait
 	ready   map[string][]resource.Address // by host, what is done before its drain
 }
 
@@ -45,19 +50,21 @@ func guard(p *Plan, in Input, through *through) {
 func (g *guards) find() {
 	byHost := map[string][]resource.Address{}
 	for _, s := range g.p.Steps {
-		if !s.Address.IsCluster() && g.drains(s) && !g.free[s.Address] {
+		if !s.Address.IsCluster() && (g.drains(s) || g.travels(s)) && !g.free[s.Address] {
 			byHost[s.Address.Host] = append(byHost[s.Address.Host], s.Address)
 		}
 	}
 	g.turns, g.owner = nil, map[resource.Address]*turn{}
 	for _, host := range slices.Sorted(maps.Keys(g.in.Graph.Guards)) {
-		t := &turn{host: host, guard: g.in.Graph.Guards[host], steps: byHost[host]}
+		t := &turn{host: host, guard: g.in.Graph.Guards[host], steps: byHost[host], empties: slices.ContainsFunc(byHost[host], g.empties)}
 		_, uncordons := g.at[t.guard.Uncordon]
 		t.ours = uncordons && len(g.in.Objects[t.guard.Uncordon].Changes) > 0
 		// Where no kubelet runs no pod could be told to end, and on a host that
 		// is being installed there is none.
-		runs := slices.Contains(g.in.Hosts[host].Result.Running, t.guard.Unit)
-		t.drain = len(t.steps) > 0 && runs && !t.guard.Alone && t.guard.Drain.Address != resource.Address{}
+		seen := g.in.Hosts[host].Result
+		t.unproven = len(seen.Unproven) > 0
+		runs := slices.Contains(seen.Running, t.guard.Unit) && (t.unproven || !g.ill(t, seen))
+		t.drain = t.empties && runs && !t.guard.Alone && t.guard.Drain.Address != resource.Address{}
 		if !t.ours && (len(t.steps) == 0 || !runs && !g.reboots(host)) {
 			continue
 		}
@@ -102,6 +109,41 @@ func (g *guards) drains(s Step) bool {
 	return r.Drains || s.Act == Restart && slices.ContainsFunc(s.Causes, func(a resource.Address) bool {
 		cause, _ := g.in.Graph.Get(a)
 		return cause.Drains
+	})
+}
+
+// empties reports whether the step needs the Node empty.
+func (g *guards) empties(a resource.Address) bool { return g.drains(g.p.Steps[g.at[a]]) }
+
+// travels reports whether the step is a setting of a unit that changes in waves,
+// or the restart that it causes.
+func (g *guards) travels(s Step) bool {
+	r, _ := g.in.Graph.Get(s.Address)
+	if s.Act == Restart {
+		return slices.ContainsFunc(s.Causes, func(a resource.Address) bool { return Travels(r, a) })
+	}
+	return s.Action != Remove && slices.ContainsFunc(r.Triggers, func(t resource.Trigger) bool {
+		unit := component.UnitAt(s.Address.Host, t.Unit)
+		_, acts := g.at[unit]
+		on, _ := g.in.Graph.Get(unit)
+		return acts && t.Action == resource.Restart && Travels(on, s.Address)
+	})
+}
+
+// Travels reports whether the change of an input of the unit waits for the turn of
+// its host: settings do. Certificates and the identity have ways of their own.
+func Travels(unit resource.Resource, input resource.Address) bool {
+	return unit.Waves && !input.IsCluster() && input.Kind != cert.Kind && input.Kind != identity.Kind
+}
+
+// ill reports whether a host has nothing to lose: its kubelet, or a unit that is
+// restarted in waves, does not work as it is. It waits for nobody, and nobody for
+// it, or one broken host would hold up all others, and what mends it too. What
+// takes pods away keeps to the waves.
+func (g *guards) ill(t *turn, seen api.PlanResult) bool {
+	return slices.ContainsFunc(seen.Ill, func(name string) bool {
+		at, acts := g.at[component.UnitAt(t.host, name)]
+		return name == t.guard.Unit || acts && !t.empties && g.travels(g.p.Steps[at])
 	})
 }
 
@@ -166,7 +208,11 @@ func (g *guards) release(a resource.Address, bound int, seen map[resource.Addres
 	seen[a] = true
 	if t := g.owner[a]; t != nil && t.wave >= bound && !g.free[a] {
 		g.free[a] = true
-		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("%s is done without draining its Node: other hosts, whose turns come before, wait for it", a))
+		how := "without draining its Node"
+		if !g.empties(a) {
+			how = "before the turn of its host"
+		}
+		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("%s is done %s: other hosts, whose turns come before, wait for it", a, how))
 	}
 	for _, need := range g.needs(a) {
 		g.release(need, bound, seen)

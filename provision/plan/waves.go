@@ -11,7 +11,7 @@ import (
 )
 
 // Rollout bounds how many hosts are changed at once by what needs their Nodes
-// empty.
+// empty, or can take them out of service.
 type Rollout struct {
 	// MaxUnavailable is the number of workers in a wave, at least 1.
 	MaxUnavailable int
@@ -28,6 +28,11 @@ type Wave struct {
 	// Rest are hosts that an earlier run left cordoned, and on which nothing is
 	// left to change: they only take pods again.
 	Rest bool `json:"rest,omitempty"`
+	// Again are hosts on which an earlier run changed something and did not come to
+	// see whether it works: nobody else gets it before that is known.
+	Again bool `json:"again,omitempty"`
+	// Pods are hosts of the wave whose pods stay: only settings change there.
+	Pods []string `json:"pods,omitempty"`
 }
 
 // WaveGate is the address of the gate after the wave of that number, from 1.
@@ -44,10 +49,12 @@ func IsWaveGate(name string) bool { return strings.HasPrefix(name, wavePrefix) }
 type turn struct {
 	host  string
 	guard desired.Guard
-	// steps are those that need the Node empty; ends those after which the host
-	// is done, but for the uncordon.
-	steps, ends []resource.Address
-	drain       bool
+	// steps are those that wait for the turn; ends those after which the host is
+	// done, but for the uncordon. empties: one of them needs the Node empty.
+	steps, ends    []resource.Address
+	empties, drain bool
+	// unproven: an earlier run changed the host and did not see whether it works.
+	unproven bool
 	// ours: provision cordoned the Node in an earlier run.
 	ours bool
 	wave int
@@ -55,17 +62,19 @@ type turn struct {
 
 func (t *turn) uncordons() bool { return t.drain || t.ours }
 
-// waves distributes the hosts: first what an earlier run left over, then
-// masters and etcd hosts one by one, then the canaries, then the other workers.
+// waves distributes the hosts: first what an earlier run left over or did not
+// see through, then masters and etcd hosts one by one, then the canaries, then the other workers.
 // Among these, those that are cordoned already go first, so that as few as
 // possible are at once.
 func waves(turns []*turn, bounds Rollout) []Wave {
 	var list []Wave
-	var rest, keepers, workers []*turn
+	var rest, again, keepers, workers []*turn
 	for _, t := range turns {
 		switch {
 		case len(t.steps) == 0:
 			rest = append(rest, t)
+		case t.unproven:
+			again = append(again, t)
 		case t.guard.Keeper:
 			keepers = append(keepers, t)
 		default:
@@ -76,8 +85,12 @@ func waves(turns []*turn, bounds Rollout) []Wave {
 		for _, t := range members {
 			t.wave = len(list)
 			w.Hosts = append(w.Hosts, t.host)
+			if len(t.steps) > 0 && !t.empties {
+				w.Pods = append(w.Pods, t.host)
+			}
 		}
 		slices.Sort(w.Hosts)
+		slices.Sort(w.Pods)
 		list = append(list, w)
 	}
 	first := func(a, b *turn) int {
@@ -93,6 +106,10 @@ func waves(turns []*turn, bounds Rollout) []Wave {
 	slices.SortFunc(workers, first)
 	if len(rest) > 0 {
 		add(Wave{Rest: true}, rest)
+	}
+	slices.SortFunc(again, first)
+	for _, t := range again {
+		add(Wave{Again: true}, []*turn{t})
 	}
 	for _, t := range keepers {
 		add(Wave{}, []*turn{t})

@@ -20,7 +20,7 @@ func waves(w io.Writer, p *plan.Plan, style Style) {
 	if len(p.Waves) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\n", style.paint("1", "Hosts that are changed without pods, one wave after the other; when one fails, none follows:"))
+	fmt.Fprintf(w, "\n%s\n", style.paint("1", "Hosts that are changed one wave after the other; when one fails, none follows:"))
 	for i, wave := range p.Waves {
 		if more := len(p.Waves) - i; i == shownWaves && more > 1 {
 			last := p.Waves[len(p.Waves)-1]
@@ -31,8 +31,17 @@ func waves(w io.Writer, p *plan.Plan, style Style) {
 		switch {
 		case wave.Rest:
 			note = "  (left cordoned by an earlier run)"
+		case wave.Again:
+			note = "  (changed by an earlier run that did not see whether it works)"
 		case wave.Canary:
 			note = "  (canary)"
+		}
+		switch len(wave.Pods) {
+		case 0:
+		case len(wave.Hosts):
+			note += "  (pods stay)"
+		default:
+			note += "  (pods stay on " + hosts(wave.Pods) + ")"
 		}
 		fmt.Fprintf(w, "  %2d  %s%s\n", i+1, hosts(wave.Hosts), note)
 	}

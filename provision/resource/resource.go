@@ -34,6 +34,9 @@ type Resource struct {
 	// Drains: a change on a host that is a Node already is made while the Node
 	// has no pods. It matters to plans only, so agents are not told.
 	Drains bool `json:"-"`
+	// Waves, of a unit: what restarts it on a host that is a Node already does so
+	// in the rollout's waves, with pods on the Node.
+	Waves bool `json:"-"`
 }
 
 // New builds a resource from a typed spec. It panics only when the spec type
@@ -69,6 +72,13 @@ func (r Resource) triggering(action TriggerAction, units []string) Resource {
 // Draining returns a copy that is changed on Nodes without pods only.
 func (r Resource) Draining() Resource {
 	r.Drains = true
+	return r
+}
+
+// InWaves returns a copy of a unit that is restarted, and its inputs changed, in
+// the rollout's waves only.
+func (r Resource) InWaves() Resource {
+	r.Waves = true
 	return r
 }
 

@@ -61,6 +61,12 @@ type PlanResult struct {
 	Restarts map[string]facts.Restart `json:"restarts,omitempty"`
 	// Running are the units, of those wanted or triggered, that are active.
 	Running []string `json:"running,omitempty"`
+	// Ill are those of Running that do not work: they are starting, or have ended by
+	// themselves and were started again a moment ago.
+	Ill []string `json:"ill,omitempty"`
+	// Unproven are units that were to be restarted for new settings and were not
+	// seen to work with them, with the address of a setting.
+	Unproven map[string]string `json:"unproven,omitempty"`
 	// Missing are wanted blobs that the host lacks, with what it has of them,
 	// or that it has damaged (0).
 	Missing map[string]int64 `json:"missing,omitempty"`
@@ -129,6 +135,9 @@ type ApplyParams struct {
 	// Anew has the unit restart if it runs, because of this, which is not on the
 	// host: the record is opened first. Only with Act.
 	Anew string `json:"anew,omitempty"`
+	// Keep are units that the resource triggers: what the change replaces is kept
+	// until they are seen to work with it, see TrialParams.
+	Keep []string `json:"keep,omitempty"`
 }
 
 // ApplyResult is a finished change.

@@ -116,16 +116,7 @@ func (k kind) Apply(ctx context.Context, sys *system.System, name string, want S
 	if err := forget(ctx, sys, name, want.Folder, have); err != nil {
 		return err
 	}
-	mark := want.Folder + "/" + markFile
-	if want.Reserved == "" {
-		err = sys.Files.Remove(mark)
-	} else {
-		err = sys.Files.WriteFile(mark, strings.NewReader(want.Reserved+"\n"), system.Attr{Mode: 0o600})
-	}
-	if err != nil {
-		return fmt.Errorf("noting what kubelet's managers begin with: %w", err)
-	}
-	return nil
+	return note(sys.Files, want.Folder, want.Reserved)
 }
 
 func forget(ctx context.Context, sys *system.System, unit, folder string, have State) error {
@@ -151,13 +142,31 @@ func forget(ctx context.Context, sys *system.System, unit, folder string, have S
 	return nil
 }
 
-// Restore takes our note away; the memory is kubelet's own.
-func (kind) Restore(_ context.Context, sys *system.System, _ string, before State) error {
-	if before.Mark != "" {
-		return nil
+// Restore brings our note back, or takes it away. The memory is kubelet's own, but
+// one of another policy than before would keep it from starting.
+func (k kind) Restore(ctx context.Context, sys *system.System, name string, before State) error {
+	have, err := k.Observe(ctx, sys, name, Spec{Folder: before.Folder})
+	if err != nil {
+		return err
 	}
-	if err := sys.Files.Remove(before.Folder + "/" + markFile); err != nil {
-		return fmt.Errorf("removing the note of what kubelet's managers began with: %w", err)
+	if before.CPU != "" && have.CPU != before.CPU || before.Memory != "" && have.Memory != before.Memory || before.Mark != "" && have.Mark != before.Mark {
+		if err := forget(ctx, sys, name, before.Folder, have); err != nil {
+			return err
+		}
+	}
+	return note(sys.Files, before.Folder, before.Mark)
+}
+
+// note writes what the managers begin with; nothing: removes it.
+func note(files system.Files, folder, reserved string) (err error) {
+	mark := folder + "/" + markFile
+	if reserved == "" {
+		err = files.Remove(mark)
+	} else {
+		err = files.WriteFile(mark, strings.NewReader(reserved+"\n"), system.Attr{Mode: 0o600})
+	}
+	if err != nil {
+		return fmt.Errorf("noting what kubelet's managers begin with: %w", err)
 	}
 	return nil
 }
