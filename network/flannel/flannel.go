@@ -55,7 +55,7 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	s.Dir(configDir, 0o755)
 	// In waves, so that one that does not work cuts off the pods of no second Node.
 	s.Draining(s.Binary("flanneld", Unit))
-	s.File(netConf, netConfig(cluster.Inventory.Network, settings), 0o644, Unit)
+	s.From(s.File(netConf, netConfig(cluster.Inventory.Network, settings), 0o644, Unit), "network")
 	// Where udev or networkd run they would give our interfaces other MAC
 	// addresses and take their routes away.
 	s.Dir("/etc/systemd/network", 0o755)
@@ -69,11 +69,12 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	if !ok {
 		s.Fail(fmt.Errorf("host %s has no pod CIDR", host.Name))
 	}
-	// Read by containerd at each pod and watched by it: nothing restarts.
+	// Read by containerd at each pod and watched by it. Kubelet restarts to say
+	// whether it is any good, for it reports so every five minutes only.
 	list := conflist(cluster.Inventory, podCIDR, podMTU(s.Facts, host, settings))
 	// It takes the first one of the folder, whosever it is.
 	s.Add(file.First(host.Name, cniConflist, list, 0o644, ".conf", ".conflist", ".json").
-		After(component.DirAt(host.Name, component.CNIDir)))
+		After(component.DirAt(host.Name, component.CNIDir)).Restarting(component.KubeletUnit).From("network"))
 	needed := s.Client(Name, component.BalancerURL, cert.Spec{CommonName: user}, Unit)
 	needed = append(needed, component.NodeAt(host.Name))
 	needed = append(needed, ossettings.Needed(s, pkg.Kind, kmod.Kind, sysctl.Kind)...)
@@ -84,7 +85,7 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	for _, object := range objects {
 		needed = append(needed, object.Address())
 	}
-	s.Service(Unit, unitFile(host), needed...)
+	s.InWaves(s.Service(Unit, unitFile(host), needed...))
 	return s.Done()
 }
 

@@ -48,6 +48,9 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 		}
 	}
 	if params.Act {
+		if err := s.resume(ctx, held, want.Address.Name); err != nil {
+			return result, failed(want.Address, err)
+		}
 		if result.Acted, err = s.overtake(ctx, held, want.Address.Name); err != nil {
 			return result, failed(want.Address, err)
 		}
@@ -57,7 +60,7 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 		return result, failed(want.Address, err)
 	}
 	if len(changes) > 0 {
-		if err := s.change(ctx, held, kind, want, have); err != nil {
+		if err := s.change(ctx, held, kind, want, have, params.Keep); err != nil {
 			return result, failed(want.Address, err)
 		}
 		result.Changed = true
@@ -96,7 +99,7 @@ func (s *session) observe(ctx context.Context, kind resource.Kind[*system.System
 	return changes, have, nil
 }
 
-func (s *session) change(ctx context.Context, held *ledger.Ledger, kind resource.Kind[*system.System], want resource.Resource, have json.RawMessage) error {
+func (s *session) change(ctx context.Context, held *ledger.Ledger, kind resource.Kind[*system.System], want resource.Resource, have json.RawMessage, keep []string) error {
 	if err := s.checkBlobs(want.Blobs); err != nil {
 		return err
 	}
@@ -104,6 +107,10 @@ func (s *session) change(ctx context.Context, held *ledger.Ledger, kind resource
 		return err
 	}
 	s.sys.Point("recorded " + want.Address.ID())
+	if err := s.keep(ctx, kind, want, have, keep); err != nil {
+		return err
+	}
+	s.sys.Point("kept " + want.Address.ID())
 	if err := s.announce(ctx, held, want.Address.String(), triggers(want.Triggers)); err != nil {
 		return err
 	}

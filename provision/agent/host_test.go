@@ -132,6 +132,7 @@ type fakeUnits struct {
 	next     int
 	restarts []string
 	starting map[string]bool // units whose start does not come to an end
+	since    func() time.Time
 }
 
 func (u *fakeUnits) Status(_ context.Context, unit string) (system.UnitStatus, error) {
@@ -145,7 +146,11 @@ func (u *fakeUnits) Status(_ context.Context, unit string) (system.UnitStatus, e
 	if u.starting[unit] {
 		state = "activating"
 	}
-	return system.UnitStatus{LoadState: "loaded", ActiveState: state, InvocationID: fmt.Sprint(n)}, nil
+	status := system.UnitStatus{LoadState: "loaded", ActiveState: state, InvocationID: fmt.Sprint(n)}
+	if u.since != nil {
+		status.Since = u.since()
+	}
+	return status, nil
 }
 
 func (u *fakeUnits) Start(_ context.Context, unit string) error {
@@ -165,6 +170,12 @@ func (u *fakeUnits) Restart(ctx context.Context, unit string) error {
 	delete(u.starting, unit)
 	u.mu.Unlock()
 	return u.Start(ctx, unit)
+}
+
+func (u *fakeUnits) ResetFailed(context.Context, string) error { return nil }
+
+func (u *fakeUnits) Service(context.Context, string) (system.ServiceStatus, error) {
+	return system.ServiceStatus{}, nil
 }
 
 func (u *fakeUnits) Reload(_ context.Context, unit string) error {

@@ -16,6 +16,9 @@ func (s *session) leave(held *ledger.Ledger, state ledger.State) error {
 		return &api.Error{Code: api.CodeFailed, Message: fmt.Sprintf(
 			"the host cannot leave the cluster while it has %d of its things, such as %s", len(state.Entries), state.Entries[0].ID)}
 	}
+	if err := s.sys.Files.Remove(system.SparesFile); err != nil {
+		return err
+	}
 	for _, dir := range []string{system.IdentityDir, system.SavedDir, system.HistoryDir} {
 		if err := s.sys.Files.RemoveAll(dir); err != nil {
 			return fmt.Errorf("removing %s: %w", dir, err)

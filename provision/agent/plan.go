@@ -56,6 +56,12 @@ func (s *session) plan(ctx context.Context, params api.PlanParams) (api.PlanResu
 	if result.Running, err = s.running(ctx, params, result.Removed); err != nil {
 		return result, err
 	}
+	if result.Ill, err = s.ills(ctx, result.Running); err != nil {
+		return result, err
+	}
+	if result.Unproven, err = s.unproven(); err != nil {
+		return result, err
+	}
 	if result.Digest, err = digest(all, result, params.DigestKey.Value); err != nil {
 		return result, err
 	}

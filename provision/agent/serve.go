@@ -30,6 +30,8 @@ type Options struct {
 	Addresses func() ([]facts.Address, error)
 	// Network is what checks between hosts go through; nil: the kernel's.
 	Network Network
+	// Ask asks a URL of the host whether a unit works; nil: over its loopback.
+	Ask func(ctx context.Context, url string) error
 	// Silence ends the session when no frame comes for so long; 0: wire.Silence.
 	Silence time.Duration
 	// Ending, when set, is called when the session ends, before its handlers

@@ -84,6 +84,8 @@ func (s *session) handle(ctx context.Context, method string, params json.RawMess
 		return with(ctx, params, s.snapshot)
 	case api.MethodReboot:
 		return with(ctx, params, s.reboot)
+	case api.MethodTrial:
+		return with(ctx, params, s.trial)
 	case api.MethodCommit:
 		return with(ctx, params, s.commit)
 	case api.MethodJournal:

@@ -21,6 +21,9 @@ const (
 	HostPair  = PKIDir + "/host.pem"
 	CNIBinDir = "/opt/cni/bin"
 	CNIDir    = "/etc/cni/net.d"
+	// KubeletUnit is restarted by what only a kubelet that starts sees: the runtime
+	// and the configuration of the pod network.
+	KubeletUnit = "kubelet.service"
 )
 
 // Ports and endpoints that several components share.

@@ -53,9 +53,25 @@ func (s *Set) Fail(err error) {
 
 // Draining marks resources of the set: their change on a Node needs it empty.
 func (s *Set) Draining(addresses ...resource.Address) {
+	for _, address := range addresses {
+		s.mark(address, resource.Resource.Draining)
+	}
+}
+
+// InWaves marks units of the set: what restarts them goes through the Nodes in
+// waves.
+func (s *Set) InWaves(unit resource.Address) { s.mark(unit, resource.Resource.InWaves) }
+
+// From says which settings of the inventory a resource of the set is made of.
+func (s *Set) From(address resource.Address, paths ...string) resource.Address {
+	s.mark(address, func(r resource.Resource) resource.Resource { return r.From(paths...) })
+	return address
+}
+
+func (s *Set) mark(address resource.Address, mark func(resource.Resource) resource.Resource) {
 	for i, r := range s.list {
-		if slices.Contains(addresses, r.Address) {
-			s.list[i] = r.Draining()
+		if r.Address == address {
+			s.list[i] = mark(r)
 		}
 	}
 }

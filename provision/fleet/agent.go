@@ -24,6 +24,8 @@ type Agent interface {
 	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
 	Roster(ctx context.Context, roster facts.Roster) error
 	Commit(ctx context.Context) error
+	// Trial does one act of the trial of units with new settings.
+	Trial(ctx context.Context, params api.TrialParams) (api.TrialResult, error)
 	// Snapshot keeps etcd's data as they are.
 	Snapshot(ctx context.Context, params api.SnapshotParams) (api.SnapshotResult, error)
 	// Clock, Inspect, Latency, Listen and Reach look at what the host is fit

@@ -181,6 +181,10 @@ func (l *Line) Follow(ctx context.Context, header api.JournalHeader, out io.Writ
 	return l.Session().Follow(ctx, header, out)
 }
 
+func (l *Line) Trial(ctx context.Context, params api.TrialParams) (api.TrialResult, error) {
+	return l.Session().Trial(ctx, params)
+}
+
 func (l *Line) Probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error) {
 	return l.Session().Probe(ctx, params)
 }

@@ -190,6 +190,7 @@ func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {
 	in := &input{Reader: e.Stdin}
 	return agent.Serve(ctx, in, e.Stdout, nonce, agent.Options{
 		System: host, Kinds: h.fleet.kinds, Addresses: h.addresses, Network: from{h.fleet.Network, h.address},
+		Ask: func(context.Context, string) error { return nil },
 	})
 }
 
@@ -240,6 +241,15 @@ func (h *Host) Break(unit, log string) error {
 		return err
 	}
 	return fake.Systemd.Break(unit, log)
+}
+
+// Refuse gives a unit a setting that it does not run with.
+func (h *Host) Refuse(unit string, refusal systemfake.Refusal) error {
+	fake, err := systemfake.Open(h.Root, systemfake.Options{})
+	if err != nil {
+		return err
+	}
+	return fake.Systemd.Refuse(unit, refusal)
 }
 
 // Units are the units that run, or are to be started at boot.

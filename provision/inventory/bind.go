@@ -23,8 +23,9 @@ func (l *loader) bind(root *node) *Inventory {
 		PKI:     PKI{CALife: root.only("pki").duration("ca_life"), LeafLife: root.only("pki").duration("leaf_life")},
 		Rollout: bindRollout(root.only("rollout")), Pools: l.bindPools(root),
 	}
-	inv.Addons = l.bindAddons(root)
+	inv.Addons, inv.Places = l.bindAddons(root), Places{}
 	inv.Images = l.bindImages(root.only("images"))
+	root.places("", inv.Places)
 	hosts := l.bindHosts(root)
 	for _, h := range hosts {
 		inv.Hosts = append(inv.Hosts, h.Host)

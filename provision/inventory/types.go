@@ -54,6 +54,8 @@ type Inventory struct {
 	Sources map[string][]byte
 	// Written is the inventory as it was written, to be kept.
 	Written Written
+	// Places are where its settings are written, for what fails because of them.
+	Places Places
 }
 
 // Cluster is the cluster block.

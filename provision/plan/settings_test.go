@@ -18,7 +18,9 @@ import (
 
 const proxyUnit = "proxy.service"
 
-func setting(h string) resource.Resource { return file(h, "/kubelet.yaml").Restarting("kubelet.service") }
+func setting(h string) resource.Resource {
+	return file(h, "/kubelet.yaml").Restarting("kubelet.service")
+}
 
 // tuned is a cluster whose kubelets and proxies travel in waves.
 func tuned(t require.TestingT, keepers, workers []string, seen map[string]plan.Observed) *plan.Plan {

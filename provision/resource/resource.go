@@ -37,6 +37,8 @@ type Resource struct {
 	// Waves, of a unit: what restarts it on a host that is a Node already does so
 	// in the rollout's waves, with pods on the Node.
 	Waves bool `json:"-"`
+	// Sources are the settings of the inventory, by path, that are in the spec.
+	Sources []string `json:"-"`
 }
 
 // New builds a resource from a typed spec. It panics only when the spec type
@@ -72,6 +74,12 @@ func (r Resource) triggering(action TriggerAction, units []string) Resource {
 // Draining returns a copy that is changed on Nodes without pods only.
 func (r Resource) Draining() Resource {
 	r.Drains = true
+	return r
+}
+
+// From returns a copy that tells which settings of the inventory it is made of.
+func (r Resource) From(paths ...string) Resource {
+	r.Sources = append(append([]string(nil), r.Sources...), paths...)
 	return r
 }
 

@@ -37,22 +37,29 @@ func (s *Steps) settled(ctx context.Context, r resource.Resource) error {
 	if changes, err := s.o.Surveyor.Observe(ctx, r); err != nil || len(changes) == 0 {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleDeadline)
-	defer cancel()
-	since, err := s.kubeletSince(ctx, m)
-	if err == nil {
-		said := ""
-		err = s.o.API.NodeReports(ctx, host, since, func(reason string) {
-			if reason != said {
-				said = reason
-				s.o.Fleet.Emit(event.Event{Type: event.Note, Host: host, Text: "Waiting for Node " + host + ": " + reason})
-			}
-		})
-	}
+	err := s.reports(ctx, host)
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("the Node is not well after the change, so it stays cordoned: %w%s", err, s.kubeletLog(m))
+}
+
+// reports waits until the Node is Ready by the words of its kubelet, said since it
+// was started last.
+func (s *Steps) reports(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, settleDeadline)
+	defer cancel()
+	since, err := s.kubeletSince(ctx, s.o.Fleet.Members[host])
+	if err != nil {
+		return err
+	}
+	said := ""
+	return s.o.API.NodeReports(ctx, host, since, func(reason string) {
+		if reason != said {
+			said = reason
+			s.o.Fleet.Emit(event.Event{Type: event.Note, Host: host, Text: "Waiting for Node " + host + ": " + reason})
+		}
+	})
 }
 
 // kubeletSince is when the kubelet was started last, by its host's clock, as

@@ -36,6 +36,8 @@ type Steps struct {
 	mu    sync.Mutex
 	bad   map[string]bool // hosts on which a step failed
 	worse chan struct{}   // closed when bad has one more
+	// reverted are hosts that got their last settings back.
+	reverted []string
 	// forgotten are the hosts that the roster has lost in this run; its writes
 	// come one after the other.
 	roster    sync.Mutex
@@ -118,11 +120,21 @@ func (s *Steps) step(ctx context.Context, step plan.Step) error {
 		return err
 	}
 	defer done()
-	slot := s.slots[a.Host]
-	slot <- struct{}{}
-	_, err = s.o.Fleet.Members[a.Host].Agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step)})
-	<-slot
-	if err != nil || step.Act == "" && !loopingEtcd(step) {
+	keep := s.keeps(r)
+	if len(keep) > 0 && s.wasReverted(a.Host) {
+		return fmt.Errorf("%s stays as it is: what else was new on %s does not work", a, a.Host)
+	}
+	change := func() error {
+		slot := s.slots[a.Host]
+		slot <- struct{}{}
+		defer func() { <-slot }()
+		_, err := s.o.Fleet.Members[a.Host].Agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step), Keep: keep})
+		return err
+	}
+	if s.tries(step, r) {
+		return s.try(ctx, step, r, change)
+	}
+	if err = change(); err != nil || step.Act == "" && !loopingEtcd(step) {
 		return err
 	}
 	return s.healthy(ctx, step, r)

@@ -61,7 +61,7 @@ func (r *Renewal) Limit(_ *Surveyor, s *Survey, in *plan.Input) []string {
 	for host, seen := range s.Hosts {
 		certs := r.certsOf(s, host)
 		kept := seen
-		kept.Result.Removed, kept.Result.Restarts = nil, map[string]facts.Restart{}
+		kept.Result.Removed, kept.Result.Restarts, kept.Result.Unproven = nil, map[string]facts.Restart{}, nil
 		kept.Result.Items = slices.DeleteFunc(slices.Clone(seen.Result.Items), func(item api.PlanItem) bool { return !certs[item.ID] })
 		left += len(seen.Result.Items) - len(kept.Result.Items)
 		for unit, open := range seen.Result.Restarts {

@@ -44,7 +44,7 @@ var layers = []layer{
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
 	{packages: []string{"addons/release"}},
-	{packages: []string{"provision/agent/command", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
+	{packages: []string{"provision/agent/command", "provision/trial", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
 		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",

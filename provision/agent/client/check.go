@@ -12,6 +12,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/resource"
 )
 
 // Bounds of what an agent may say. They are far above what hosts have, and keep
@@ -187,6 +188,11 @@ func checkPlan(r api.PlanResult, params api.PlanParams) error {
 	for _, gone := range r.Removed {
 		if asked[gone.ID] {
 			return nonsense("it would remove %.80q, which is wanted", gone.ID)
+		}
+	}
+	for unit, cause := range r.Unproven {
+		if _, err := resource.ParseAddress(cause); err != nil {
+			return nonsense("%.80q has the new setting %.80q", unit, cause)
 		}
 	}
 	for digest, have := range r.Missing {

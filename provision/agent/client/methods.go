@@ -108,6 +108,11 @@ func (s *Session) Snapshot(ctx context.Context, params api.SnapshotParams) (api.
 	return result, err
 }
 
+// Trial does one act of the trial of units with new settings.
+func (s *Session) Trial(ctx context.Context, params api.TrialParams) (api.TrialResult, error) {
+	return call[api.TrialResult](ctx, s, api.MethodTrial, params)
+}
+
 // Commit ends an apply on the host.
 func (s *Session) Commit(ctx context.Context) error {
 	_, err := call[api.Empty](ctx, s, api.MethodCommit, api.Empty{})

@@ -92,7 +92,7 @@ func TestAttributesRestartWhatTheyConcern(t *testing.T) {
 			i.Kubernetes.RegistryMirrors = map[string][]string{"quay.io": {"https://mirror.example"}}
 		}, []string{`only directory["/etc/containerd/certs.d/quay.io"] on ` + everybody, `only file["/etc/containerd/certs.d/quay.io/hosts.toml"] on ` + everybody}},
 		"kubernetes.restrict_oom_score_adj": {func(i *inventory.Inventory) { i.Kubernetes.RestrictOOMScoreAdj = !i.Kubernetes.RestrictOOMScoreAdj },
-			[]string{"drain on " + everybody, "restart containerd.service on " + everybody}},
+			[]string{"drain on " + everybody, "restart containerd.service on " + everybody, "restart kubelet.service on " + everybody}},
 		"etcd.args":               {func(i *inventory.Inventory) { i.Etcd.Args = map[string]string{"max-txn-ops": "256"} }, []string{"restart etcd.service on " + masters}},
 		"etcd.quota_bytes":        {func(i *inventory.Inventory) { i.Etcd.QuotaBytes = 4 << 30 }, []string{"restart etcd.service on " + masters}},
 		"network.proxy_conntrack": {func(i *inventory.Inventory) { n := 7; i.Network.ProxyConntrackMin = &n }, []string{"restart kube-proxy.service on " + everybody}},

@@ -55,11 +55,14 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 		s.Fail(err)
 	}
 	// The cgroup driver is in it: pods that were started under the other one are
-	// in groups that runc and kubelet do not find any more.
-	s.Draining(s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit))
+	// in groups that runc and kubelet do not find any more. A daemon without a
+	// runtime starts all the same: kubelet, when it starts, is who sees that.
+	s.Draining(s.From(s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit, component.KubeletUnit),
+		"kubernetes.cgroup_driver", "kubernetes.restrict_oom_score_adj", "cluster.versions.pause"))
 	addMirrors(s)
 	s.Add(residue.New(host.Name, Traces(host.Name).Name, traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
+	s.InWaves(running)
 	s.Image(bundle.Ref{Name: "image-pause", Version: cluster.Inventory.Cluster.Versions.Pause}, running)
 	for _, ref := range cluster.ImagesOn(host) {
 		s.Image(ref, running)

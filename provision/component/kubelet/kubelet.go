@@ -21,7 +21,7 @@ import (
 
 const (
 	// Unit is kubelet's service.
-	Unit = "kubelet.service"
+	Unit = component.KubeletUnit
 
 	stateDir   = "/var/lib/kubelet"
 	pkiDir     = stateDir + "/pki"
@@ -71,12 +71,13 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	if err != nil {
 		s.Fail(err)
 	}
-	s.Add(file.New(host.Name, configFile, text, 0o644).Restarting(Unit).After(pools(s, fields)...))
+	s.Add(file.New(host.Name, configFile, text, 0o644).Restarting(Unit).After(pools(s, fields)...).
+		From("kubernetes.kubelet", "kubernetes.cgroup_driver", "kubelet", "network", "os.swap"))
 	needed := append(containerd.Ready(s), ossettings.Needed(s, swap.Kind, kmod.Kind, sysctl.Kind)...)
 	needed = append(needed, component.CAAt(host.Name), component.UnitAt(host.Name, loadbalancer.Unit))
 	// The Node exists with its pod CIDR, labels and taints before its kubelet
 	// could register one without.
-	s.Service(Unit, unitFile(host), append(needed, component.NodeAt(host.Name))...)
+	s.InWaves(s.Service(Unit, unitFile(host), append(needed, component.NodeAt(host.Name))...))
 	return s.Done()
 }
 

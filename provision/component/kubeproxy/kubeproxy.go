@@ -37,14 +37,14 @@ func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	// It goes host by host with the kubelet, so that one that does not work is
 	// seen on the first Node, and without pods.
 	s.Draining(s.Binary("kube-proxy", Unit))
-	s.File(configFile, config(cluster.Inventory, host), 0o644, Unit)
+	s.From(s.File(configFile, config(cluster.Inventory, host), 0o644, Unit), "network")
 	s.Add(residue.New(host.Name, p.Name(), residue.Spec{Tables: []string{"ip kube-proxy", "ip6 kube-proxy"}}).
 		After(ossettings.Needed(s, pkg.Kind)...)) // the program that drops tables goes later
 	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: "system:kube-proxy"}, Unit)
 	// It asks for its own Node at start and would wait in growing steps.
 	needed = append(needed, component.NodeAt(host.Name))
 	needed = append(needed, ossettings.Needed(s, pkg.Kind, kmod.Kind, sysctl.Kind)...)
-	s.Service(Unit, unitFile, needed...)
+	s.InWaves(s.Service(Unit, unitFile, needed...))
 	return s.Done()
 }
 

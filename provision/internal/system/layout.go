@@ -13,6 +13,7 @@ const (
 	SavedDir      = StateDir + "/saved"        // <sha256>: originals that Restore needs
 	HistoryDir    = StateDir + "/history"      // who changed what, and the inventories; see package history
 	SnapshotDir   = StateDir + "/snapshots"    // of etcd, on etcd hosts
+	SparesFile    = StateDir + "/spares.json"  // what units on trial last worked with
 	IdentityDir   = StateDir + "/identity"     // CAs and shared keys, by item name
 	DigestCache   = StateDir + "/digests.json" // sha256 by file, see Files.Digest
 	RenewalFile   = StateDir + "/renewal.json" // what the host renews by itself

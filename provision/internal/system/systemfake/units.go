@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"provision/provision/internal/system"
 )
@@ -26,8 +27,32 @@ type Unit struct {
 	Loaded      string // digest of the unit file when it was last read
 	// Fail makes jobs that start the unit fail with this log.
 	Fail string
+	// Refuses is a setting that the unit cannot run with.
+	Refuses Refusal
 	// Service is what Units.Service answers.
 	Service system.ServiceStatus
+}
+
+// Refusal is a setting that a unit does not run with: it ends, saying Log, while
+// the file holds the text. One that Loops has been started before it ends, and is
+// started again by systemd, again and again.
+type Refusal struct {
+	Path, Text, Log string
+	Loops           bool
+}
+
+// refuses reports whether the unit ends with what is there.
+func (u *Units) refuses(have *Unit) bool {
+	if have.Refuses.Path == "" {
+		return false
+	}
+	content, _ := os.ReadFile(filepath.Join(u.root, have.Refuses.Path))
+	return strings.Contains(string(content), have.Refuses.Text)
+}
+
+// Refuse gives a unit a setting that it does not run with.
+func (u *Units) Refuse(unit string, refusal Refusal) error {
+	return u.edit(unit, func(have *Unit) error { have.Refuses = refusal; return nil })
 }
 
 // Units is an in-memory systemd over the unit files of a folder.
@@ -119,6 +144,13 @@ func (u *Units) Status(_ context.Context, unit string) (system.UnitStatus, error
 	if have == nil {
 		have = &Unit{Loaded: digest}
 	}
+	if have.Active == "active" && have.Refuses.Loops && u.refuses(have) {
+		have.Invocations++
+		status.Since = time.Now()
+		if err := store(u.root, unitsFile, all); err != nil {
+			return system.UnitStatus{}, err
+		}
+	}
 	if have.Active != "" {
 		status.ActiveState, status.SubState = have.Active, "running"
 	}
@@ -161,6 +193,10 @@ func (u *Units) start(unit string, again bool) error {
 			have.Active = "failed"
 			have.Invocations++
 			return &system.UnitError{Unit: unit, Message: "starting " + unit + ": job failed", Log: have.Fail}
+		case u.refuses(have) && !have.Refuses.Loops:
+			have.Active = "activating"
+			have.Invocations++
+			return &system.UnitError{Unit: unit, Message: "starting " + unit + ": job failed", Log: have.Refuses.Log}
 		case have.Active == "active" && !again:
 			return nil
 		}
