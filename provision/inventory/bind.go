@@ -25,7 +25,9 @@ func (l *loader) bind(root *node) *Inventory {
 	}
 	inv.Addons, inv.Places = l.bindAddons(root), Places{}
 	inv.Images = l.bindImages(root.only("images"))
-	root.places("", inv.Places)
+	for _, f := range l.files {
+		inv.Places.note("", f.body)
+	}
 	hosts := l.bindHosts(root)
 	for _, h := range hosts {
 		inv.Hosts = append(inv.Hosts, h.Host)

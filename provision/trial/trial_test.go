@@ -48,7 +48,7 @@ func TestTheLineAtFaultIsNamed(t *testing.T) {
 }
 
 func TestTheVerdictSaysWhatBecameOfTheHost(t *testing.T) {
-	base := Verdict{Unit: "kubelet.service", Host: "n1", Why: &api.Error{Message: "job failed", Detail: "forty lines"}, Written: []string{"dc1.hcl:4: kubernetes.kubelet.maxPods"}}
+	base := Verdict{Unit: "kubelet.service", Host: "n1", Why: &api.Error{Message: "job failed\nforty lines", Detail: "forty lines"}, Written: []string{"dc1.hcl:4: kubernetes.kubelet.maxPods"}}
 	back := api.TrialResult{Reverted: []string{"x"}, Log: []string{"E1129 bad", "after"}}
 	still := api.TrialResult{Reverted: []string{"x"}, Still: "it does not run"}
 	for want, edit := range map[string]func(*Verdict){

@@ -46,11 +46,13 @@ func (v Verdict) Err() error {
 	return errors.New(text.String())
 }
 
-// short leaves out the log that agents send along: it is of several starts.
+// short is the first line: agents send a log along, which is of several starts.
 func short(err error) string {
+	text := err.Error()
 	var told *api.Error
 	if errors.As(err, &told) {
-		return told.Message
+		text = told.Message
 	}
-	return err.Error()
+	first, _, _ := strings.Cut(text, "\n")
+	return first
 }

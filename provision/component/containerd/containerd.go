@@ -58,7 +58,7 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	// in groups that runc and kubelet do not find any more. A daemon without a
 	// runtime starts all the same: kubelet, when it starts, is who sees that.
 	s.Draining(s.From(s.File("/etc/containerd/config.toml", config(cluster.Inventory.Kubernetes, pause), 0o644, Unit, component.KubeletUnit),
-		"kubernetes.cgroup_driver", "kubernetes.restrict_oom_score_adj", "cluster.versions.pause"))
+		"kubernetes.cgroup_driver", "kubernetes.restrict_oom_score_adj"))
 	addMirrors(s)
 	s.Add(residue.New(host.Name, Traces(host.Name).Name, traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
