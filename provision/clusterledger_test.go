@@ -129,8 +129,8 @@ type guest struct {
 	role string
 }
 
-func (g guest) Objects(*component.Cluster) ([]component.Object, error) {
-	return []component.Object{{Name: "ClusterRole/" + g.role, YAML: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: " + g.role + "}\n"}}, nil
+func (g guest) Clusterwide(*component.Cluster) (component.Wide, error) {
+	return component.Manifested(component.Object{Name: "ClusterRole/" + g.role, YAML: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: " + g.role + "}\n"})
 }
 
 // hosting lets the component that is called name want a role, too.

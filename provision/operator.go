@@ -91,7 +91,7 @@ func New(options Options) *Operator {
 	}
 	scope := options.Task.Scope()
 	keys := &authority.Keys{Point: options.Point}
-	keys.Fleet = fleet.New(fleet.Options{Inventory: options.Inventory, Connector: options.Connector, Lab: options.Lab, Sink: options.Sink,
+	keys.Fleet = fleet.New(fleet.Options{Inventory: options.Inventory, Components: options.Components, Connector: options.Connector, Lab: options.Lab, Sink: options.Sink,
 		Now: options.Now, Impatience: options.Impatience, SignFor: keys.SignFor, Forgotten: scope.Forgotten})
 	keys.Fleet.TakeOut(scope.Resets)
 	o := &Operator{Options: options, fleet: keys.Fleet, keys: keys,

@@ -13,7 +13,7 @@ import (
 )
 
 func (o *Operator) reader() *checkup.Reader {
-	return &checkup.Reader{Fleet: o.fleet, Keys: o.keys, API: o.api, Components: o.surveyor.Components, Store: o.surveyor.Store}
+	return &checkup.Reader{Fleet: o.fleet, Keys: o.keys, API: o.api, Components: o.surveyor.Components, Store: o.surveyor.Store, Compare: o.surveyor.CompareOne}
 }
 
 // Status asks hosts, etcd and the API. Nothing is changed.

@@ -59,11 +59,25 @@ func (u ungated) Tier() component.Tier {
 	return 0
 }
 
-func (u ungated) Objects(c *component.Cluster) ([]component.Object, error) {
-	if objecter, ok := u.Component.(component.Objecter); ok {
-		return objecter.Objects(c)
+func (u ungated) Clients() []component.Client {
+	if client, ok := u.Component.(component.APIClient); ok {
+		return client.Clients()
 	}
-	return nil, nil
+	return nil
+}
+
+func (u ungated) Clusterwide(c *component.Cluster) (component.Wide, error) {
+	if clusterwide, ok := u.Component.(component.Clusterwide); ok {
+		return clusterwide.Clusterwide(c)
+	}
+	return component.Wide{}, nil
+}
+
+func (u ungated) Learn(ctx context.Context, c *component.Cluster, ask component.Ask) (component.Lesson, error) {
+	if learner, ok := u.Component.(component.Learner); ok {
+		return learner.Learn(ctx, c, ask)
+	}
+	return component.Lesson{}, nil
 }
 
 func unasked(options *provision.Options) {

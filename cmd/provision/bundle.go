@@ -114,7 +114,7 @@ func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 			return nil, fmt.Errorf("cannot obtain packages for %q: use one of debian-12, debian-13, ubuntu-22.04, ubuntu-24.04", name)
 		}
 		for _, arch := range hosts.arches {
-			c := &component.Cluster{Inventory: inv, Facts: map[string]facts.Host{}}
+			c := &component.Cluster{Inventory: inv, Components: components.All(), Facts: map[string]facts.Host{}}
 			for _, h := range inv.Hosts {
 				c.Facts[h.Name] = facts.Host{Arch: arch, OS: facts.OS{ID: known.ID, Version: known.Version, Codename: known.Codename}}
 			}

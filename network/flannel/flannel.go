@@ -78,11 +78,7 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 	needed := s.Client(Name, component.BalancerURL, cert.Spec{CommonName: user}, Unit)
 	needed = append(needed, component.NodeAt(host.Name))
 	needed = append(needed, ossettings.Needed(s, pkg.Kind, kmod.Kind, sysctl.Kind)...)
-	objects, err := f.Objects(cluster)
-	if err != nil {
-		s.Fail(err)
-	}
-	for _, object := range objects {
+	for _, object := range objects() {
 		needed = append(needed, object.Address())
 	}
 	s.InWaves(s.Service(Unit, unitFile(host), needed...))
@@ -95,6 +91,12 @@ func (f flannel) Artifacts(cluster *component.Cluster) []bundle.Ref {
 	}
 	return component.Refs(cluster, f, "flanneld")
 }
+
+// Clients implements component.APIClient.
+func (flannel) Clients() []component.Client { return []component.Client{{Unit: Unit, User: user}} }
+
+// Routes implements component.Router.
+func (flannel) Routes() string { return Unit }
 
 func (flannel) Rollout() component.Rollout { return component.Parallel }
 
@@ -134,11 +136,15 @@ WantedBy=multi-user.target
 `, component.Quote("NODE_NAME="+host.Name), flags.ExecStart(component.BinDir+"/flanneld"))
 }
 
-// Objects are what flanneld may do in the cluster.
-func (flannel) Objects(cluster *component.Cluster) ([]component.Object, error) {
+// Clusterwide is what flanneld may do in the cluster.
+func (flannel) Clusterwide(cluster *component.Cluster) (component.Wide, error) {
 	if cluster.Inventory.Network.Plugin.Name != Name {
-		return nil, nil
+		return component.Wide{}, nil
 	}
+	return component.Manifested(objects()...)
+}
+
+func objects() []component.Object {
 	return []component.Object{
 		{Name: "ClusterRole/provision:flannel", YAML: `apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -164,5 +170,5 @@ subjects:
 - apiGroup: rbac.authorization.k8s.io
   kind: User
   name: ` + user + "\n"},
-	}, nil
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/network/flannel"
-	"provision/network/plan"
 	"provision/provision/component"
 	"provision/provision/component/componenttest"
 	"provision/provision/resource/file"
@@ -106,9 +105,9 @@ func TestRunsOnlyWhereChosen(t *testing.T) {
 	c.Inventory.Network.Plugin.Name = "static"
 	assert.False(t, flannel.New().Runs(c, node))
 	assert.Empty(t, flannel.New().Artifacts(c))
-	objects, err := flannel.New().(component.Objecter).Objects(c)
+	w, err := flannel.New().(component.Clusterwide).Clusterwide(c)
 	require.NoError(t, err)
-	assert.Empty(t, objects)
+	assert.Empty(t, w)
 }
 
 func TestHostWithoutRangeIsAnError(t *testing.T) {
@@ -117,13 +116,4 @@ func TestHostWithoutRangeIsAnError(t *testing.T) {
 	node, _ := c.Inventory.Host("n1")
 	_, err := flannel.New().Desired(c, node)
 	assert.ErrorContains(t, err, "n1 has no pod CIDR")
-}
-
-// What looks for its routes finds the service by the component's name.
-func TestItRoutesToPods(t *testing.T) {
-	unit, ok := plan.Router(flannel.New().Name())
-	require.True(t, ok)
-	assert.Equal(t, flannel.Unit, unit)
-	_, ok = plan.Router("another")
-	assert.False(t, ok)
 }

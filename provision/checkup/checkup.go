@@ -27,6 +27,9 @@ type Look struct {
 	Now       func() time.Time
 	// Deep looks for what differs, what does not answer, and causes in the logs.
 	Deep bool
+	// Compare finds what is to change of one resource, of a host or of the cluster.
+	// May be nil.
+	Compare func(ctx context.Context, r resource.Resource) ([]resource.Change, error)
 }
 
 // All looks at all hosts that answered, at once.
@@ -89,8 +92,14 @@ func (l Look) At(ctx context.Context, m *fleet.Member, e *Expectation) *Checkup 
 		all.Go(func() { c.Drift, c.restarts = drift(ctx, m, e) })
 		all.Go(func() { c.reached = reachAPI(ctx, m, l.Inventory) })
 		c.Probes = append(c.Probes, e.probes...)
+		for _, one := range e.unchanged {
+			c.Probes = append(c.Probes, doctor.Probe{Unit: one.unit, URL: one.resource.Address.String()})
+		}
 		for i, gate := range e.gates {
 			all.Go(func() { c.Probes[i].Error = ask(ctx, m, gate) })
+		}
+		for i, one := range e.unchanged {
+			all.Go(func() { c.Probes[len(e.probes)+i].Error = l.unwell(ctx, one.resource) })
 		}
 	}
 	all.Wait()
@@ -108,6 +117,21 @@ func ask(ctx context.Context, m *fleet.Member, gate component.Gate) string {
 		return answer.Detail
 	}
 	return err.Error()
+}
+
+// unwell says what is to change of a resource of which nothing should be.
+func (l Look) unwell(ctx context.Context, r resource.Resource) string {
+	if l.Compare == nil {
+		return ""
+	}
+	changes, err := l.Compare(ctx, r)
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(changes) > 0:
+		return changeText(changes[0])
+	}
+	return ""
 }
 
 // drift is what differs from the inventory, apart from the state of units, and

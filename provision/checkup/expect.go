@@ -22,9 +22,11 @@ type Expectation struct {
 	Units     []doctor.Want
 	Binaries  map[string]binary.Spec
 	Certs     map[string]cert.Spec // by path
+	Metrics   []component.Metrics
 	disks     []string
 	probes    []doctor.Probe
 	gates     []component.Gate // of the probes
+	unchanged []unchanged
 	live      []component.Live
 }
 
@@ -32,17 +34,22 @@ type Expectation struct {
 // store or the cluster would have to tell: a doctor is asked when they cannot.
 // A component that cannot say what it wants is left out.
 func Expect(c component.Cluster, components []component.Component, hosts []inventory.Host) map[string]*Expectation {
-	c.Artifacts = lenient{c.Artifacts}
+	c.Artifacts, c.Components = lenient{c.Artifacts}, components
 	all := map[string]*Expectation{}
 	for _, h := range hosts {
 		e := &Expectation{Binaries: map[string]binary.Spec{}, Certs: map[string]cert.Spec{},
 			disks: []string{"/", "/var/log", "/var/lib"}}
+		for _, folder := range component.ChecksOf(&c, h).Folders {
+			e.disks = append(e.disks, folder.Path)
+		}
+		e.Metrics = component.MetricsOf(&c, h)
 		for _, one := range components {
 			if !one.Runs(&c, h) {
 				continue
 			}
 			if wanted, err := one.Desired(&c, h); err == nil {
 				e.add(one, wanted)
+				e.addUnchanged(&c, one, h)
 			}
 		}
 		all[h.Name] = e
@@ -59,7 +66,11 @@ func (e *Expectation) add(c component.Component, wanted []resource.Resource) {
 		name := r.Address.Name
 		switch r.Address.Kind {
 		case unit.Kind:
-			e.Units = append(e.Units, want(r))
+			w := want(r)
+			if router, ok := c.(component.Router); ok {
+				w.Routes = router.Routes() == name
+			}
+			e.Units = append(e.Units, w)
 			if gate.URL != "" { // it is of the component's first unit
 				e.probes = append(e.probes, doctor.Probe{Unit: name, URL: gate.URL})
 				e.gates, gate.URL = append(e.gates, gate), ""
@@ -85,6 +96,21 @@ func (e *Expectation) add(c component.Component, wanted []resource.Resource) {
 		if !unknown(r) {
 			e.Resources = append(e.Resources, r)
 		}
+	}
+}
+
+// unchanged is a resource that tells of a component's health.
+type unchanged struct {
+	unit     string
+	resource resource.Resource
+}
+
+// addUnchanged takes in a gate that is a resource.
+func (e *Expectation) addUnchanged(c *component.Cluster, one component.Component, h inventory.Host) {
+	gate := one.Gate()
+	at := slices.IndexFunc(e.Units, func(w doctor.Want) bool { return w.Component == one.Name() })
+	if gate.Unchanged != nil && at >= 0 {
+		e.unchanged = append(e.unchanged, unchanged{e.Units[at].Unit, gate.Unchanged(c, h)})
 	}
 }
 

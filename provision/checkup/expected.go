@@ -1,11 +1,14 @@
 package checkup
 
 import (
+	"context"
+
 	"provision/provision/access"
 	"provision/provision/authority"
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/fleet"
+	"provision/provision/resource"
 )
 
 // Reader looks at a cluster and changes nothing. Status, doctor, certs status and
@@ -16,6 +19,8 @@ type Reader struct {
 	API        access.API
 	Components []component.Component
 	Store      bundle.Resolver
+	// Compare finds what is to change of one resource; see Look.
+	Compare func(ctx context.Context, r resource.Resource) ([]resource.Change, error)
 }
 
 // Expect works out what hosts must have.
@@ -30,5 +35,5 @@ func (rd *Reader) Expect() map[string]*Expectation {
 
 // Checkups are how hosts are looked at.
 func (rd *Reader) Checkups(deep bool) Look {
-	return Look{Inventory: rd.Fleet.Inventory, Now: rd.Fleet.Now, Deep: deep}
+	return Look{Inventory: rd.Fleet.Inventory, Now: rd.Fleet.Now, Deep: deep, Compare: rd.Compare}
 }

@@ -19,7 +19,7 @@ func Services(inv *inventory.Inventory, components []component.Component, host s
 		return nil
 	}
 	debian := facts.Host{Arch: "amd64", Cgroup: 2, OS: facts.OS{ID: "debian", Version: "12", Codename: "bookworm"}}
-	c := &component.Cluster{Inventory: inv, Facts: map[string]facts.Host{host: debian}, Artifacts: lenient{nothing{}},
+	c := &component.Cluster{Inventory: inv, Components: components, Facts: map[string]facts.Host{host: debian}, Artifacts: lenient{nothing{}},
 		PodCIDRs: map[string]netip.Prefix{host: inv.Network.Pods}}
 	var units []string
 	for _, part := range components {

@@ -4,10 +4,38 @@ import (
 	"fmt"
 
 	"provision/provision/internal/system"
+	"provision/provision/inventory"
 	"provision/provision/pki"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
 )
+
+// APIClient is implemented by components whose programs talk to the API.
+type APIClient interface {
+	Clients() []Client
+}
+
+// Client is a program that talks to the API.
+type Client struct {
+	// Unit has the cluster's CA in memory. Reload has it read again; without, it
+	// takes a restart.
+	Unit   string
+	Reload bool
+	// User is who it is to the API; "" where that is the Node of its host, or each
+	// of those for whom it passes requests on. What users read is not audited.
+	User string
+}
+
+// Clients are the programs of a host that talk to the API.
+func Clients(c *Cluster, host inventory.Host) []Client {
+	var list []Client
+	for _, one := range c.Components {
+		if client, ok := one.(APIClient); ok && one.Runs(c, host) {
+			list = append(list, client.Clients()...)
+		}
+	}
+	return list
+}
 
 // Names of the certificate authorities.
 const (

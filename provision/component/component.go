@@ -3,6 +3,8 @@ package component
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"time"
 
 	"provision/provision/bundle"
 	"provision/provision/facts"
@@ -25,6 +27,13 @@ const (
 type Registrar interface {
 	// Registers is the field, labels.KEY or annotations.KEY, and the unit.
 	Registers() (field, unit string)
+}
+
+// Router is a Component of a network that gives each host one route to the pods
+// of every other, exactly as wide as the other's range.
+type Router interface {
+	// Routes is the unit that makes the routes.
+	Routes() (unit string)
 }
 
 // Component is a part of a cluster that runs on hosts.
@@ -51,6 +60,10 @@ type Gate struct {
 	URL string
 	// CA is the file on the host that verifies the server.
 	CA string
+	// Unchanged is, where a URL does not tell, a resource of the host or of the
+	// cluster that is asked for until its Observe finds nothing to change. It is
+	// not applied.
+	Unchanged func(c *Cluster, host inventory.Host) resource.Resource
 	// Live is where the component's services answer while they live, whatever
 	// they say. Rollouts wait for it where the URL is another service's, and
 	// after another program was put into place.
@@ -71,18 +84,21 @@ type Cluster struct {
 	Facts     map[string]facts.Host // by host name; hosts that did not answer are missing
 	Identity  facts.Identity        // UUID and public CA certificates
 	Artifacts bundle.Resolver
+	// Now is when the plan is made.
+	Now time.Time
 	// PodCIDRs are the pod ranges by host, as network/plan assigned them.
 	PodCIDRs map[string]netip.Prefix
-	// EtcdMembers are the members known before this run, by name → peer URL;
-	// empty when the cluster is new.
-	EtcdMembers map[string]string
-	// EtcdAnew are the etcd hosts that join a cluster that has formed, and have
-	// no data in their place but those of a member that it removed: its id, in
-	// hex, or "".
-	EtcdAnew map[string]string
+	// Components are all of the catalogue, for those that ask the others.
+	Components []Component
+	// Learned is what Learners found out, by component; see Learned.
+	Learned map[string]any
+	// Leaving are the hosts that leave the cluster or a role, in order of name.
+	Leaving []Leaving
 	// Isolated are the hosts that an operator took out of service: no pods, and
 	// no requests by way of balancers. They are configured like all others.
 	Isolated map[string]bool
+	// Isolation is what this run is limited to; nil for most.
+	Isolation *Isolation
 	// Anew are the hosts whose certificates are all issued anew, due or not.
 	Anew map[string]bool
 	// Images are what pods need before a registry can be reached, beside the
@@ -97,6 +113,23 @@ func (c *Cluster) Fact(host string) (facts.Host, error) {
 		return f, fmt.Errorf("host %s did not answer, so its facts are unknown", host)
 	}
 	return f, nil
+}
+
+// Answered are the hosts of the inventory that take part, in its order.
+func (c *Cluster) Answered() []inventory.Host {
+	var list []inventory.Host
+	for _, h := range c.Inventory.Hosts {
+		if _, ok := c.Facts[h.Name]; ok {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// Losing are the hosts that cease to run a component while they leave the
+// cluster, or a role in it.
+func (c *Cluster) Losing(component string) []Leaving {
+	return slices.DeleteFunc(slices.Clone(c.Leaving), func(l Leaving) bool { return !slices.Contains(l.Parts, component) })
 }
 
 // ServiceIP is the address of the kubernetes service: the first of the range.

@@ -92,11 +92,6 @@ func (o Object) Address() resource.Address {
 	return resource.Address{Host: resource.ClusterHost, Kind: ObjectKind, Name: o.Name}
 }
 
-// Objecter is implemented by components that need API objects.
-type Objecter interface {
-	Objects(cluster *Cluster) ([]Object, error)
-}
-
 // Loopback is where a program of a host listens for that host only.
 func Loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 

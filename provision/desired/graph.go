@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 
 	"provision/provision/component"
@@ -9,26 +10,17 @@ import (
 	"provision/provision/resource"
 )
 
-// Gate is a point in the graph that is passed once Need of the addresses in Of
-// are done (all, when Need is 0): "a quorum of etcd runs", "one API server
-// answers". Others require it by its address.
-type Gate struct {
-	Address resource.Address
-	Of      []resource.Address
-	Need    int
-	// Settle waits until all of Of have ended, well or not, before counting.
-	Settle bool
-	// After are further requirements, all of which must be done.
-	After []resource.Address
-}
+// Gate is a barrier of the graph.
+type Gate = component.Barrier
+
+// Guard is what stands around the changes of a host that need its Node empty.
+type Guard = component.Guard
 
 // GateKind is the kind in the addresses of gates.
-const GateKind = "gate"
+const GateKind = component.BarrierKind
 
 // GateAddress is the address of a gate: cluster/gate["etcd"].
-func GateAddress(name string) resource.Address {
-	return resource.Address{Host: resource.ClusterHost, Kind: GateKind, Name: name}
-}
+func GateAddress(name string) resource.Address { return component.BarrierAt(name) }
 
 // Graph is everything wanted, in an order in which nothing comes before what it
 // requires, and which does not depend on the order of hosts in the inventory.
@@ -42,6 +34,11 @@ type Graph struct {
 	Tiers map[string]component.Tier
 	// Guards are, by host, what stands around changes that need its Node empty.
 	Guards map[string]Guard
+	// Leaves are, by host that leaves, what of the cluster goes before and after
+	// what is removed there.
+	Leaves map[string]component.Leave
+	// Brackets are what components want done around changes of their hosts.
+	Brackets []Bracket
 
 	byAddress map[resource.Address]resource.Resource
 }
@@ -52,9 +49,15 @@ func (g *Graph) Get(a resource.Address) (resource.Resource, bool) {
 	return r, ok
 }
 
-// ByHost returns the resources of each host, in order.
+// ByHost returns the resources of each host, in order; with what is done there
+// before changes only, which is no reason to take away what it left.
 func (g *Graph) ByHost() map[string][]resource.Resource {
 	hosts := map[string][]resource.Resource{}
+	for _, b := range g.Brackets {
+		for _, r := range b.Before {
+			hosts[r.Address.Host] = append(hosts[r.Address.Host], r)
+		}
+	}
 	for _, r := range g.Resources {
 		hosts[r.Address.Host] = append(hosts[r.Address.Host], r)
 	}
@@ -68,7 +71,8 @@ type Input struct {
 	// Hosts to build for; others of the inventory did not answer and are left
 	// out, but stay known to components through Cluster.Inventory.
 	Hosts []inventory.Host
-	// Objects are cluster-scoped resources: Nodes, RBAC, releases.
+	// Objects are further cluster-scoped resources, such as releases, and Gates
+	// and Guards beside those of components.
 	Objects []resource.Resource
 	Gates   []Gate
 	Guards  map[string]Guard
@@ -77,12 +81,15 @@ type Input struct {
 // Build returns the graph, or an error that names a bug of a component.
 func Build(in Input) (*Graph, error) {
 	g := &Graph{
-		Gates:      in.Gates,
 		OneAtATime: map[string]bool{},
 		Tiers:      map[string]component.Tier{},
-		Guards:     in.Guards,
+		Guards:     maps.Clone(in.Guards),
+		Leaves:     map[string]component.Leave{},
 		byAddress:  map[resource.Address]resource.Resource{},
 	}
+	known := *in.Cluster
+	known.Components = in.Components
+	in.Cluster = &known
 	for _, c := range in.Components {
 		g.OneAtATime[c.Name()] = c.Rollout() == component.OneAtATime
 		if tiered, ok := c.(component.Tiered); ok {
@@ -102,14 +109,15 @@ func Build(in Input) (*Graph, error) {
 					return nil, err
 				}
 			}
+			if err := g.bracket(c, in, host); err != nil {
+				return nil, err
+			}
 		}
 	}
-	for _, r := range in.Objects {
-		if err := g.add(r, resource.ClusterHost); err != nil {
-			return nil, err
-		}
+	if err := g.wide(in); err != nil {
+		return nil, err
 	}
-	if err := g.guard(in.Guards); err != nil {
+	if err := g.guard(g.Guards); err != nil {
 		return nil, err
 	}
 	answered := map[string]bool{resource.ClusterHost: true}
@@ -120,6 +128,72 @@ func Build(in Input) (*Graph, error) {
 		return nil, err
 	}
 	return g, g.sort()
+}
+
+// wide takes in the cluster's own part: that of components, and what else is given.
+func (g *Graph) wide(in Input) error {
+	var gates []Gate
+	for _, c := range in.Components {
+		clusterwide, ok := c.(component.Clusterwide)
+		if !ok {
+			continue
+		}
+		part, err := clusterwide.Clusterwide(in.Cluster)
+		if err != nil {
+			return fmt.Errorf("working out what %s wants of the cluster: %w", c.Name(), err)
+		}
+		for _, r := range part.Resources {
+			r.Component = c.Name()
+			if err := g.add(r, resource.ClusterHost); err != nil {
+				return err
+			}
+		}
+		gates = append(gates, part.Barriers...)
+		for host, guard := range part.Guards {
+			if g.Guards == nil {
+				g.Guards = map[string]Guard{}
+			}
+			g.Guards[host] = guard
+		}
+		for host, leave := range part.Leaves {
+			all := g.Leaves[host]
+			g.Leaves[host] = component.Leave{First: append(all.First, leave.First...), Last: append(all.Last, leave.Last...)}
+		}
+	}
+	for _, r := range in.Objects {
+		if err := g.add(r, resource.ClusterHost); err != nil {
+			return err
+		}
+	}
+	g.Gates = inOrder(append(gates, in.Gates...))
+	return nil
+}
+
+// inOrder puts gates behind those that they come after.
+func inOrder(gates []Gate) []Gate {
+	at := map[resource.Address]Gate{}
+	for _, gate := range gates {
+		at[gate.Address] = gate
+	}
+	var list []Gate
+	seen := map[resource.Address]bool{}
+	var put func(gate Gate)
+	put = func(gate Gate) {
+		if seen[gate.Address] {
+			return
+		}
+		seen[gate.Address] = true
+		for _, after := range gate.After {
+			if other, ok := at[after]; ok {
+				put(other)
+			}
+		}
+		list = append(list, gate)
+	}
+	for _, gate := range gates {
+		put(gate)
+	}
+	return list
 }
 
 func (g *Graph) add(r resource.Resource, host string) error {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"provision/network/plan"
 	"provision/provision/agent/api"
 	"provision/provision/event"
 )
@@ -81,10 +80,9 @@ func (d *diagnosis) podHosts() []podHost {
 // enough.
 func routerOf(h Host) (string, bool) {
 	for _, want := range h.Wants {
-		router, ok := plan.Router(want.Component)
-		if ok && router == want.Unit {
-			return router, slices.ContainsFunc(h.Health.Units, func(u api.Unit) bool {
-				return u.Name == router && u.Active == "active" && h.Health.Clock.Sub(u.Since) > routeTime
+		if want.Routes {
+			return want.Unit, slices.ContainsFunc(h.Health.Units, func(u api.Unit) bool {
+				return u.Name == want.Unit && u.Active == "active" && h.Health.Clock.Sub(u.Since) > routeTime
 			})
 		}
 	}

@@ -22,7 +22,7 @@ func networked(routes map[string][]api.Route, age time.Duration) doctor.Input {
 	var hosts []doctor.Host
 	for _, name := range []string{"m1", "m2", "m3"} {
 		h := master(name)
-		h.Wants = append(h.Wants, doctor.Want{Unit: flanneld, Component: "flannel"})
+		h.Wants = append(h.Wants, doctor.Want{Unit: flanneld, Component: "flannel", Routes: true})
 		u := running(flanneld)
 		u.Since = now.Add(-age)
 		h.Health.Units = append(h.Health.Units, u)
@@ -96,7 +96,7 @@ func TestRoutesToPodsAreNotGuessed(t *testing.T) {
 	routes := map[string][]api.Route{"m1": none, "m2": none, "m3": none}
 	for title, change := range map[string]func(*doctor.Input){
 		"no API":          func(in *doctor.Input) { in.APIError = "refused" },
-		"another network": func(in *doctor.Input) { each(in, func(h *doctor.Host) { h.Wants[len(h.Wants)-1].Component = "other" }) },
+		"another network": func(in *doctor.Input) { each(in, func(h *doctor.Host) { h.Wants[len(h.Wants)-1].Routes = false }) },
 		"stopped": func(in *doctor.Input) {
 			each(in, func(h *doctor.Host) { h.Health.Units[len(h.Health.Units)-1].Active = "inactive" })
 		},

@@ -84,6 +84,8 @@ type Authority struct {
 
 // Want is a unit that must run.
 type Want struct {
+	// Routes: it gives the host one route to the pods of every other.
+	Routes          bool
 	Unit, Component string
 	Needs           []string // units of the same host
 }

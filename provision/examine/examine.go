@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
-	"provision/provision/component/ossettings"
 	"provision/provision/fleet"
 	"provision/provision/inventory"
 	"provision/provision/preflight"
@@ -28,7 +27,7 @@ const (
 )
 
 // How long synced writes are measured, and how many at most: of hosts that
-// join, and of those on which etcd works already.
+// join, and of those on which what writes there works already.
 const (
 	latencyTime, latencyWrites = time.Second, 400
 	joinTime, joinWrites       = 400 * time.Millisecond, 200
@@ -61,7 +60,7 @@ type Result struct {
 type examination struct {
 	Input
 	links   []preflight.Link
-	latency api.LatencyParams
+	latency api.LatencyParams // but for where
 
 	mu       sync.Mutex
 	findings []preflight.Finding
@@ -70,7 +69,7 @@ type examination struct {
 // Run measures the hosts that are concerned, and what lies between them and all
 // others.
 func Run(ctx context.Context, in Input) Result {
-	e := &examination{Input: in, latency: api.LatencyParams{Path: in.Inventory.Etcd.DataDir, Within: latencyTime, Writes: latencyWrites}}
+	e := &examination{Input: in, latency: api.LatencyParams{Within: latencyTime, Writes: latencyWrites}}
 	if in.Brief {
 		e.latency.Within, e.latency.Writes = joinTime, joinWrites
 	}
@@ -116,10 +115,7 @@ func (e *examination) look(ctx context.Context, h *preflight.Host) {
 	if !concerned {
 		return
 	}
-	params := api.InspectParams{Paths: preflight.Paths(e.Inventory, h.Host)}
-	if h.Joins() {
-		params.Modules = ossettings.Modules(e.Inventory)
-	}
+	params := api.InspectParams{Paths: h.Paths(), Modules: h.Checks.Modules}
 	for _, p := range h.Ports {
 		params.Ports = append(params.Ports, api.Port{Number: p.Number, UDP: p.UDP, Loopback: p.Loopback})
 	}
@@ -149,16 +145,18 @@ func (e *examination) clock(ctx context.Context, host string) *preflight.Offset 
 	return best
 }
 
-// write measures synced writes where etcd's data will lie.
+// write measures synced writes where they must be quick.
 func (e *examination) write(ctx context.Context, h *preflight.Host) {
-	if !h.Has(inventory.RoleEtcd) || !e.Concerned(*h) {
+	folder, asked := h.Writes()
+	if !asked || !e.Concerned(*h) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
 	params := e.latency
+	params.Path = folder.Path
 	if !h.New() {
-		params.Within, params.Writes = joinTime/2, joinWrites/2 // etcd works there
+		params.Within, params.Writes = joinTime/2, joinWrites/2 // it works there
 	}
 	result, err := e.agent(h.Name).Latency(ctx, params)
 	if err != nil {

@@ -104,10 +104,10 @@ func (rd *Reader) Examination(concerned func(preflight.Host) bool) Input {
 
 // Candidates are the hosts that answered, as preflight sees them.
 func (rd *Reader) Candidates() []preflight.Host {
-	known := &component.Cluster{Inventory: rd.Fleet.Inventory, Facts: rd.Fleet.Facts()}
+	known := &component.Cluster{Inventory: rd.Fleet.Inventory, Components: rd.Components, Facts: rd.Fleet.Facts()}
 	var hosts []preflight.Host
 	for _, h := range rd.Fleet.Answered(rd.Fleet.Inventory) {
-		hosts = append(hosts, preflight.Host{Host: h, Facts: known.Facts[h.Name], Ports: component.Ports(known, rd.Components, h)})
+		hosts = append(hosts, preflight.Host{Host: h, Facts: known.Facts[h.Name], Ports: component.Ports(known, rd.Components, h), Checks: component.ChecksOf(known, h)})
 	}
 	return hosts
 }

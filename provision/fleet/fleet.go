@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"provision/provision/component"
 	"provision/provision/event"
 	"provision/provision/facts"
 	"provision/provision/identity"
@@ -25,6 +26,8 @@ func Join(host inventory.Host, agent Agent, known facts.Host) *Member {
 
 // Options are how hosts are reached, and what is told of it.
 type Options struct {
+	// Components are what hosts may run.
+	Components []component.Component
 	// Inventory is as the run sees it: hosts that are reset are not in it.
 	Inventory *inventory.Inventory
 	Connector Connector

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"provision/provision/component"
-	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/facts"
 	"provision/provision/inventory"
 )
@@ -19,8 +18,8 @@ type Departure struct {
 	Host  inventory.Host // with the roles that it had
 	Whole bool           // it left the inventory
 	Gone  bool           // it does not answer, and the operator said to forget it
-	// What it loses.
-	Node, Member, Master bool
+	// Loses are the components that it ceases to run.
+	Loses []string
 }
 
 // DialLeavers reaches the hosts that the roster knows and the inventory does
@@ -84,7 +83,16 @@ func (f *Fleet) leave(name string, d Departure, m *Member, err error) {
 			f.Members[name] = m
 		}
 	}
-	d.Node, d.Member, d.Master = d.Host.Joins(), d.Host.Has(inventory.RoleEtcd), d.Host.Has(inventory.RoleMaster)
+	c := &component.Cluster{Inventory: f.Inventory, Components: f.Components}
+	has := map[string]bool{} // what its roles do not tell, its ledger does
+	if m != nil {
+		has = ownedParts(m)
+	}
+	for _, part := range f.Components {
+		if has[part.Name()] || part.Runs(c, d.Host) {
+			d.Loses = append(d.Loses, part.Name())
+		}
+	}
 	f.Leaving[name] = d
 }
 
@@ -102,23 +110,49 @@ func rosterMember(entry facts.RosterHost) (inventory.Host, error) {
 	return h, nil
 }
 
-// LoseRoles finds hosts of the inventory that run what their roles no longer
+// LoseRoles finds hosts of the inventory that have what their roles no longer
 // ask for.
 func (f *Fleet) LoseRoles() {
+	c := &component.Cluster{Inventory: f.Inventory, Components: f.Components}
 	for _, h := range f.Answered(f.Inventory) {
-		owns := map[string]bool{}
-		for _, r := range f.Members[h.Name].Facts.Owned.Resources {
-			owns[r.ID] = true
+		has := ownedParts(f.Members[h.Name])
+		var loses []string
+		for _, part := range f.Components {
+			_, wide := part.(component.Clusterwide)
+			if has[part.Name()] && !part.Runs(c, h) && (wide || part.Runs(c, withRoles(h))) {
+				loses = append(loses, part.Name())
+			}
 		}
-		unit := func(name string) bool { return owns[component.UnitAt("", name).ID()] }
-		d := Departure{Host: h,
-			Node:   unit("kubelet.service") && !h.Joins(),
-			Member: unit(etcdcomponent.Unit) && !h.Has(inventory.RoleEtcd),
-			Master: unit("kube-apiserver.service") && !h.Has(inventory.RoleMaster)}
-		if d.Node || d.Member || d.Master {
-			f.Leaving[h.Name] = d
+		if len(loses) > 0 {
+			f.Leaving[h.Name] = Departure{Host: h, Loses: loses}
 		}
 	}
+}
+
+// ownedParts are the components that have something on a host.
+func ownedParts(m *Member) map[string]bool {
+	has := map[string]bool{}
+	for _, r := range m.Facts.Owned.Resources {
+		has[r.Component] = true
+	}
+	return has
+}
+
+// withRoles is a host with all the roles that a component may run for: what does
+// not run even then was switched off everywhere, and nobody loses it by itself.
+func withRoles(h inventory.Host) inventory.Host {
+	h.Roles = []inventory.Role{inventory.RoleEtcd, inventory.RoleMaster, inventory.RoleNode}
+	return h
+}
+
+// Departures are the hosts that leave, for components.
+func (f *Fleet) Departures() []component.Leaving {
+	var list []component.Leaving
+	for _, name := range slices.Sorted(maps.Keys(f.Leaving)) {
+		d := f.Leaving[name]
+		list = append(list, component.Leaving{Host: d.Host, Parts: d.Loses, Whole: d.Whole, Gone: d.Gone})
+	}
+	return list
 }
 
 // TakeOut has a run see the inventory without the hosts that are to be reset:

@@ -42,6 +42,8 @@ type Options struct {
 	// zero: as usual.
 	Limits    client.Limits
 	HelloTime time.Duration
+	// Kinds are further kinds that agents know.
+	Kinds []resource.Kind[*system.System]
 }
 
 // Fleet is a set of hosts that outlives operators.
@@ -72,7 +74,7 @@ func New(dir string, options Options) (*Fleet, error) {
 	f := &Fleet{
 		API: newAPI(options.Now), Artifacts: newArtifacts(), Network: &Network{streams: map[string]*port{}, packets: map[string]*datagrams{}}, options: options, dir: dir,
 		network: sshtest.NewNetwork(), hosts: map[string]*Host{},
-		kinds:   gatedKinds(make(chan struct{}, 2*runtime.GOMAXPROCS(0))),
+		kinds:   gatedKinds(make(chan struct{}, 2*runtime.GOMAXPROCS(0)), options.Kinds),
 		hostKey: sshtest.NewSigner(), key: filepath.Join(dir, "login"),
 	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)

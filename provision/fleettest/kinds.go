@@ -17,9 +17,9 @@ type gated struct {
 	slots chan struct{}
 }
 
-func gatedKinds(slots chan struct{}) []resource.Kind[*system.System] {
+func gatedKinds(slots chan struct{}, more []resource.Kind[*system.System]) []resource.Kind[*system.System] {
 	var list []resource.Kind[*system.System]
-	for _, kind := range kinds.Host() {
+	for _, kind := range append(kinds.Host(), more...) {
 		list = append(list, gated{kind, slots})
 	}
 	return list

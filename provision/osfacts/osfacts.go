@@ -15,8 +15,6 @@ type System struct {
 	Tested bool
 	// Bundled says that .deb closures of its packages are kept in the lock file.
 	Bundled bool
-	// Packages are the names of what components ask for.
-	Packages Packages
 	// ChronyConfig and ChronyUnit are chrony's files and service.
 	ChronyConfig, ChronyUnit string
 	// OtherTime are time services that would fight with chrony.
@@ -28,22 +26,9 @@ type System struct {
 	Firewall string
 }
 
-// Packages are package names by purpose.
-type Packages struct {
-	HAProxy, Chrony, NFTables, IPTables, IPSet, IPVSAdm, Kmod string
-}
-
-func debian() Packages {
-	return Packages{
-		HAProxy: "haproxy", Chrony: "chrony", NFTables: "nftables",
-		IPTables: "iptables", IPSet: "ipset", IPVSAdm: "ipvsadm", Kmod: "kmod",
-	}
-}
-
 // Table lists the supported systems.
 func Table() []System {
 	family := System{
-		Packages:     debian(),
 		ChronyConfig: "/etc/chrony/chrony.conf", ChronyUnit: "chrony.service",
 		OtherTime: []string{"systemd-timesyncd.service"},
 		Resolver:  "/etc/resolv.conf",

@@ -240,7 +240,7 @@ func (b *builder) objects() {
 		if !known || !r.Address.IsCluster() {
 			continue
 		}
-		if b.nothingToUncordon(r.Address, seen) {
+		if b.nothingToUncordon(r.Address, seen) || seen.Unknown && b.in.UUID == "" && b.in.Graph.Closes(r.Address) {
 			continue
 		}
 		s := Step{Address: r.Address, Action: Update, Component: r.Component, Changes: seen.Changes}
@@ -368,8 +368,9 @@ func (b *builder) finish() *Plan {
 	if len(b.in.Targets) > 0 {
 		limit(p, b.in.Targets, hard)
 	}
-	guard(p, b.in, through)
+	g := guard(p, b.in, through)
 	late(p)
 	rebooted(p)
+	g.around()
 	return p
 }

@@ -27,7 +27,7 @@ type guards struct {
 	ready   map[string][]resource.Address // by host, what is done before its drain
 }
 
-func guard(p *Plan, in Input, through *through) {
+func guard(p *Plan, in Input, through *through) *guards {
 	g := &guards{p: p, in: in, through: through, at: map[resource.Address]int{}, free: map[resource.Address]bool{}}
 	for i, s := range p.Steps {
 		g.at[s.Address] = i
@@ -44,6 +44,7 @@ func guard(p *Plan, in Input, through *through) {
 		g.bracket(t)
 	}
 	g.gates()
+	return g
 }
 
 // find is who takes a turn.

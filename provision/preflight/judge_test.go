@@ -12,6 +12,9 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/component"
+	"provision/provision/component/containerd"
+	"provision/provision/component/etcd"
+	"provision/provision/component/kubelet"
 	"provision/provision/facts"
 	"provision/provision/inventory"
 )
@@ -40,6 +43,8 @@ func fit(name, address string, roles ...inventory.Role) Host {
 	}
 	h.Latency = &api.LatencyResult{Writes: 200, Median: time.Millisecond, P99: 5 * time.Millisecond}
 	h.Clock = &Offset{Err: time.Millisecond}
+	inv := &inventory.Inventory{Etcd: inventory.Etcd{DataDir: "/var/lib/etcd", ElectionTimeout: time.Second}}
+	h.Checks = component.ChecksOf(&component.Cluster{Inventory: inv, Components: []component.Component{containerd.New(), etcd.New(), kubelet.New()}}, h.Host)
 	return h
 }
 

@@ -76,6 +76,8 @@ type Host struct {
 	Facts facts.Host
 	// Ports are what components listen on.
 	Ports []component.Port
+	// Checks are what components want looked at.
+	Checks component.Checks
 	// Found and Latency are nil where they were not measured.
 	Found   *api.InspectResult
 	Latency *api.LatencyResult
@@ -125,7 +127,7 @@ func Judge(in Input) []Finding {
 			list = append(list, in.ports(h)...)
 			list = append(list, in.firewall(h)...)
 		}
-		list = append(list, in.latency(h)...)
+		list = append(list, latency(h)...)
 	}
 	list = append(list, in.clocks()...)
 	list = append(list, in.unique()...)

@@ -173,11 +173,10 @@ func (s *Steps) wellAgain(ctx context.Context, m *fleet.Member, epoch uint64) er
 		o.Fleet.Emit(event.Event{Type: event.Warning, Host: host, Text: "systemd calls the boot of host " + host + " " + boot.State + ": see systemctl --failed there"})
 	}
 	for _, c := range o.Surveyor.Components {
-		gate := c.Gate()
-		if gate.URL == "" || !c.Runs(s.survey.Cluster, m.Host) {
+		if !c.Runs(s.survey.Cluster, m.Host) {
 			continue
 		}
-		if _, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: wellWithin}); err != nil {
+		if err := s.passes(ctx, m, c.Gate(), wellWithin); err != nil {
 			return fmt.Errorf("host %s has rebooted, and %s is not healthy there: %w", host, c.Name(), err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"provision/provision/access"
 	"provision/provision/agent/api"
 	"provision/provision/component/kubelet"
+	"provision/provision/component/nodes"
 	"provision/provision/engine"
 	"provision/provision/event"
 	"provision/provision/fleet"
@@ -113,7 +114,7 @@ func (rn *Runner) StillCordoned(ctx context.Context, s *survey.Survey, p *plan.P
 	for _, step := range p.Steps {
 		a := step.Address
 		before := len(s.Objects[a].Changes) > 0
-		if a.Kind != uncordon.Name || !undone[a] || skipped[survey.DrainAt(a.Name)] && !before {
+		if a.Kind != uncordon.Name || !undone[a] || skipped[nodes.DrainAt(a.Name)] && !before {
 			continue
 		}
 		names = append(names, a.Name)

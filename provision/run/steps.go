@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/component"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/desired"
 	"provision/provision/plan"
@@ -152,7 +153,7 @@ func loopingEtcd(step plan.Step) bool {
 // learns reports whether a step starts an etcd that joins: a learner never says
 // that it is ready, and the step that makes it a voter waits for it.
 func (s *Steps) learns(step plan.Step) bool {
-	_, anew := s.survey.Cluster.EtcdAnew[step.Address.Host]
+	_, anew := etcdcomponent.KnownOf(s.survey.Cluster).Anew[step.Address.Host]
 	return anew && step.Address.Name == etcdcomponent.Unit
 }
 
@@ -175,11 +176,10 @@ func (s *Steps) healthy(ctx context.Context, step plan.Step, r resource.Resource
 		if c.Name() != r.Component {
 			continue
 		}
-		if err := s.lives(ctx, step, r, gate); err != nil || gate.URL == "" || s.learns(step) {
+		if err := s.lives(ctx, step, r, gate); err != nil || s.learns(step) {
 			return err
 		}
-		_, err := s.o.Fleet.Members[r.Address.Host].Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
-		if err != nil {
+		if err := s.passes(ctx, s.o.Fleet.Members[r.Address.Host], gate, healthDeadline); err != nil {
 			return fmt.Errorf("%s was restarted and is not healthy: %w", r.Address.Name, err)
 		}
 	}
@@ -236,26 +236,33 @@ func (s *Steps) adopt(ctx context.Context) error {
 }
 
 func (s *Steps) gate(ctx context.Context, name string) error {
-	switch name {
-	case survey.GateAPI:
-		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
-		defer cancel()
-		return s.o.API.Open(ctx)
-	case survey.GatePlace:
-		return nil // a release whose pods have no place would be waited for in vain
-	case survey.GateServers:
+	if name == survey.GateServers {
 		return s.serversReady(ctx)
-	case survey.GateBalancers:
-		return nil // all have ended, and one is enough: those that failed lose this master by their checks
-	case survey.GateNodes:
-		ctx, cancel := context.WithTimeout(ctx, nodesDeadline)
-		defer cancel()
-		return s.nodesReady(ctx)
 	}
 	if plan.IsWaveGate(name) {
 		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
 		defer cancel()
 		return s.o.API.Open(ctx)
 	}
-	return fmt.Errorf("gate %q is unknown", name)
+	at := slices.IndexFunc(s.survey.Graph.Gates, func(g desired.Gate) bool { return g.Address.Name == name })
+	if at < 0 {
+		return fmt.Errorf("gate %q is unknown", name)
+	}
+	gate := s.survey.Graph.Gates[at]
+	if gate.Unchanged != nil {
+		ctx, cancel := context.WithTimeout(ctx, healthDeadline)
+		defer cancel()
+		return s.unchanged(ctx, *gate.Unchanged)
+	}
+	switch gate.Proof {
+	case component.APIOpen:
+		ctx, cancel := context.WithTimeout(ctx, apiDeadline)
+		defer cancel()
+		return s.o.API.Open(ctx)
+	case component.NodesReady:
+		ctx, cancel := context.WithTimeout(ctx, nodesDeadline)
+		defer cancel()
+		return s.nodesReady(ctx)
+	}
+	return nil
 }

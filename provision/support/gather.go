@@ -65,6 +65,7 @@ func (rd *Reader) supportHost(ctx context.Context, a *Archive, m *fleet.Member, 
 	a.JSON(folder+"ledger.json", known.Owned)
 	known.Owned.Resources, known.Owned.Roster, known.Blobs = nil, nil, nil
 	a.JSON(folder+"facts.json", known)
+	a.JSON(folder+"metrics.json", e.Metrics)
 	c := rd.Checkups(true).At(ctx, m, e)
 	if c.Err != nil {
 		a.Failed(folder+"health", c.Err)

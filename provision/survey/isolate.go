@@ -10,32 +10,20 @@ import (
 	"provision/provision/access"
 	"provision/provision/agent/api"
 	"provision/provision/component"
-	"provision/provision/component/kubelet"
 	"provision/provision/component/loadbalancer"
-	"provision/provision/desired"
+	"provision/provision/component/nodes"
 	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/plan"
 	"provision/provision/resource"
 	"provision/provision/resource/drain"
-	"provision/provision/resource/node"
-	"provision/provision/resource/uncordon"
 )
 
 // Isolation takes hosts out of service, or back into it. Apply does that and
 // nothing else.
-type Isolation struct {
-	// Hosts are isolated, or recover.
-	Hosts []string
-	// Recover: their Nodes take pods again, and balancers send them requests.
-	Recover bool
-	// Unmanaged evicts pods that have no controller, too.
-	Unmanaged bool
-	// Timeout bounds the wait for evictions; 0: as the drain has it.
-	Timeout time.Duration
-}
+type Isolation component.Isolation
 
-func (i *Isolation) has(host string) bool { return i != nil && slices.Contains(i.Hosts, host) }
+func (i *Isolation) has(host string) bool { return (*component.Isolation)(i).Names(host) }
 
 // Scope implements Task.
 func (i *Isolation) Scope() Scope { return Scope{Narrow: true, Isolation: i} }
@@ -63,61 +51,14 @@ func (sv *Surveyor) Isolated() map[string]bool {
 	return out
 }
 
-// isolate makes a spec that of an isolated Node.
-func isolate(spec *node.Spec) {
-	spec.Taints = append(spec.Taints, node.Taint{Key: drain.IsolatedTaint, Effect: "NoSchedule"})
-}
-
-// schedulable says whether pods go to a host's Node.
-func (sv *Surveyor) schedulable(h inventory.Host, isolated map[string]bool) resource.Resource {
-	r := uncordonOf(h)
-	switch {
-	case isolated[h.Name]:
-		r = sv.emptied(h)
-	case sv.Task.Scope().Isolation.has(h.Name):
-		r = resource.New(resource.ClusterHost, uncordon.Name, h.Name, uncordon.Spec{Isolated: true}).
-			After(desired.GateAddress(GateAPI), component.UnitAt(h.Name, kubelet.Unit), component.NodeAt(h.Name))
-	}
-	r.Component = "nodes"
-	return r
-}
-
-// emptied wants no pods on a host's Node, and none to come. Once it is isolated
-// its pods are nobody's business but that of who looks into it.
-func (sv *Surveyor) emptied(h inventory.Host) resource.Resource {
-	spec := drain.Spec{Stay: true}
-	if i := sv.Task.Scope().Isolation; i.has(h.Name) {
-		spec = drain.Spec{ReadyOnly: true, Unmanaged: i.Unmanaged, Timeout: i.Timeout}
-	}
-	return resource.New(resource.ClusterHost, drain.Name, h.Name, spec).After(desired.GateAddress(GateAPI), component.NodeAt(h.Name))
-}
-
-// absentIsolated are the Nodes of isolated hosts that do not answer: the first
-// thing that one wants of a sick host is that nobody uses it.
-func (sv *Surveyor) absentIsolated(c *component.Cluster) []resource.Resource {
-	var list []resource.Resource
-	known := sv.Fleet.Known()
-	for _, h := range sv.Fleet.Inventory.Hosts {
-		_, member := known[h.Name]
-		if sv.Fleet.Members[h.Name] != nil || !h.Joins() || !member || !c.Isolated[h.Name] {
-			continue
-		}
-		r := resource.New(resource.ClusterHost, node.Name, h.Name, nodeSpec(c, h)).After(desired.GateAddress(GateAPI))
-		r.Component = "nodes"
-		list = append(list, r, sv.schedulable(h, c.Isolated))
-	}
-	return list
-}
-
 // Limit implements Task: what isolates hosts, or lets them recover, and the mark
 // in the roster.
-func (i *Isolation) Limit(o *Surveyor, _ *Survey, in *plan.Input) (only []string) {
+func (i *Isolation) Limit(o *Surveyor, s *Survey, in *plan.Input) (only []string) {
 	in.Isolating = map[string]plan.Isolating{}
-	isolated := o.Isolated()
 	known := o.Fleet.Known()
 	for _, name := range i.Hosts {
 		h, _ := o.Fleet.Inventory.Host(name)
-		one := plan.Isolating{Back: i.Recover, Steps: []resource.Address{component.NodeAt(name), o.schedulable(h, isolated).Address}}
+		one := plan.Isolating{Back: i.Recover, Steps: []resource.Address{component.NodeAt(name), nodes.Schedulable(s.Cluster, h).Address}}
 		if h.Has(inventory.RoleMaster) {
 			for _, other := range o.Fleet.Answered(o.Fleet.Inventory) {
 				if _, member := known[other.Name]; !member {

@@ -33,7 +33,7 @@ func (sv *Surveyor) Plan(s *Survey) (*plan.Plan, error) {
 		in.EtcdWas, in.EtcdIs = s.reformed.Was, s.reformed.Is
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.Was, s.reformed.Is))
 	}
-	in.Leaving, in.Rollout, in.Anew = sv.leaves(), sv.rollout(), sv.anew(s)
+	in.Leaving, in.Rollout, in.Anew = sv.leaves(s), sv.rollout(), sv.anew(s)
 	in.Snapshots, in.Narrow = sv.snapshots(s), sv.Task.Scope().Narrow
 	if s.ledgerErr != nil {
 		return nil, fmt.Errorf("cannot tell what leaves the cluster: %w", s.ledgerErr)
@@ -49,6 +49,18 @@ func (sv *Surveyor) Plan(s *Survey) (*plan.Plan, error) {
 	}
 	p := plan.Build(in)
 	return p, sv.upgrades(s, p)
+}
+
+// rollout bounds the waves. Only workers are counted: masters and etcd hosts go
+// one by one anyway.
+func (sv *Surveyor) rollout() plan.Rollout {
+	workers := 0
+	for _, h := range sv.Fleet.Inventory.Hosts {
+		if h.Joins() && !h.Keeper() {
+			workers++
+		}
+	}
+	return plan.Rollout{MaxUnavailable: sv.Fleet.Inventory.Rollout.AtOnce(workers), Canary: sv.Fleet.Inventory.Rollout.Canary}
 }
 
 // removals are what this run takes away from the cluster because the inventory

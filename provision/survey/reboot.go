@@ -10,6 +10,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/component"
+	"provision/provision/component/nodes"
 	"provision/provision/event"
 	"provision/provision/facts"
 	"provision/provision/fleet"
@@ -81,7 +82,7 @@ func (r *Reboot) Limit(o *Surveyor, _ *Survey, in *plan.Input) []string {
 	isolated := o.Isolated()
 	for _, name := range append(slices.Clone(hosts), done...) {
 		if h, _ := o.Fleet.Inventory.Host(name); h.Joins() && !isolated[name] {
-			only = append(only, uncordonOf(h).Address.String())
+			only = append(only, nodes.UncordonAt(name).String())
 		}
 	}
 	for _, name := range r.Hosts {

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"provision/provision/component/controlplane"
+	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/safety"
 )
 
@@ -21,10 +23,10 @@ func (sv *Surveyor) safe(context.Context, *Survey) error {
 		if !sv.goes(name) {
 			continue
 		}
-		if sv.Fleet.Leaving[name].Member {
+		if slices.Contains(sv.Fleet.Leaving[name].Loses, etcdcomponent.Name) {
 			in.Members = append(in.Members, name)
 		}
-		if sv.Fleet.Leaving[name].Master {
+		if slices.Contains(sv.Fleet.Leaving[name].Loses, controlplane.Name) {
 			in.Masters = append(in.Masters, name)
 		}
 	}

@@ -34,9 +34,6 @@ type Survey struct {
 	Hosts   map[string]plan.Observed
 	Objects map[resource.Address]plan.ClusterObserved
 	warn    []string
-	// etcdIDs are the ids of their clusters that etcd's members told, by host; nil
-	// when they were not asked yet.
-	etcdIDs map[string]uint64
 	// reformed is set when etcd is not the one that the ledgers know.
 	reformed *identity.Reformed
 	// dark is set by darkness.
@@ -73,8 +70,6 @@ type Surveyor struct {
 
 	// Ledger is the cluster's: what of it is provision's.
 	Ledger *clusterledger.Store
-
-	lostMembers map[string]string // etcd hosts whose data are lost → id of their member
 }
 
 // phases are what a look consists of, in order. Each may refuse the run, or leave
@@ -148,10 +143,11 @@ func (sv *Surveyor) supported(_ context.Context, s *Survey) error {
 
 // want builds the graph.
 func (sv *Surveyor) want(ctx context.Context, s *Survey) error {
-	s.Cluster = &component.Cluster{Inventory: sv.at(s.Hops[0]), Facts: sv.Fleet.Facts(), Artifacts: sv.Store}
+	s.Cluster = &component.Cluster{Inventory: sv.at(s.Hops[0]), Facts: sv.Fleet.Facts(), Artifacts: sv.Store, Now: sv.Fleet.Now(),
+		Components: sv.Components, Isolation: (*component.Isolation)(sv.Task.Scope().Isolation), Leaving: sv.Fleet.Departures()}
 	if sv.Fleet.Decision.Identity != nil {
 		s.Cluster.Identity = *sv.Fleet.Decision.Identity
-		if err := sv.learnMembers(ctx, s); err != nil {
+		if err := sv.learn(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -176,15 +172,32 @@ func (sv *Surveyor) want(ctx context.Context, s *Survey) error {
 		return err
 	}
 	s.Cluster.Images = append(images, ownimages.Images(own)...)
-	objects, err := sv.objects(s.Cluster)
-	if err != nil {
-		return err
-	}
 	s.Graph, err = desired.Build(desired.Input{
-		Cluster: s.Cluster, Components: sv.Components, Hosts: sv.Fleet.Answered(sv.Fleet.Inventory),
-		Objects: append(objects, releases...), Gates: sv.gates(), Guards: sv.guards(),
+		Cluster: s.Cluster, Components: sv.Components, Hosts: sv.Fleet.Answered(sv.Fleet.Inventory), Objects: releases,
 	})
 	return err
+}
+
+// learn has components ask the cluster. Hosts that they find unfit take no part.
+func (sv *Surveyor) learn(ctx context.Context, s *Survey) error {
+	s.Cluster.Learned = map[string]any{}
+	for _, c := range sv.Components {
+		learner, ok := c.(component.Learner)
+		if !ok {
+			continue
+		}
+		lesson, err := learner.Learn(ctx, s.Cluster, sv.API)
+		if err != nil {
+			return err
+		}
+		s.Cluster.Learned[c.Name()] = lesson.Known
+		s.warn = append(s.warn, lesson.Warnings...)
+		for name, why := range lesson.Unfit {
+			sv.Fleet.Exclude(name, why)
+		}
+		s.Cluster.Facts = sv.Fleet.Facts()
+	}
+	return nil
 }
 
 // Compare has all agents, and the cluster's API, compare at once.
@@ -292,7 +305,30 @@ func (sv *Surveyor) compareLedger(ctx context.Context, s *Survey, wanted []resou
 	if err == nil {
 		s.Ledger, err = sv.Ledger.Look(ctx, env, wanted, s.Objects)
 	}
-	s.Ledger.Access, s.ledgerErr = desired.GateAddress(GateAPI), err
+	s.Ledger.Access, s.ledgerErr = component.APIAt(), err
+}
+
+// CompareOne is what differs of one resource, wherever it is.
+func (sv *Surveyor) CompareOne(ctx context.Context, r resource.Resource) ([]resource.Change, error) {
+	if r.Address.IsCluster() {
+		return sv.Observe(ctx, r)
+	}
+	m := sv.Fleet.Members[r.Address.Host]
+	if m == nil {
+		return nil, fmt.Errorf("host %s takes no part", r.Address.Host)
+	}
+	result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: []resource.Resource{r}, DigestKey: secret.OnWire(sv.Keys.DigestKey)})
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range result.Items {
+		if item.ID == r.Address.ID() && item.Error != nil {
+			return nil, errors.New(item.Error.Message)
+		} else if item.ID == r.Address.ID() {
+			return item.Changes, nil
+		}
+	}
+	return nil, nil
 }
 
 func (sv *Surveyor) Observe(ctx context.Context, r resource.Resource) ([]resource.Change, error) {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 // a layer with peers, each other too.
 type layer struct {
 	peers    bool
-	packages []string // path.Match patterns; the first that matches wins
+	packages []string // names, or path.Match patterns for those that are named nowhere
 }
 
 // layers, the lowest first: a package is in the first that names it.
@@ -46,10 +47,7 @@ var layers = []layer{
 	{packages: []string{"addons/release"}},
 	{packages: []string{"provision/agent/command", "provision/trial", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
-		"provision/component/containerd", "provision/component/controlplane", "provision/component/etcd",
-		"provision/component/kubelet", "provision/component/kubeproxy", "provision/component/loadbalancer",
-		"provision/component/ossettings", "provision/component/timesync", "provision/component/trust", "provision/component/renewal",
-		"network/flannel", "addons/coredns",
+		"provision/component/*", "network/*", "addons/*",
 	}},
 	{packages: []string{"provision/plan", "provision/safety", "provision/component/components", "addons/catalogue"}},
 	{packages: []string{"provision/engine", "provision/report", "provision/clusterledger"}},
@@ -68,7 +66,13 @@ var layers = []layer{
 	{packages: []string{"cmd/*", "test/*", "test/*/*"}},
 }
 
+// layerOf prefers a package's own name to a pattern.
 func layerOf(folder string) int {
+	for i, l := range layers {
+		if slices.Contains(l.packages, folder) {
+			return i
+		}
+	}
 	for i, l := range layers {
 		for _, pattern := range l.packages {
 			if ok, _ := path.Match(pattern, folder); ok {

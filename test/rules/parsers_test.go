@@ -23,6 +23,7 @@ var undamaged = map[string]string{
 	"provision/resource/release":           "charts of add-ons, which the bundle's tests render",
 	"provision/resource/drain":             "fed with resource/node's damaged Nodes",
 	"provision/cluster":                    "its callers are fed: Decode is one of the decoders",
+	"provision/component":                  "manifests that components have just written",
 	"provision/component/renewal":          "specs that other components have just written",
 	"provision/survey":                     "what its own components wanted, or what other packages checked",
 	"provision/run":                        "what its own components wanted",

@@ -22,6 +22,7 @@ import (
 func all(t *testing.T, c *component.Cluster) map[resource.Address]resource.Resource {
 	t.Helper()
 	found := map[resource.Address]resource.Resource{}
+	c.Components = components.All()
 	for _, comp := range components.All() {
 		for _, host := range c.Inventory.Hosts {
 			if !comp.Runs(c, host) {

@@ -9,6 +9,7 @@ import (
 	"provision/provision/component/kubelet"
 	"provision/provision/component/kubeproxy"
 	"provision/provision/component/loadbalancer"
+	"provision/provision/component/nodes"
 	"provision/provision/component/ossettings"
 	"provision/provision/component/renewal"
 	"provision/provision/component/timesync"
@@ -16,8 +17,12 @@ import (
 )
 
 // All returns every component, in the order in which people read a plan.
-func All() []component.Component {
+func All() []component.Component { return With() }
+
+// With is All with more of them.
+func With(more ...component.Component) []component.Component {
 	all := []component.Component{
+		nodes.New(),
 		ossettings.New(),
 		timesync.New(),
 		trust.New(),
@@ -29,5 +34,6 @@ func All() []component.Component {
 		kubeproxy.New(),
 		flannel.New(),
 	}
+	all = append(all, more...)
 	return append(all, renewal.New(all))
 }

@@ -12,6 +12,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/components"
 	"provision/provision/component/componenttest"
+	"provision/provision/component/etcd"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/unit"
@@ -21,6 +22,7 @@ import (
 func wanted(t testing.TB, c *component.Cluster) map[string][]resource.Resource {
 	t.Helper()
 	byHost := map[string][]resource.Resource{}
+	c.Components = components.All()
 	for _, host := range c.Inventory.Hosts {
 		for _, comp := range components.All() {
 			if !comp.Runs(c, host) {
@@ -94,15 +96,15 @@ func objectAddresses(t *testing.T, c *component.Cluster) map[resource.Address]bo
 	t.Helper()
 	found := map[resource.Address]bool{}
 	for _, comp := range components.All() {
-		objecter, ok := comp.(component.Objecter)
+		clusterwide, ok := comp.(component.Clusterwide)
 		if !ok {
 			continue
 		}
-		objects, err := objecter.Objects(c)
+		w, err := clusterwide.Clusterwide(c)
 		require.NoError(t, err)
-		for _, object := range objects {
-			require.NotContains(t, found, object.Address())
-			found[object.Address()] = true
+		for _, r := range w.Resources {
+			require.NotContains(t, found, r.Address)
+			found[r.Address] = true
 		}
 	}
 	return found
@@ -186,9 +188,9 @@ func TestAddingNodeTouchesNoOtherHost(t *testing.T) {
 
 func TestAddingEtcdMemberLeavesEtcdOfOthersAlone(t *testing.T) {
 	before := componenttest.Lab()
-	before.EtcdMembers = map[string]string{
+	before.Learned = map[string]any{etcd.Name: etcd.Known{Members: map[string]string{
 		"m1": "https://10.40.0.11:2380", "m2": "https://10.40.0.12:2380", "m3": "https://10.40.0.13:2380",
-	}
+	}}}
 	after := componenttest.With(before, componenttest.Host("e4", "10.40.0.14", inventory.RoleEtcd))
 	grown := wanted(t, after)
 	for host, list := range wanted(t, before) {

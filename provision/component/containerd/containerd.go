@@ -102,6 +102,11 @@ func (c containerd) Artifacts(cluster *component.Cluster) []bundle.Ref {
 
 func (containerd) Rollout() component.Rollout { return component.Parallel }
 
+// Checks implements component.Checked.
+func (containerd) Checks(*component.Cluster, inventory.Host) component.Checks {
+	return component.Checks{Folders: []component.Folder{{Path: "/var/lib/containerd", Least: 2 << 30, Enough: 10 << 30, Local: true, Layers: true}}}
+}
+
 func (containerd) Gate() component.Gate {
 	return component.Gate{Live: []component.Live{{Unit: Unit, URL: "unix:///run/containerd/containerd.sock"}}}
 }

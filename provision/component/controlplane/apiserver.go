@@ -36,7 +36,7 @@ func apiServer(s *component.Set) {
 	host := s.Host.Name
 	s.Binary("kube-apiserver", APIServer)
 	s.Dir(auditDir, 0o700)
-	s.File(auditPolicy, auditText, 0o600, APIServer)
+	s.File(auditPolicy, audit(s.Cluster), 0o600, APIServer)
 	// Read again by itself when it changes.
 	s.File(authentication, authenticationText, 0o600)
 	s.Add(identity.NewPart(host, etcdCA, system.EtcdCA, identity.Trusted, 0o644).Restarting(APIServer))

@@ -15,12 +15,15 @@ const (
 	Scheduler         = "kube-scheduler.service"
 )
 
+// Name is the component's.
+const Name = "controlplane"
+
 // New returns the component.
 func New() component.Component { return controlPlane{} }
 
 type controlPlane struct{}
 
-func (controlPlane) Name() string { return "controlplane" }
+func (controlPlane) Name() string { return Name }
 
 func (controlPlane) Runs(_ *component.Cluster, host inventory.Host) bool {
 	return host.Has(inventory.RoleMaster)
@@ -42,6 +45,15 @@ func (c controlPlane) Desired(cluster *component.Cluster, host inventory.Host) (
 
 func (c controlPlane) Artifacts(cluster *component.Cluster) []bundle.Ref {
 	return component.Refs(cluster, c, "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+}
+
+// Clients implements component.APIClient.
+func (controlPlane) Clients() []component.Client {
+	return []component.Client{
+		{Unit: Scheduler, User: "system:kube-scheduler"},
+		{Unit: ControllerManager, User: "system:kube-controller-manager"},
+		{Unit: APIServer},
+	}
 }
 
 func (controlPlane) Rollout() component.Rollout { return component.OneAtATime }

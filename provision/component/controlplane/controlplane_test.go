@@ -155,18 +155,20 @@ func TestSecretsNeverReachTheAuditLog(t *testing.T) {
 }
 
 func TestObjectsAreNamedAsTheyAreApplied(t *testing.T) {
-	objects, err := controlplane.New().(component.Objecter).Objects(componenttest.Lab())
+	w, err := controlplane.New().(component.Clusterwide).Clusterwide(componenttest.Lab())
 	require.NoError(t, err)
 	roles := map[string]string{}
-	for _, object := range objects {
+	for _, r := range w.Resources {
+		var object struct{ Object json.RawMessage }
+		require.NoError(t, json.Unmarshal(r.Spec, &object))
 		var parsed struct {
 			Kind     string
 			Metadata struct{ Name string }
 			RoleRef  struct{ Name string }
 			Subjects []struct{ Name string }
 		}
-		require.NoError(t, yaml.Unmarshal([]byte(object.YAML), &parsed))
-		assert.Equal(t, object.Name, parsed.Kind+"/"+parsed.Metadata.Name)
+		require.NoError(t, json.Unmarshal(object.Object, &parsed))
+		assert.Equal(t, r.Address.Name, parsed.Kind+"/"+parsed.Metadata.Name)
 		roles[parsed.Subjects[0].Name] = parsed.RoleRef.Name
 	}
 	assert.Equal(t, map[string]string{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"provision/provision/component"
+	"provision/provision/inventory"
 	"provision/provision/pki"
 )
 
@@ -13,15 +14,24 @@ const (
 	kubeletClient = "kube-apiserver-kubelet-client"
 )
 
-// Objects are the bindings that the control plane and its operators need.
-func (controlPlane) Objects(*component.Cluster) ([]component.Object, error) {
-	return []component.Object{
+// Clusterwide is the barrier before the API, and the bindings that the control
+// plane and its operators need.
+func (controlPlane) Clusterwide(c *component.Cluster) (component.Wide, error) {
+	w, err := component.Manifested(
 		AdminBinding(),
 		binding("provision:apiserver-to-kubelet", "system:kubelet-api-admin", "User", kubeletClient),
 		// kubelets may have the client certificates signed that they rotate to.
 		binding("provision:kubelet-rotation", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
 			"Group", "system:nodes"),
-	}, nil
+	)
+	api := component.Barrier{Address: component.APIAt(), Need: 1, Proof: component.APIOpen}
+	for _, h := range c.Answered() {
+		if h.Has(inventory.RoleMaster) {
+			api.Of = append(api.Of, component.UnitAt(h.Name, APIServer))
+		}
+	}
+	w.Barriers = []component.Barrier{api}
+	return w, err
 }
 
 // AdminBinding lets the operators' group administer the cluster. It is the one

@@ -18,3 +18,12 @@ func (controlPlane) Ports(*component.Cluster, inventory.Host) []component.Port {
 		{Number: schedulerPort, Unit: Scheduler, Loopback: true},
 	}
 }
+
+// Metrics implements component.Measured.
+func (controlPlane) Metrics(*component.Cluster, inventory.Host) []component.Metrics {
+	return []component.Metrics{
+		{Unit: APIServer, Scheme: "https", Port: component.APIPort, Path: "/metrics", Access: true},
+		{Unit: ControllerManager, Scheme: "https", Port: managerPort, Path: "/metrics", Loopback: true, Access: true},
+		{Unit: Scheduler, Scheme: "https", Port: schedulerPort, Path: "/metrics", Loopback: true, Access: true},
+	}
+}

@@ -23,6 +23,8 @@ import (
 )
 
 const (
+	// Name is the component's.
+	Name = "etcd"
 	// Unit is etcd's service.
 	Unit = "etcd.service"
 	// PKIDir holds its certificates and keys.
@@ -37,7 +39,7 @@ func New() component.Component { return etcd{} }
 
 type etcd struct{}
 
-func (etcd) Name() string { return "etcd" }
+func (etcd) Name() string { return Name }
 
 func (etcd) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Has(inventory.RoleEtcd) }
 
@@ -63,7 +65,7 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 		Attr:    system.Attr{Mode: 0o644},
 		Until:   LogDir(cluster.Inventory),
 	}
-	removed, anew := cluster.EtcdAnew[host.Name]
+	removed, anew := KnownOf(cluster).Anew[host.Name]
 	if anew {
 		first.Until = "" // what there is, is set aside
 	}
@@ -91,7 +93,7 @@ func (etcd) Gate() component.Gate {
 func Data(owned facts.Owned) string {
 	for _, r := range owned.Resources {
 		a, err := resource.ParseAddress("host/" + r.ID)
-		if err == nil && a.Kind == directory.Kind && r.Component == (etcd{}).Name() && !strings.HasPrefix(a.Name, "/etc/") {
+		if err == nil && a.Kind == directory.Kind && r.Component == Name && !strings.HasPrefix(a.Name, "/etc/") {
 			return a.Name
 		}
 	}
@@ -127,13 +129,13 @@ func addCerts(s *component.Set) {
 func bootstrap(cluster *component.Cluster, host inventory.Host) string {
 	members := map[string]string{}
 	state := "new"
-	if len(cluster.EtcdMembers) == 0 {
+	if known := KnownOf(cluster).Members; len(known) == 0 {
 		for _, h := range cluster.Inventory.With(inventory.RoleEtcd) {
 			members[h.Name] = peerURL(h)
 		}
 	} else {
 		state = "existing"
-		for name, url := range cluster.EtcdMembers {
+		for name, url := range known {
 			members[name] = url
 		}
 		for _, h := range newcomers(cluster) {
@@ -183,7 +185,7 @@ func PeerURL(host inventory.Host) string { return peerURL(host) }
 func newcomers(cluster *component.Cluster) []inventory.Host {
 	var list []inventory.Host
 	for _, h := range cluster.Inventory.With(inventory.RoleEtcd) {
-		if _, member := cluster.EtcdMembers[h.Name]; !member {
+		if _, member := KnownOf(cluster).Members[h.Name]; !member {
 			list = append(list, h)
 		}
 	}
@@ -194,7 +196,7 @@ func newcomers(cluster *component.Cluster) []inventory.Host {
 // joining is what a newcomer to an existing cluster waits for: its membership,
 // and the newcomer before it.
 func joining(cluster *component.Cluster, host inventory.Host) []resource.Address {
-	if len(cluster.EtcdMembers) == 0 {
+	if len(KnownOf(cluster).Members) == 0 {
 		return nil
 	}
 	previous := ""

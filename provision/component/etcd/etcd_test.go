@@ -20,7 +20,7 @@ import (
 func grown() *component.Cluster {
 	c := componenttest.With(componenttest.Single(),
 		componenttest.Host("b", "10.40.1.12", inventory.RoleEtcd), componenttest.Host("c", "10.40.1.13", inventory.RoleEtcd))
-	c.EtcdMembers = map[string]string{"all": "https://10.40.1.11:2380"}
+	c.Learned = map[string]any{"etcd": etcd.Known{Members: map[string]string{"all": "https://10.40.1.11:2380"}}}
 	return c
 }
 
@@ -84,7 +84,7 @@ func TestNewcomersJoinOneAfterTheOther(t *testing.T) {
 
 func TestRejoinAfterLostData(t *testing.T) {
 	c := componenttest.Lab()
-	c.EtcdMembers = map[string]string{"m1": "https://10.40.0.11:2380", "m3": "https://10.40.0.13:2380"}
+	c.Learned = map[string]any{"etcd": etcd.Known{Members: map[string]string{"m1": "https://10.40.0.11:2380", "m3": "https://10.40.0.13:2380"}}}
 	spec := bootstrap(t, c, "m2")
 	assert.Contains(t, spec.Content, "m2=https://10.40.0.12:2380")
 	assert.Contains(t, spec.Content, "STATE=existing\n")

@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	// Name is the component's.
+	Name = "kubelet"
 	// Unit is kubelet's service.
 	Unit = component.KubeletUnit
 
@@ -36,7 +38,7 @@ func New() component.Component { return kubelet{} }
 
 type kubelet struct{}
 
-func (kubelet) Name() string { return "kubelet" }
+func (kubelet) Name() string { return Name }
 
 // Registers: kubelet writes labels of its own into its Node once, when it starts.
 // https://kubernetes.io/docs/concepts/architecture/nodes/#self-registration-of-nodes
@@ -84,6 +86,9 @@ func (k kubelet) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 func (k kubelet) Artifacts(cluster *component.Cluster) []bundle.Ref {
 	return component.Refs(cluster, k, "kubelet")
 }
+
+// Clients implements component.APIClient.
+func (kubelet) Clients() []component.Client { return []component.Client{{Unit: Unit}} }
 
 func (kubelet) Rollout() component.Rollout { return component.Parallel }
 

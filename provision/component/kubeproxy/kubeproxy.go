@@ -20,6 +20,7 @@ const (
 	// Unit is kube-proxy's service.
 	Unit = "kube-proxy.service"
 
+	user       = "system:kube-proxy"
 	configFile = component.ConfigDir + "/kube-proxy.yaml"
 )
 
@@ -40,7 +41,7 @@ func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	s.From(s.File(configFile, config(cluster.Inventory, host), 0o644, Unit), "network")
 	s.Add(residue.New(host.Name, p.Name(), residue.Spec{Tables: []string{"ip kube-proxy", "ip6 kube-proxy"}}).
 		After(ossettings.Needed(s, pkg.Kind)...)) // the program that drops tables goes later
-	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: "system:kube-proxy"}, Unit)
+	needed := s.Client("kube-proxy", component.BalancerURL, cert.Spec{CommonName: user}, Unit)
 	// It asks for its own Node at start and would wait in growing steps.
 	needed = append(needed, component.NodeAt(host.Name))
 	needed = append(needed, ossettings.Needed(s, pkg.Kind, kmod.Kind, sysctl.Kind)...)
@@ -51,6 +52,9 @@ func (p proxy) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 func (p proxy) Artifacts(cluster *component.Cluster) []bundle.Ref {
 	return component.Refs(cluster, p, "kube-proxy")
 }
+
+// Clients implements component.APIClient.
+func (proxy) Clients() []component.Client { return []component.Client{{Unit: Unit, User: user}} }
 
 func (proxy) Rollout() component.Rollout { return component.Parallel }
 

@@ -17,3 +17,8 @@ func (proxy) Ports(*component.Cluster, inventory.Host) []component.Port {
 		{Number: healthPort, Unit: Unit, Loopback: true},
 	}
 }
+
+// Metrics implements component.Measured.
+func (proxy) Metrics(*component.Cluster, inventory.Host) []component.Metrics {
+	return []component.Metrics{{Unit: Unit, Scheme: "http", Port: metricsPort, Path: "/metrics", Loopback: true}}
+}

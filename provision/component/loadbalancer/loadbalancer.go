@@ -7,9 +7,9 @@ import (
 
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/controlplane"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
-	"provision/provision/osfacts"
 	"provision/provision/resource"
 	"provision/provision/resource/file"
 	"provision/provision/resource/residue"
@@ -33,7 +33,7 @@ func (balancer) Runs(_ *component.Cluster, host inventory.Host) bool { return ho
 
 func (b balancer) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, b.Name())
-	installed := s.Package(osfacts.For(s.Facts.OS).Packages.HAProxy, true)
+	installed := s.Package("haproxy", true)
 	s.Add(residue.New(host.Name, b.Name(), residue.Spec{Paths: []string{"/var/lib/haproxy"}}))
 	// Its check reads the CA and needs the program. A reload keeps open
 	// connections; a restart would cut every watch on the host.
@@ -52,10 +52,32 @@ func (b balancer) Artifacts(cluster *component.Cluster) []bundle.Ref {
 	return component.PackageRefs(cluster, b, "haproxy")
 }
 
+// Clients implements component.APIClient.
+func (balancer) Clients() []component.Client { return []component.Client{{Unit: Unit, Reload: true}} }
+
 func (balancer) Rollout() component.Rollout { return component.Parallel }
 
 func (balancer) Gate() component.Gate {
 	return component.Gate{Live: []component.Live{{Unit: Unit, URL: component.BalancerURL + "/livez", CA: component.ClusterCA, Relay: true}}}
+}
+
+// Clusterwide is a barrier before masters go: no balancer sends requests to them.
+// All balancers have ended their turn, and one is enough: those that failed lose
+// the master by their checks.
+func (balancer) Clusterwide(c *component.Cluster) (component.Wide, error) {
+	leaving := c.Losing(controlplane.Name)
+	if len(leaving) == 0 {
+		return component.Wide{}, nil
+	}
+	done := component.Barrier{Address: component.BarrierAt("balancers"), Settle: true, Need: 1}
+	for _, h := range c.Answered() {
+		done.Of = append(done.Of, component.UnitAt(h.Name, Unit))
+	}
+	w := component.Wide{Barriers: []component.Barrier{done}, Leaves: map[string]component.Leave{}}
+	for _, l := range leaving {
+		w.Leaves[l.Host.Name] = component.Leave{First: []resource.Address{done.Address}}
+	}
+	return w, nil
 }
 
 func config(cluster *component.Cluster) string {

@@ -7,11 +7,12 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/component"
 	"provision/provision/inventory"
-	"provision/provision/osfacts"
 	"provision/provision/resource"
 	"provision/provision/resource/hosts"
 	"provision/provision/resource/swap"
 )
+
+const ipset = "ipset"
 
 // New returns the component.
 func New() component.Component { return settings{} }
@@ -27,7 +28,7 @@ func (o settings) Desired(cluster *component.Cluster, host inventory.Host) ([]re
 	s.Add(hosts.New(host.Name, "hosts", hostLines(cluster.Inventory, host)...))
 	addJournal(s)
 	var needed []resource.Address
-	for _, name := range packages(cluster.Inventory, osfacts.For(s.Facts.OS).Packages) {
+	for _, name := range packages(cluster.Inventory) {
 		needed = append(needed, s.Package(name, false))
 	}
 	if !host.Joins() {
@@ -69,30 +70,35 @@ func Needed(s *component.Set, kinds ...string) []resource.Address {
 	return found
 }
 
-func packages(inv *inventory.Inventory, names osfacts.Packages) []string {
+// packages are called as Debian calls them, on every system of the table.
+func packages(inv *inventory.Inventory) []string {
 	var list []string
 	if inv.OS.ManageModules {
-		list = append(list, names.Kmod)
+		list = append(list, "kmod")
 	}
 	if inv.Network.ProxyMode == "ipvs" {
-		list = append(list, names.IPSet)
+		list = append(list, ipset)
 	}
 	// kube-proxy, flannel and the CNI plug-ins use nft; flannel does not start
 	// without iptables either, whose rules of former days it removes.
-	return append(list, names.IPTables, names.NFTables)
+	return append(list, "iptables", "nftables")
 }
 
 func (o settings) Artifacts(cluster *component.Cluster) []bundle.Ref {
-	var names osfacts.Packages
-	for _, known := range cluster.Facts {
-		names = osfacts.For(known.OS).Packages
-	}
-	wanted := slices.DeleteFunc(packages(cluster.Inventory, names), func(name string) bool {
-		return name == names.IPSet // only in repositories
+	wanted := slices.DeleteFunc(packages(cluster.Inventory), func(name string) bool {
+		return name == ipset // only in repositories
 	})
 	return component.PackageRefs(cluster, o, wanted...)
 }
 
 func (settings) Rollout() component.Rollout { return component.Parallel }
+
+// Checks implements component.Checked: the modules that hosts of pods need.
+func (settings) Checks(c *component.Cluster, host inventory.Host) component.Checks {
+	if !host.Joins() {
+		return component.Checks{}
+	}
+	return component.Checks{Modules: modules(c.Inventory)}
+}
 
 func (settings) Gate() component.Gate { return component.Gate{} }

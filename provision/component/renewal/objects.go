@@ -9,9 +9,9 @@ import (
 	"provision/provision/resource/cert"
 )
 
-// Objects let hosts ask for certificates, and etcd hosts sign what masters
+// objects let hosts ask for certificates, and etcd hosts sign what masters
 // without etcd ask for. Masters need no leave: they hold the cluster's authority.
-func (renewal) Objects(cluster *component.Cluster) ([]component.Object, error) {
+func objects(cluster *component.Cluster) []component.Object {
 	list := []component.Object{{Name: "ClusterRoleBinding/provision:hosts", YAML: `apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
@@ -25,14 +25,14 @@ subjects:
   kind: Group
   name: ` + pki.Hosts + "\n"}}
 	if !apart(cluster.Inventory) {
-		return list, nil
+		return list
 	}
 	var signers strings.Builder
 	for _, h := range cluster.Inventory.With(inventory.RoleEtcd) {
 		signers.WriteString("- apiGroup: rbac.authorization.k8s.io\n  kind: User\n  name: " + pki.HostUser(h.Name) + "\n")
 	}
 	return append(list, component.Object{Name: "ClusterRole/provision:etcd-signer", YAML: etcdSigner},
-		component.Object{Name: "ClusterRoleBinding/provision:etcd-signer", YAML: etcdSigners + signers.String()}), nil
+		component.Object{Name: "ClusterRoleBinding/provision:etcd-signer", YAML: etcdSigners + signers.String()})
 }
 
 const etcdSigner = `apiVersion: rbac.authorization.k8s.io/v1
@@ -59,3 +59,8 @@ roleRef:
   name: provision:etcd-signer
 subjects:
 `
+
+// Clusterwide implements component.Clusterwide.
+func (renewal) Clusterwide(c *component.Cluster) (component.Wide, error) {
+	return component.Manifested(objects(c)...)
+}

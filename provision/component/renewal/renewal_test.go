@@ -110,18 +110,18 @@ func TestWhereHostsReachTheAPI(t *testing.T) {
 // etcd hosts may sign where somebody needs it, and for etcd's authority only.
 func TestWhoMaySign(t *testing.T) {
 	for name, signers := range map[string][]string{"lab": nil, "single": nil, "no kubelet": nil, "etcd apart": {"e1"}} {
-		objects, err := renewal.New(nil).(component.Objecter).Objects(layouts()[name])
+		w, err := renewal.New(nil).(component.Clusterwide).Clusterwide(layouts()[name])
 		require.NoError(t, err)
 		var text strings.Builder
-		for _, o := range objects {
-			text.WriteString(o.YAML)
+		for _, r := range w.Resources {
+			text.Write(r.Spec)
 		}
-		assert.Contains(t, text.String(), "name: system:node-bootstrapper\n", name)
+		assert.Contains(t, text.String(), `"name":"system:node-bootstrapper"`, name)
 		assert.NotContains(t, text.String(), cert.ClusterSigner, name)
-		assert.Equal(t, len(signers), strings.Count(text.String(), "kind: User"), name)
+		assert.Equal(t, len(signers), strings.Count(text.String(), `"kind":"User"`), name)
 		for _, host := range signers {
-			assert.Contains(t, text.String(), "kind: User\n  name: "+pki.HostUser(host)+"\n")
-			assert.Contains(t, text.String(), "resourceNames: ["+cert.EtcdSigner+"]\n  verbs: [approve, sign]\n")
+			assert.Contains(t, text.String(), `"kind":"User","name":"`+pki.HostUser(host)+`"`)
+			assert.Contains(t, text.String(), `"resourceNames":["`+cert.EtcdSigner+`"],"resources":["signers"],"verbs":["approve","sign"]`)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (chrony) Runs(cluster *component.Cluster, host inventory.Host) bool {
 func (c chrony) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, c.Name())
 	known := osfacts.For(s.Facts.OS)
-	installed := s.Package(known.Packages.Chrony, true)
+	installed := s.Package("chrony", true)
 	// The package starts nothing: it would ask its own servers first.
 	s.Add(file.New(host.Name, known.ChronyConfig, config(cluster.Inventory.Time.Servers), 0o644).
 		After(installed).Restarting(known.ChronyUnit))

@@ -27,23 +27,18 @@ func (t trust) Desired(cluster *component.Cluster, host inventory.Host) ([]resou
 	// Clients of the API read the CA when they start. Another certificate is
 	// rare: one for the same key, or that of the next CA.
 	ca := identity.NewPart(host.Name, component.ClusterCA, system.ClusterCA, identity.Trusted, 0o644)
-	if host.Joins() {
-		ca = ca.Reloading("haproxy.service").Restarting(clients(host)...)
+	for _, client := range component.Clients(cluster, host) {
+		if client.Reload {
+			ca = ca.Reloading(client.Unit)
+		} else {
+			ca = ca.Restarting(client.Unit)
+		}
 	}
 	s.Add(ca)
 	// Nothing holds it in memory: it is for the renewal of what is due.
 	s.CertAt(component.HostPair, cert.Spec{CA: component.CACluster, CommonName: pki.HostUser(host.Name), Organizations: []string{pki.Hosts},
 		Client: true, Key: component.HostPair})
 	return s.Done()
-}
-
-// clients are a Node's units that have the CA in memory.
-func clients(host inventory.Host) []string {
-	units := []string{"kubelet.service", "kube-proxy.service", "flanneld.service"}
-	if host.Has(inventory.RoleMaster) {
-		units = append(units, "kube-apiserver.service", "kube-controller-manager.service", "kube-scheduler.service")
-	}
-	return units
 }
 
 func (trust) Artifacts(*component.Cluster) []bundle.Ref { return nil }
