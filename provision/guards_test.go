@@ -22,7 +22,7 @@ import (
 // newer is the inventory with another containerd, which needs empty Nodes.
 func newer(inv *inventory.Inventory, tune ...func(*inventory.Inventory)) *inventory.Inventory {
 	return edit(inv, func(i *inventory.Inventory) {
-		i.Cluster.Versions.Containerd = "2.4.2"
+		i.Cluster.Versions = i.Cluster.Versions.With("containerd", "2.4.2")
 		for _, t := range tune {
 			t(i)
 		}

@@ -48,17 +48,17 @@ func (o *Operator) more(outcome *run.Outcome) bool {
 // that an upgrade is to go by: what artifacts are needed for.
 func Stops(inv *inventory.Inventory) []*inventory.Inventory {
 	list := []*inventory.Inventory{inv}
-	for _, text := range inv.Cluster.Versions.Via {
+	for _, text := range inv.Cluster.Via {
 		stop := *inv
 		v, err := upgrade.Parse(text)
-		etcd, errEtcd := upgrade.Parse(inv.Cluster.Versions.Etcd)
+		etcd, errEtcd := upgrade.Parse(inv.Cluster.Versions.Etcd())
 		switch {
 		case err != nil || errEtcd != nil:
 			continue
 		case v.Major == etcd.Major:
-			stop.Cluster.Versions.Etcd = text
+			stop.Cluster.Versions = inv.Cluster.Versions.With(inventory.FamilyEtcd, text)
 		default:
-			stop.Cluster.Versions.Kubernetes, stop.Cluster.Versions.Kubelet = text, ""
+			stop.Cluster.Versions = inv.Cluster.Versions.With(inventory.FamilyKubernetes, text).With(inventory.FamilyKubelet, "")
 		}
 		list = append(list, &stop)
 	}

@@ -22,11 +22,11 @@ import (
 )
 
 // versions is the inventory with other versions.
-func versions(inv *inventory.Inventory, kubernetes, etcd string, tune ...func(*inventory.Versions)) *inventory.Inventory {
+func versions(inv *inventory.Inventory, kubernetes, etcd string, tune ...func(*inventory.Cluster)) *inventory.Inventory {
 	return edit(inv, func(i *inventory.Inventory) {
-		i.Cluster.Versions.Kubernetes, i.Cluster.Versions.Etcd = kubernetes, etcd
+		i.Cluster.Versions = i.Cluster.Versions.With("kubernetes", kubernetes).With("etcd", etcd)
 		for _, t := range tune {
-			t(&i.Cluster.Versions)
+			t(&i.Cluster)
 		}
 	})
 }
@@ -89,7 +89,7 @@ func unasked(options *provision.Options) {
 func TestApplyWalksHopByHop(t *testing.T) {
 	f, inv := formed(t, 1)
 	have(t, f, "kube-apiserver@1.38.0", "kube-apiserver@1.38.2", "kube-apiserver@1.39.1", "etcd@3.8.1")
-	target := versions(inv, "1.40.0", "3.9.0", func(v *inventory.Versions) { v.Via = []string{"1.39.0"} })
+	target := versions(inv, "1.40.0", "3.9.0", func(c *inventory.Cluster) { c.Via = []string{"1.39.0"} })
 
 	p, err := look(t, f, target)
 	require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestApplyWalksHopByHop(t *testing.T) {
 
 func TestEtcdIsKeptBeforeTheControlPlaneIsUpgraded(t *testing.T) {
 	f, inv := formed(t, 1)
-	target := versions(inv, "1.37.2", inv.Cluster.Versions.Etcd)
+	target := versions(inv, "1.37.2", inv.Cluster.Versions.Etcd())
 	p, err := look(t, f, target)
 	require.NoError(t, err)
 	kept := resource.Address{Host: "m1", Kind: plan.SnapshotKind, Name: "before Kubernetes 1.37.2 and etcd 3.7.3"}
@@ -140,7 +140,7 @@ func TestEtcdIsKeptBeforeTheControlPlaneIsUpgraded(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, again.Plan.Empty(), "%+v", again.Plan.Steps)
 
-	onlyNodes := versions(inv, "1.37.2", inv.Cluster.Versions.Etcd, func(v *inventory.Versions) { v.Kubelet = "1.37.1" })
+	onlyNodes := versions(inv, "1.37.2", inv.Cluster.Versions.Etcd(), func(c *inventory.Cluster) { c.Versions = c.Versions.With("kubelet", "1.37.1") })
 	p, err = look(t, f, onlyNodes)
 	require.NoError(t, err)
 	for _, s := range p.Steps {
@@ -151,7 +151,7 @@ func TestEtcdIsKeptBeforeTheControlPlaneIsUpgraded(t *testing.T) {
 func TestAnUpgradeGoesOnWhereItWasDeclined(t *testing.T) {
 	f, inv := formed(t, 1)
 	have(t, f, "kube-apiserver@1.38.2", "kube-apiserver@1.39.1")
-	target := versions(inv, "1.40.0", inv.Cluster.Versions.Etcd)
+	target := versions(inv, "1.40.0", inv.Cluster.Versions.Etcd())
 	o := f.Operator(target, unasked)
 	defer o.Close()
 	hops := 0
@@ -166,22 +166,22 @@ func TestAnUpgradeGoesOnWhereItWasDeclined(t *testing.T) {
 
 func TestWhatVersionsMayNotDoIsRefused(t *testing.T) {
 	f, inv := formed(t, 1)
-	etcd := inv.Cluster.Versions.Etcd
+	etcd := inv.Cluster.Versions.Etcd()
 	for name, c := range map[string]struct {
 		target *inventory.Inventory
 		says   string
 	}{
 		"a control plane back":        {versions(inv, "1.36.4", etcd), "does not support taking a control plane back"},
-		"etcd back":                   {versions(inv, inv.Cluster.Versions.Kubernetes, "3.6.5"), "etcd does not start on data of a newer minor release"},
+		"etcd back":                   {versions(inv, inv.Cluster.Versions.Kubernetes(), "3.6.5"), "etcd does not start on data of a newer minor release"},
 		"a way that nobody knows":     {versions(inv, "1.39.0", etcd), "no release of 1.38 is in the store"},
-		"kubelets before API servers": {versions(inv, inv.Cluster.Versions.Kubernetes, etcd, func(v *inventory.Versions) { v.Kubelet = "1.38.0" }), "would be newer than an API server"},
+		"kubelets before API servers": {versions(inv, inv.Cluster.Versions.Kubernetes(), etcd, func(c *inventory.Cluster) { c.Versions = c.Versions.With("kubelet", "1.38.0") }), "would be newer than an API server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := look(t, f, c.target)
 			require.ErrorContains(t, err, c.says)
 			_, err = apply(t, f, c.target, unasked)
 			require.ErrorContains(t, err, c.says)
-			assert.Equal(t, inv.Cluster.Versions.Kubernetes, runs(f, "m1", "kube-apiserver"))
+			assert.Equal(t, inv.Cluster.Versions.Kubernetes(), runs(f, "m1", "kube-apiserver"))
 		})
 	}
 }
@@ -206,7 +206,7 @@ func TestNodesGoBackAloneAndPatchReleasesTogether(t *testing.T) {
 	assert.Equal(t, "1.37.1", runs(f, "m1", "kube-apiserver"))
 	assert.Equal(t, "3.7.3", runs(f, "m1", "etcd"))
 
-	back := versions(inv, "1.37.1", "3.7.3", func(v *inventory.Versions) { v.Kubelet = "1.36.4" })
+	back := versions(inv, "1.37.1", "3.7.3", func(c *inventory.Cluster) { c.Versions = c.Versions.With("kubelet", "1.36.4") })
 	_, err = apply(t, f, back, unasked)
 	require.NoError(t, err)
 	assert.Equal(t, "1.36.4", runs(f, "n1", "kubelet"))
@@ -243,11 +243,14 @@ func TestAPIsThatGoAreWarnedOf(t *testing.T) {
 
 func TestArtifactsOfTheWholeWayAreNeeded(t *testing.T) {
 	_, inv := formed(t, 1)
-	inv = versions(inv, "1.37.1", "3.7.3", func(v *inventory.Versions) { v.Via = []string{"1.36.4", "3.6.5"}; v.Kubelet = "1.36.4" })
+	inv = versions(inv, "1.37.1", "3.7.3", func(c *inventory.Cluster) {
+		c.Via = []string{"1.36.4", "3.6.5"}
+		c.Versions = c.Versions.With("kubelet", "1.36.4")
+	})
 	var stops []string
 	for _, stop := range provision.Stops(inv) {
 		v := stop.Cluster.Versions
-		stops = append(stops, v.Kubernetes+" "+v.Nodes()+" "+v.Etcd)
+		stops = append(stops, v.Kubernetes()+" "+v.Nodes()+" "+v.Etcd())
 	}
 	assert.Equal(t, []string{"1.37.1 1.36.4 3.7.3", "1.36.4 1.36.4 3.7.3", "1.37.1 1.36.4 3.6.5"}, stops)
 }

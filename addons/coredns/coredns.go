@@ -118,7 +118,10 @@ func (Addon) Releases(cluster *component.Cluster, config addons.Config) ([]relea
 	if err != nil {
 		return nil, err
 	}
-	version := cluster.Inventory.Cluster.Versions.CoreDNS
+	version, err := cluster.Inventory.Version("image-coredns")
+	if err != nil {
+		return nil, err
+	}
 	return []release.Release{{
 		Name: Name, Namespace: "kube-system", CreateNamespace: true, Chart: chart,
 		Values: values(cluster, settings, version),

@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write golden files")
 
 func cluster(hosts int) *component.Cluster {
 	inv := &inventory.Inventory{}
-	inv.Cluster.Versions.CoreDNS = "1.14.0"
+	inv.Cluster.Versions = inventory.Versions{"coredns": "1.14.0"}
 	inv.Network.DNSDomain = "cluster.local"
 	inv.Network.DNSAddress = netip.MustParseAddr("10.96.0.10")
 	known := map[string]facts.Host{}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/provision"
+	"provision/provision/inventory"
 	"provision/provision/upgrade"
 )
 
@@ -38,15 +39,17 @@ Exit codes: 0 when it could be done, 1 when not, or when hosts took no part.`,
 			if err != nil {
 				return err
 			}
-			v := &inv.Cluster.Versions
-			setVersion(&v.Kubernetes, to)
-			setVersion(&v.Etcd, etcd)
+			for family, version := range map[string]string{inventory.FamilyKubernetes: to, inventory.FamilyEtcd: etcd} {
+				if version != "" {
+					inv.Cluster.Versions = inv.Cluster.Versions.With(family, version)
+				}
+			}
 			p, err := g.plan(cmd.Context(), inv, func(o *provision.Options) { o.AllowUntestedOS = untested })
 			if err != nil {
 				return err
 			}
 			if !g.json && !p.Empty() {
-				fmt.Fprintf(g.out, "\nThis is not done. To do it, set version = %q and versions { etcd = %q } in the cluster block, then: provision apply\n", v.Kubernetes, v.Etcd)
+				fmt.Fprintf(g.out, "\nThis is not done. To do it, set version = %q and versions { etcd = %q } in the cluster block, then: provision apply\n", inv.Cluster.Versions.Kubernetes(), inv.Cluster.Versions.Etcd())
 			}
 			return planExit(p, false)
 		},
@@ -55,11 +58,4 @@ Exit codes: 0 when it could be done, 1 when not, or when hosts took no part.`,
 	cmd.Flags().StringVar(&etcd, "etcd", "", "`VERSION` of etcd, instead of the inventory's")
 	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
 	return cmd
-}
-
-// setVersion keeps what there is when nothing else was asked for.
-func setVersion(to *string, version string) {
-	if version != "" {
-		*to = version
-	}
 }

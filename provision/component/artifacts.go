@@ -5,41 +5,15 @@ import (
 	"sort"
 
 	"provision/provision/bundle"
-	"provision/provision/inventory"
 	"provision/provision/osfacts"
 	"provision/provision/resource"
 	"provision/provision/resource/image"
 	"provision/provision/resource/pkg"
 )
 
-// Version is the version of an artifact by its name.
-func Version(versions inventory.Versions, artifact string) (string, error) {
-	switch artifact {
-	case "kubelet", "kube-proxy":
-		return versions.Nodes(), nil
-	case "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl":
-		return versions.Kubernetes, nil
-	case "etcd", "etcdctl", "etcdutl":
-		return versions.Etcd, nil
-	case "containerd", "containerd-shim-runc-v2", "ctr":
-		return versions.Containerd, nil
-	case "runc":
-		return versions.Runc, nil
-	case "cni-bridge", "cni-host-local", "cni-loopback", "cni-portmap":
-		return versions.CNIPlugins, nil
-	case "flanneld":
-		return versions.Flannel, nil
-	case "image-pause":
-		return versions.Pause, nil
-	case "image-coredns":
-		return versions.CoreDNS, nil
-	}
-	return "", fmt.Errorf("finding version of artifact %s: no inventory version belongs to it", artifact)
-}
-
 // Artifact resolves a named artifact that is one blob.
 func (c *Cluster) Artifact(name, arch string) (bundle.Artifact, error) {
-	version, err := Version(c.Inventory.Cluster.Versions, name)
+	version, err := c.Inventory.Version(name)
 	if err != nil {
 		return bundle.Artifact{}, err
 	}
@@ -113,7 +87,7 @@ func Refs(c *Cluster, comp Component, names ...string) []bundle.Ref {
 	var refs []bundle.Ref
 	for arch := range seen {
 		for _, name := range names {
-			version, err := Version(c.Inventory.Cluster.Versions, name)
+			version, err := c.Inventory.Version(name)
 			if err == nil {
 				refs = append(refs, bundle.Ref{Name: name, Version: version, Arch: arch})
 			}

@@ -37,7 +37,7 @@ func WayBack(now, then *inventory.Inventory, r Run, keyed func(digest string) st
 
 func (w *Way) versions(now, then inventory.Versions) {
 	for _, one := range []struct{ what, now, then string }{
-		{"Kubernetes", now.Kubernetes, then.Kubernetes}, {"etcd", now.Etcd, then.Etcd},
+		{"Kubernetes", now.Kubernetes(), then.Kubernetes()}, {"etcd", now.Etcd(), then.Etcd()},
 	} {
 		a, errNow := upgrade.Parse(one.now)
 		b, errThen := upgrade.Parse(one.then)

@@ -45,14 +45,9 @@ func (l *loader) bindCluster(root *node) Cluster {
 	} else if !isLabel(n.label) || len(n.label) > 40 {
 		l.report(diag.Errorf(n.at, "Invalid cluster name", "%s is not a name of small letters, digits and '-', at most 40 long.", quote(n.label)))
 	}
-	v := n.only("versions")
 	return Cluster{
 		Name: n.label, Site: n.str("site"), Environment: n.str("environment"), APIAddress: n.str("api_address"), Range: n.at,
-		Versions: Versions{
-			Kubernetes: n.str("version"), Etcd: v.str("etcd"), Containerd: v.str("containerd"), Runc: v.str("runc"),
-			CNIPlugins: v.str("cni_plugins"), Flannel: v.str("flannel"), CoreDNS: v.str("coredns"), Pause: v.str("pause"),
-			Kubelet: v.str("kubelet"), Via: v.list("via"),
-		},
+		Versions: bindVersions(n), Via: n.only("versions").list("via"),
 	}
 }
 

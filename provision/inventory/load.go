@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"provision/provision/bundle/catalogue"
 	"provision/provision/diag"
 	"provision/provision/secret"
 )
@@ -26,6 +27,9 @@ type Options struct {
 	// VarFiles are the -var-file options; later ones win. Files of age and
 	// sops are decrypted.
 	VarFiles []string
+
+	// Catalogue names the families of versions; nil: the default one.
+	Catalogue catalogue.Catalogue
 
 	Env      func(name string) (string, bool)                          // default os.LookupEnv
 	ReadFile func(path string) ([]byte, error)                         // default a bounded os.ReadFile
@@ -180,13 +184,13 @@ func (l *loader) finish() (*Inventory, diag.List) {
 		return nil, list
 	}
 	inv.Digest, inv.PublicDigest = l.digest.sums()
-	inv.Sources = l.sources
+	inv.Sources, inv.Catalogue = l.sources, l.opts.Catalogue
 	inv.Written = l.wrote()
 	return inv, list
 }
 
 func (l *loader) decode() *Inventory {
-	root := &node{spec: rootSpec(), body: &hclsyntax.Body{}, blocks: map[string][]*node{}}
+	root := &node{spec: rootSpec(l.opts.Catalogue), body: &hclsyntax.Body{}, blocks: map[string][]*node{}}
 	base := &hcl.EvalContext{Variables: nil, Functions: functions(l.env)}
 	for _, f := range l.files {
 		l.mergeFile(root, f, base)

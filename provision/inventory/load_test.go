@@ -46,8 +46,8 @@ host "x[1-2,7]" {
 func TestDefaults(t *testing.T) {
 	inv := mustParse(t, "cluster \"c\" {}\n", sealed())
 	assert.Equal(t, inventory.Versions{
-		Kubernetes: "1.37.1", Etcd: "3.7.3", Containerd: "2.2.1", Runc: "1.5.2",
-		CNIPlugins: "1.9.1", Flannel: "0.28.10", CoreDNS: "1.14.0", Pause: "3.10.2",
+		"kubernetes": "1.37.1", "etcd": "3.7.3", "containerd": "2.2.1", "runc": "1.5.2",
+		"cni_plugins": "1.9.1", "flannel": "0.28.10", "coredns": "1.14.0", "pause": "3.10.2",
 	}, inv.Cluster.Versions)
 	assert.Equal(t, "root", inv.SSH.User)
 	assert.Equal(t, 22, inv.SSH.Port)

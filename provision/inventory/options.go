@@ -11,9 +11,14 @@ import (
 	"strings"
 
 	"github.com/zclconf/go-cty/cty/function"
+
+	"provision/provision/bundle/catalogue"
 )
 
 func (o Options) withDefaults() Options {
+	if o.Catalogue == nil {
+		o.Catalogue = catalogue.Default()
+	}
 	if o.Env == nil {
 		o.Env = os.LookupEnv
 	}

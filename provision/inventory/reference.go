@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"provision/provision/bundle/catalogue"
 )
 
 // Reference returns the reference of the inventory's language as Markdown,
 // made from the schema that also decodes it.
 func Reference() string {
 	var b strings.Builder
-	for _, block := range rootSpec().Blocks {
+	for _, block := range rootSpec(catalogue.Default()).Blocks {
 		reference(&b, block, "")
 	}
 	referenceFunctions(&b)

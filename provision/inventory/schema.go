@@ -1,5 +1,11 @@
 package inventory
 
+import (
+	"fmt"
+
+	"provision/provision/bundle/catalogue"
+)
+
 // attrSpec describes one attribute, once: the decoder, its messages and
 // docs/inventory.md all come from it.
 type attrSpec struct {
@@ -47,38 +53,25 @@ func (b *blockSpec) block(name string) *blockSpec {
 	return nil
 }
 
-// rootSpec is the whole language.
-func rootSpec() *blockSpec {
+// rootSpec is the whole language, with the families of versions of a catalogue.
+func rootSpec(rows catalogue.Catalogue) *blockSpec {
 	return &blockSpec{Blocks: []*blockSpec{
-		clusterSpec(), sshSpec(), networkSpec(), hostSpec(), kubernetesSpec(), etcdSpec(),
+		clusterSpec(rows), sshSpec(), networkSpec(), hostSpec(), kubernetesSpec(), etcdSpec(),
 		timeSpec(), osSpec(), pkiSpec(), rolloutSpec(), poolSpec(), addonSpec(), imagesSpec(), variableSpec(), localsSpec(),
 	}}
 }
 
-func clusterSpec() *blockSpec {
+func clusterSpec(rows catalogue.Catalogue) *blockSpec {
 	return &blockSpec{
 		Name: "cluster", Label: "name",
 		Doc: "The cluster: its name and what is installed. Required.",
 		Attrs: []attrSpec{
-			{Name: "version", Kind: versionKind(), Default: `"1.37.1"`, Doc: "Kubernetes version, without a leading `v`."},
+			{Name: "version", Kind: versionKind(), Default: fmt.Sprintf("%q", rows.Version(FamilyKubernetes)), Doc: "Kubernetes version, without a leading `v`."},
 			{Name: "site", Kind: labelValueKind(), Doc: "Where the cluster stands. Becomes the label `topology.kubernetes.io/region`."},
 			{Name: "environment", Kind: stringKind(), Doc: "What the cluster is for. `prod`, or what begins so, asks for the cluster's name to be typed at consent."},
 			{Name: "api_address", Kind: endpointKind(), Doc: "Address or DNS name under which clients outside reach the API; it is put into the API's certificate."},
 		},
-		Blocks: []*blockSpec{{
-			Name: "versions", Doc: "Versions of everything else. The defaults are tested together.",
-			Attrs: []attrSpec{
-				{Name: "etcd", Kind: versionKind(), Default: `"3.7.3"`, Doc: "etcd, etcdctl and etcdutl."},
-				{Name: "containerd", Kind: versionKind(), Default: `"2.2.1"`, Doc: "containerd, its runc shim and ctr."},
-				{Name: "runc", Kind: versionKind(), Default: `"1.5.2"`, Doc: "runc."},
-				{Name: "cni_plugins", Kind: versionKind(), Default: `"1.9.1"`, Doc: "CNI plugins bridge, host-local, loopback and portmap."},
-				{Name: "flannel", Kind: versionKind(), Default: `"0.28.10"`, Doc: "flanneld."},
-				{Name: "coredns", Kind: versionKind(), Default: `"1.14.0"`, Doc: "CoreDNS image."},
-				{Name: "pause", Kind: versionKind(), Default: `"3.10.2"`, Doc: "Sandbox image."},
-				{Name: "kubelet", Kind: versionKind(), Shown: "`cluster.version`", Doc: "kubelet and kube-proxy, where Nodes are to stay behind the API servers, or to go back to an older minor release: at most three behind."},
-				{Name: "via", Kind: versionsKind(), Doc: "Releases of Kubernetes and etcd to go by when an upgrade is of several minor releases, one for each between; for others, the newest in the store is taken."},
-			},
-		}},
+		Blocks: []*blockSpec{versionsSpec(rows)},
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/zclconf/go-cty/cty"
+
+	"provision/provision/bundle/catalogue"
 )
 
 // TestSchemaIsSound checks what the compiler cannot: defaults that evaluate,
@@ -41,7 +43,7 @@ func TestSchemaIsSound(t *testing.T) {
 			walk(child)
 		}
 	}
-	walk(rootSpec())
+	walk(rootSpec(catalogue.Default()))
 }
 
 func TestDidYouMean(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"provision/provision/bundle/catalogue"
 	"provision/provision/secret"
 )
 
@@ -52,6 +53,8 @@ type Inventory struct {
 	// Sources holds what was read, by file name, for diagnostics of the bodies
 	// that other packages decode. Decrypted files are not in it.
 	Sources map[string][]byte
+	// Catalogue holds the rows that versions are of; nil: the default ones.
+	Catalogue catalogue.Catalogue
 	// Written is the inventory as it was written, to be kept.
 	Written Written
 	// Places are where its settings are written, for what fails because of them.
@@ -64,6 +67,8 @@ type Cluster struct {
 	Site        string
 	Environment string // "prod…" asks for the name to be typed at consent
 	Versions    Versions
+	// Via are releases to go by, between the installed ones and these.
+	Via []string
 	// APIAddress is an address or name under which clients outside reach the
 	// API (a VIP or DNS name); it is put into the API's certificate. May be "".
 	APIAddress string
@@ -74,23 +79,6 @@ type Cluster struct {
 // whatever begins so, in any case of letters.
 func (c Cluster) Production() bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(c.Environment)), "prod")
-}
-
-// Versions of what is installed, without a leading v.
-type Versions struct {
-	Kubernetes, Etcd, Containerd, Runc, CNIPlugins, Flannel, CoreDNS, Pause string
-	// Kubelet is that of kubelet and kube-proxy; "": as Kubernetes.
-	Kubelet string
-	// Via are releases to go by, between the installed ones and these.
-	Via []string
-}
-
-// Nodes is the version of kubelet and kube-proxy.
-func (v Versions) Nodes() string {
-	if v.Kubelet != "" {
-		return v.Kubelet
-	}
-	return v.Kubernetes
 }
 
 // SSH is how the operator reaches hosts; hosts may override parts of it.

@@ -115,7 +115,7 @@ func whoOf(holder string) string {
 
 func (c *Chronicle) versions() {
 	v := c.o.Fleet.Inventory.Cluster.Versions
-	c.run.Versions = map[string]string{"kubernetes": v.Kubernetes, "etcd": v.Etcd, "containerd": v.Containerd}
+	c.run.Versions = map[string]string{"kubernetes": v.Kubernetes(), "etcd": v.Etcd(), "containerd": v.Of("containerd")}
 }
 
 // inventory notes what was read. The inventory itself is kept only when no secret

@@ -38,7 +38,7 @@ func View(inv *inventory.Inventory) any {
 	k, n := inv.Kubernetes, inv.Network
 	return map[string]any{
 		"cluster": map[string]any{"name": inv.Cluster.Name, "site": inv.Cluster.Site, "environment": inv.Cluster.Environment,
-			"versions": inv.Cluster.Versions, "api_address": inv.Cluster.APIAddress},
+			"versions": inv.Cluster.Versions, "via": inv.Cluster.Via, "api_address": inv.Cluster.APIAddress},
 		"ssh": map[string]any{"user": inv.SSH.User, "port": inv.SSH.Port, "sudo": inv.SSH.Sudo, "bastions": len(inv.SSH.Bastions),
 			"parallel": inv.SSH.Parallel, "connect_timeout": inv.SSH.ConnectTimeout.String(), "keepalive": inv.SSH.Keepalive.String()},
 		"network": map[string]any{"pods": n.Pods, "services": n.Services, "node_prefix": n.NodePrefix, "dns_domain": n.DNSDomain,

@@ -38,8 +38,8 @@ type installed struct {
 // learnInstalled asks the hosts that answered which programs they have, and works
 // out the hops to what the inventory wants.
 func (sv *Surveyor) learnInstalled(ctx context.Context, s *Survey) error {
-	want := upgrade.Hop{Kubernetes: sv.Fleet.Inventory.Cluster.Versions.Kubernetes,
-		Etcd: sv.Fleet.Inventory.Cluster.Versions.Etcd, Kubelet: sv.Fleet.Inventory.Cluster.Versions.Kubelet}
+	want := upgrade.Hop{Kubernetes: sv.Fleet.Inventory.Cluster.Versions.Kubernetes(),
+		Etcd: sv.Fleet.Inventory.Cluster.Versions.Etcd(), Kubelet: sv.Fleet.Inventory.Cluster.Versions[inventory.FamilyKubelet]}
 	s.Hops = []upgrade.Hop{want}
 	if sv.Fleet.Decision.Identity == nil {
 		return nil
@@ -54,7 +54,7 @@ func (sv *Surveyor) learnInstalled(ctx context.Context, s *Survey) error {
 			known[a.Ref.Name] = append(known[a.Ref.Name], v)
 		}
 	}
-	s.Hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, sv.Fleet.Inventory.Cluster.Versions.Via, known)
+	s.Hops, err = upgrade.Chain(s.installed.hosts, s.installed.unfinished, want, sv.Fleet.Inventory.Cluster.Via, known)
 	if err == nil && s.installed.below(sv.target()) {
 		sv.warnOfRemoved(ctx, s)
 		sv.warnOfLeftovers(ctx, s)
@@ -65,7 +65,7 @@ func (sv *Surveyor) learnInstalled(ctx context.Context, s *Survey) error {
 
 // target is the wanted version of Kubernetes.
 func (sv *Surveyor) target() upgrade.Version {
-	v, _ := upgrade.Parse(sv.Fleet.Inventory.Cluster.Versions.Kubernetes)
+	v, _ := upgrade.Parse(sv.Fleet.Inventory.Cluster.Versions.Kubernetes())
 	return v
 }
 
@@ -131,8 +131,8 @@ func (sv *Surveyor) knownVersions() map[string]string {
 // at is the inventory with the versions of a hop.
 func (sv *Surveyor) at(hop upgrade.Hop) *inventory.Inventory {
 	inv := *sv.Fleet.Inventory
-	v := &inv.Cluster.Versions
-	v.Kubernetes, v.Etcd, v.Kubelet = hop.Kubernetes, hop.Etcd, hop.Kubelet
+	inv.Cluster.Versions = inv.Cluster.Versions.With(inventory.FamilyKubernetes, hop.Kubernetes).
+		With(inventory.FamilyEtcd, hop.Etcd).With(inventory.FamilyKubelet, hop.Kubelet)
 	return &inv
 }
 

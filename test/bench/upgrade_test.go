@@ -45,11 +45,11 @@ func TestUpgradeOfFiveHosts(t *testing.T) {
 	require.NoError(t, problems.Err())
 	is := inv.Cluster.Versions
 	dir := t.TempDir()
-	require.NoError(t, stamped.Store(dir, append(stamped.Kubernetes(is.Kubernetes, newerKubernetes), stamped.Etcd(is.Etcd, newerEtcd)...)...))
+	require.NoError(t, stamped.Store(dir, append(stamped.Kubernetes(is.Kubernetes(), newerKubernetes), stamped.Etcd(is.Etcd(), newerEtcd)...)...))
 	t.Setenv("PROVISION_CACHE", dir)
 	older, newer := filepath.Join(t.TempDir(), "older.hcl"), filepath.Join(t.TempDir(), "newer.hcl")
 	require.NoError(t, os.WriteFile(older, raw, 0o600))
-	wanted := strings.Replace(string(raw), `version     = "`+is.Kubernetes+`"`, `version     = "`+newerKubernetes+"\"\n  versions { etcd = \""+newerEtcd+`" }`, 1)
+	wanted := strings.Replace(string(raw), `version     = "`+is.Kubernetes()+`"`, `version     = "`+newerKubernetes+"\"\n  versions { etcd = \""+newerEtcd+`" }`, 1)
 	require.Contains(t, wanted, newerEtcd)
 	require.NoError(t, os.WriteFile(newer, []byte(wanted), 0o600))
 

@@ -67,7 +67,7 @@ func TestSoakRollback(t *testing.T) {
 	t.Logf("seed %d", result.Seed)
 	begun := time.Now()
 	c := s.named("rollback", sample("small.hcl"), extra("shared-kernel.hcl"), extra("node-3.hcl"))
-	c.cache = s.stamped(t, kubernetesStamps(is.Kubernetes, newerKubernetes)...)
+	c.cache = s.stamped(t, kubernetesStamps(is.Kubernetes(), newerKubernetes)...)
 	c.up(t)
 	c.files = c.files[:2]
 	bare := c.bare(t, "node-3")
@@ -80,7 +80,7 @@ func TestSoakRollback(t *testing.T) {
 			break
 		}
 		t.Run(fmt.Sprintf("round %d", round+1), func(t *testing.T) {
-			changes += c.wander(t, random, changeable(is.Kubernetes), &result)
+			changes += c.wander(t, random, changeable(is.Kubernetes()), &result)
 			if random.IntN(2) == 0 && c.during(t, []string{"rollback", goal, "--yes"}, moment{"step_done", 1 + random.IntN(20)}, kill(t)) {
 				t.Log("rollback killed")
 				back++

@@ -41,10 +41,10 @@ func TestSoakUpgrade(t *testing.T) {
 	is := tested(t)
 	begun := time.Now()
 	result := upgraded{Header: begin(t, "upgrade"),
-		From: olderKubernetes + ", etcd " + olderEtcd, To: is.Kubernetes + ", etcd " + is.Etcd}
+		From: olderKubernetes + ", etcd " + olderEtcd, To: is.Kubernetes() + ", etcd " + is.Etcd()}
 	t.Run("a minor release", func(t *testing.T) {
 		newer := sample("lab.hcl")
-		older := edited(t, newer, `version     = "`+is.Kubernetes+`"`,
+		older := edited(t, newer, `version     = "`+is.Kubernetes()+`"`,
 			`version     = "`+olderKubernetes+"\"\n  versions { etcd = \""+olderEtcd+`" }`)
 		s.patience = time.Hour
 		build := &cluster{suite: s, name: "none", files: []string{older}}
@@ -59,7 +59,7 @@ func TestSoakUpgrade(t *testing.T) {
 		w := stop()
 		w.none(t)
 		result.Acked, result.Lost, result.Gap = w.Acked, w.Lost, w.Gap.Seconds()
-		c.runAll(t, is.Kubernetes)
+		c.runAll(t, is.Kubernetes())
 		c.unchanged(t)
 		faults.Record(t, "upgrade-minor", "The next minor release of Kubernetes and etcd comes to a cluster of five that serves, and not one acknowledged write is lost",
 			"from Kubernetes "+result.From+" to "+result.To+" by real builds, while a worker, a pod and the operator write", "%.1f s; %s", result.Upgrade, w)
@@ -68,8 +68,8 @@ func TestSoakUpgrade(t *testing.T) {
 		refused := c.verb(t, "apply", "--yes")
 		assert.Equal(t, 1, refused.code, "%s", refused.all())
 		assert.Contains(t, refused.all(), "nothing was changed")
-		c.files = []string{edited(t, newer, `version     = "`+is.Kubernetes+`"`,
-			`version     = "`+is.Kubernetes+"\"\n  versions { kubelet = \""+olderKubernetes+`" }`)}
+		c.files = []string{edited(t, newer, `version     = "`+is.Kubernetes()+`"`,
+			`version     = "`+is.Kubernetes()+"\"\n  versions { kubelet = \""+olderKubernetes+`" }`)}
 		result.Back = c.apply(t).took.Seconds()
 		c.unchanged(t)
 		faults.Record(t, "upgrade-minor-back", "The older minor release set back is refused for API servers and etcd with the reason, nothing is changed, and kubelets and kube-proxies alone go back",
@@ -91,7 +91,7 @@ func (s *suite) patchAndBack(t *testing.T) {
 	w := stop()
 	w.none(t)
 	c.seconds(t, "all five hosts back to the older release", back.took)
-	c.runAll(t, tested(t).Kubernetes)
+	c.runAll(t, tested(t).Kubernetes())
 	c.unchanged(t)
 	faults.Record(t, "upgrade-back", "Setting the older patch release back takes the cluster there, and not one acknowledged write is lost",
 		"versions of Kubernetes and etcd set back, then apply, while a worker and the operator write", "%.1f s; %s", back.took.Seconds(), w)

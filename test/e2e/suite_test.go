@@ -108,7 +108,7 @@ func newSuite(t *testing.T) *suite {
 	require.Zero(t, os.Geteuid(), "journeys boot lab hosts, which takes root")
 	s := &suite{folder: t.TempDir()}
 	s.bin = binary(t, "PROVISION_BIN", "../../bin/provision", "make build")
-	blob := s.artifacts(t, "kubectl", load(t, sample("lab.hcl")).Cluster.Versions.Kubernetes)[0].path
+	blob := s.artifacts(t, "kubectl", load(t, sample("lab.hcl")).Cluster.Versions.Kubernetes())[0].path
 	s.kubectl = filepath.Join(s.folder, "kubectl")
 	copyFile(t, blob, s.kubectl)
 	s.buildPod(t)

@@ -36,10 +36,10 @@ func (s *suite) patched(t *testing.T) *cluster {
 	is := tested(t)
 	old := sample("lab.hcl")
 	c := s.named("upgrade", old)
-	c.cache = s.stamped(t, append(kubernetesStamps(is.Kubernetes, newerKubernetes), stamped.Etcd(is.Etcd, newerEtcd)...)...)
+	c.cache = s.stamped(t, append(kubernetesStamps(is.Kubernetes(), newerKubernetes), stamped.Etcd(is.Etcd(), newerEtcd)...)...)
 	c.up(t)
 	c.apply(t)
-	c.files = []string{edited(t, old, `version     = "`+is.Kubernetes+`"`,
+	c.files = []string{edited(t, old, `version     = "`+is.Kubernetes()+`"`,
 		`version     = "`+newerKubernetes+"\"\n  versions { etcd = \""+newerEtcd+`" }`)}
 	return c
 }

@@ -25,9 +25,10 @@ var layers = []layer{
 		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell", "provision/upgrade",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
+	{packages: []string{"provision/bundle/catalogue"}}, // the table of artifacts: inventories name its families
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
-		"provision/bundle/catalogue", "provision/etcd", "provision/kube", "provision/internal/system/systemfake",
+		"provision/etcd", "provision/kube", "provision/internal/system/systemfake",
 		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts

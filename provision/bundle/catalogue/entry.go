@@ -13,6 +13,10 @@ import (
 type Entry struct {
 	Name   string
 	Format bundle.Format
+	// Family is the attribute of an inventory's versions block that sets the
+	// version; rows of one release share it. Empty: the version is not the
+	// inventory's to say.
+	Family string
 	// Default is the version that provision is tested with.
 	Default string
 	// Internal rows serve other rows only; no host is sent them.
@@ -167,6 +171,38 @@ func (c Catalogue) Find(name string) (Entry, error) {
 		}
 	}
 	return Entry{}, fmt.Errorf("cannot obtain artifact %q: the catalogue has no such name; add a row to provision/bundle/catalogue", name)
+}
+
+// Family is a version that an inventory sets: those rows have it in common.
+type Family struct {
+	Name, Default string
+	Artifacts     []string // in the table's order
+}
+
+// Families are those of the rows that hosts are sent, in the table's order.
+func (c Catalogue) Families() []Family {
+	var out []Family
+	for _, e := range c {
+		if e.Family == "" || e.Internal {
+			continue
+		}
+		i := slices.IndexFunc(out, func(f Family) bool { return f.Name == e.Family })
+		if i < 0 {
+			i, out = len(out), append(out, Family{Name: e.Family, Default: e.Default})
+		}
+		out[i].Artifacts = append(out[i].Artifacts, e.Name)
+	}
+	return out
+}
+
+// Version is the default of a family, "" for none.
+func (c Catalogue) Version(family string) string {
+	for _, f := range c.Families() {
+		if f.Name == family {
+			return f.Default
+		}
+	}
+	return ""
 }
 
 // Defaults are the references of all rows that hosts are sent, for an

@@ -2,27 +2,18 @@ package catalogue
 
 import "provision/provision/bundle"
 
-// The versions that provision is tested with.
-const (
-	Kubernetes = "1.37.1"
-	Etcd       = "3.7.3"
-	Containerd = "2.2.1"
-	Runc       = "1.5.2"
-	CNIPlugins = "1.9.1"
-	Flannel    = "0.28.10"
-	CoreDNS    = "1.14.0"
-	Pause      = "3.10.2"
-)
+// kubernetesVersion is that of several rows' sources.
+const kubernetesVersion = "1.37.1"
 
 // Default is the catalogue that ships with provision.
 func Default() Catalogue {
 	return Catalogue{
-		kubernetes("kubelet"),
-		kubernetes("kube-apiserver"),
-		kubernetes("kube-controller-manager"),
-		kubernetes("kube-scheduler"),
-		kubernetes("kube-proxy"),
-		kubernetes("kubectl"),
+		kubernetes("kubelet", "kubelet"),
+		kubernetes("kube-apiserver", "kubernetes"),
+		kubernetes("kube-controller-manager", "kubernetes"),
+		kubernetes("kube-scheduler", "kubernetes"),
+		kubernetes("kube-proxy", "kubelet"),
+		kubernetes("kubectl", "kubernetes"),
 		etcd("etcd", "go.etcd.io/etcd/server/v3"),
 		etcd("etcdctl", "go.etcd.io/etcd/etcdctl/v3"),
 		etcd("etcdutl", "go.etcd.io/etcd/etcdutl/v3"),
@@ -47,9 +38,9 @@ func Default() Catalogue {
 	}
 }
 
-func kubernetes(name string) Entry {
+func kubernetes(name, family string) Entry {
 	return Entry{
-		Name: name, Format: bundle.Binary, Default: Kubernetes,
+		Name: name, Format: bundle.Binary, Family: family, Default: kubernetesVersion,
 		Upstream: &Upstream{
 			URL:      "https://dl.k8s.io/release/v{version}/bin/linux/{arch}/" + name,
 			Checksum: "https://dl.k8s.io/release/v{version}/bin/linux/{arch}/" + name + ".sha256",
@@ -70,7 +61,7 @@ func kubernetes(name string) Entry {
 
 func etcd(name, module string) Entry {
 	return Entry{
-		Name: name, Format: bundle.Binary, Default: Etcd,
+		Name: name, Format: bundle.Binary, Family: "etcd", Default: "3.7.3",
 		Upstream: &Upstream{
 			URL:      "https://github.com/etcd-io/etcd/releases/download/v{version}/etcd-v{version}-linux-{arch}.tar.gz",
 			Checksum: "https://github.com/etcd-io/etcd/releases/download/v{version}/SHA256SUMS",
@@ -86,7 +77,7 @@ func etcd(name, module string) Entry {
 func containerd(name string) Entry {
 	const module = "github.com/containerd/containerd/v2"
 	return Entry{
-		Name: name, Format: bundle.Binary, Default: Containerd,
+		Name: name, Format: bundle.Binary, Family: "containerd", Default: "2.2.1",
 		Upstream: &Upstream{
 			URL:      "https://github.com/containerd/containerd/releases/download/v{version}/containerd-{version}-linux-{arch}.tar.gz",
 			Checksum: "https://github.com/containerd/containerd/releases/download/v{version}/containerd-{version}-linux-{arch}.tar.gz.sha256sum",
@@ -103,7 +94,7 @@ func containerd(name string) Entry {
 // calls with libseccomp.
 func runc() Entry {
 	return Entry{
-		Name: "runc", Format: bundle.Binary, Default: Runc,
+		Name: "runc", Format: bundle.Binary, Family: "runc", Default: "1.5.2",
 		Upstream: &Upstream{
 			URL:      "https://github.com/opencontainers/runc/releases/download/v{version}/runc.{arch}",
 			Checksum: "https://github.com/opencontainers/runc/releases/download/v{version}/runc.sha256sum",
@@ -118,7 +109,7 @@ func runc() Entry {
 func cni(name, kind string) Entry {
 	const module = "github.com/containernetworking/plugins"
 	return Entry{
-		Name: "cni-" + name, Format: bundle.Binary, Default: CNIPlugins,
+		Name: "cni-" + name, Format: bundle.Binary, Family: "cni_plugins", Default: "1.9.1",
 		Upstream: &Upstream{
 			URL:      "https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-linux-{arch}-v{version}.tgz",
 			Checksum: "https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-linux-{arch}-v{version}.tgz.sha256",
@@ -137,7 +128,7 @@ func cni(name, kind string) Entry {
 func flanneld() Entry {
 	const sdk = "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/"
 	return Entry{
-		Name: "flanneld", Format: bundle.Binary, Default: Flannel,
+		Name: "flanneld", Format: bundle.Binary, Family: "flannel", Default: "0.28.10",
 		Go: &GoSource{
 			Module: "github.com/flannel-io/flannel", Version: "v{version}", Package: "github.com/flannel-io/flannel",
 			Tags: []string{"netgo", "osusergo"}, CgoArch: []string{"amd64"},
@@ -152,7 +143,7 @@ func flanneld() Entry {
 
 func coredns() Entry {
 	return Entry{
-		Name: "coredns", Format: bundle.Binary, Default: CoreDNS, Internal: true,
+		Name: "coredns", Format: bundle.Binary, Family: "coredns", Default: "1.14.0", Internal: true,
 		Upstream: &Upstream{
 			URL:      "https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz",
 			Checksum: "https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz.sha256",
@@ -167,7 +158,7 @@ func coredns() Entry {
 
 func coreDNSImage() Entry {
 	return Entry{
-		Name: "image-coredns", Format: bundle.OCI, Default: CoreDNS,
+		Name: "image-coredns", Format: bundle.OCI, Family: "coredns", Default: "1.14.0",
 		Image: &ImageSource{
 			Reference: "registry.k8s.io/coredns/coredns:v{version}",
 			Programs:  []Program{{Path: "coredns", Binary: "coredns"}},
@@ -178,11 +169,11 @@ func coreDNSImage() Entry {
 
 func pauseImage() Entry {
 	return Entry{
-		Name: "image-pause", Format: bundle.OCI, Default: Pause,
+		Name: "image-pause", Format: bundle.OCI, Family: "pause", Default: "3.10.2",
 		Image: &ImageSource{
 			Reference: "registry.k8s.io/pause:{version}",
 			Programs: []Program{{Path: "pause", C: &CSource{
-				Module: "k8s.io/kubernetes", ModuleVersion: "v" + Kubernetes, File: "build/pause/linux/pause.c",
+				Module: "k8s.io/kubernetes", ModuleVersion: "v" + kubernetesVersion, File: "build/pause/linux/pause.c",
 				Flags: []string{"-Os", "-Wall", "-Werror", "-static", "-DVERSION=v{version}"},
 			}}},
 			User: "65535:65535",

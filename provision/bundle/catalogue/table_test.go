@@ -124,7 +124,7 @@ func TestExpand(t *testing.T) {
 func TestDefaultsNameWhatHostsAreSent(t *testing.T) {
 	refs := catalogue.Default().Defaults("amd64", "trixie")
 	assert.Contains(t, refs, bundle.Ref{Name: "deb-haproxy", Version: "trixie", Arch: "amd64"})
-	assert.Contains(t, refs, bundle.Ref{Name: "etcd", Version: catalogue.Etcd, Arch: "amd64"})
+	assert.Contains(t, refs, bundle.Ref{Name: "etcd", Version: catalogue.Default().Version("etcd"), Arch: "amd64"})
 	for _, r := range refs {
 		assert.NotEqual(t, "coredns", r.Name, "an internal row")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"provision/network/plan"
 	"provision/provision/bundle"
+	"provision/provision/bundle/catalogue"
 	"provision/provision/component"
 	"provision/provision/facts"
 	"provision/provision/inventory"
@@ -98,10 +99,7 @@ func known(h inventory.Host) facts.Host {
 
 func settings(name string) *inventory.Inventory {
 	return &inventory.Inventory{
-		Cluster: inventory.Cluster{Name: name, Versions: inventory.Versions{
-			Kubernetes: "1.37.1", Etcd: "3.7.3", Containerd: "2.2.1", Runc: "1.5.2",
-			CNIPlugins: "1.9.1", Flannel: "0.28.10", CoreDNS: "1.14.0", Pause: "3.10.2",
-		}},
+		Cluster: inventory.Cluster{Name: name, Versions: Versions()},
 		Network: inventory.Network{
 			Pods: netip.MustParsePrefix("10.32.0.0/12"), Services: netip.MustParsePrefix("10.96.0.0/16"),
 			NodePrefix: 24, DNSDomain: "cluster.local", DNSAddress: netip.MustParseAddr("10.96.0.10"),
@@ -115,6 +113,17 @@ func settings(name string) *inventory.Inventory {
 		OS:   inventory.OS{Swap: "off", ManageModules: true, ManageSysctls: true, HoldPackages: true},
 		PKI:  inventory.PKI{CALife: 10 * 365 * 24 * time.Hour, LeafLife: 365 * 24 * time.Hour},
 	}
+}
+
+// Versions are the catalogue's own.
+func Versions() inventory.Versions {
+	out := inventory.Versions{}
+	for _, f := range catalogue.Default().Families() {
+		if f.Name != inventory.FamilyKubelet {
+			out[f.Name] = f.Default
+		}
+	}
+	return out
 }
 
 // Store answers for every artifact with a digest of its name.

@@ -63,7 +63,11 @@ func (c containerd) Desired(cluster *component.Cluster, host inventory.Host) ([]
 	s.Add(residue.New(host.Name, Traces(host.Name).Name, traces()))
 	running := s.Service(Unit, unitFile, ossettings.Needed(s, kmod.Kind)...)
 	s.InWaves(running)
-	s.Image(bundle.Ref{Name: "image-pause", Version: cluster.Inventory.Cluster.Versions.Pause}, running)
+	version, err := cluster.Inventory.Version("image-pause")
+	if err != nil {
+		s.Fail(err)
+	}
+	s.Image(bundle.Ref{Name: "image-pause", Version: version}, running)
 	for _, ref := range cluster.ImagesOn(host) {
 		s.Image(ref, running)
 	}
