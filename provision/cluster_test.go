@@ -20,6 +20,7 @@ import (
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/plan"
 )
 
@@ -42,7 +43,7 @@ host "m1" {
 	}
 	file := filepath.Join(t.TempDir(), "inventory.hcl")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: []string{file}})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: []string{file}})
 	require.NoError(t, problems.Err())
 	return inv
 }

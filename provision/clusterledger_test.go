@@ -4,14 +4,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"maps"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +17,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/fleettest"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/plan"
 	"provision/provision/resource"
 )
@@ -34,12 +31,11 @@ var dns = clusterAt("release", "coredns")
 // addon is the inventory with the settings of an add-on.
 func addon(t *testing.T, inv *inventory.Inventory, name, settings string) *inventory.Inventory {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "addon.hcl")
-	require.NoError(t, os.WriteFile(file, []byte(settings), 0o600))
-	parsed, problems := hclsyntax.ParseConfig([]byte(settings), file, hcl.InitialPos)
-	require.False(t, problems.HasErrors())
+	text := "cluster \"c\" {}\nhost \"a\" {\n  address = \"192.0.2.1\"\n  roles = [\"etcd\", \"master\", \"node\"]\n}\naddon \"" + name + "\" {\n" + settings + "\n}\n"
+	parsed, problems := inventory.Parse(t.Context(), map[string][]byte{"addon.hcl": []byte(text)}, inventory.Options{Parts: parts.All()})
+	require.NoError(t, problems.Err())
 	return edit(inv, func(i *inventory.Inventory) {
-		i.Addons = []inventory.Addon{{Name: name, Body: parsed.Body}}
+		i.Addons = parsed.Addons
 	})
 }
 

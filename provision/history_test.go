@@ -21,6 +21,7 @@ import (
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/plan"
 )
 
@@ -49,7 +50,7 @@ func labelled(t *testing.T, value string) *inventory.Inventory {
 		name, text = file, string(content)
 	}
 	text = text[:len(text)-2] + "  labels = { disk = \"" + value + "\" }\n}\n"
-	inv, problems := inventory.Parse(t.Context(), map[string][]byte{name: []byte(text)}, inventory.Options{})
+	inv, problems := inventory.Parse(t.Context(), map[string][]byte{name: []byte(text)}, inventory.Options{Parts: parts.All()})
 	require.NoError(t, problems.Err())
 	return inv
 }
@@ -97,7 +98,7 @@ func TestHostsTellWhoChangedWhat(t *testing.T) {
 	assert.Equal(t, history.Step{Address: `cluster/node["n1"]`, Action: "update", Changes: steps[0].Changes}, steps[0])
 	sources, err := o.Sources(t.Context(), h, birth)
 	require.NoError(t, err)
-	back, problems := inventory.Parse(t.Context(), sources.At("/x"), inventory.Options{})
+	back, problems := inventory.Parse(t.Context(), sources.At("/x"), inventory.Options{Parts: parts.All()})
 	require.NoError(t, problems.Err())
 	_, err = apply(t, f, back, as("rollback"))
 	require.NoError(t, err)

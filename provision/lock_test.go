@@ -15,6 +15,7 @@ import (
 	"provision/provision/fleettest"
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/plan"
 )
 
@@ -33,7 +34,7 @@ host "n1" {
   roles   = ["node"]
 }
 `), 0o600))
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: []string{file}})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: []string{file}})
 	require.NoError(t, problems.Err())
 	return inv
 }

@@ -19,6 +19,7 @@ import (
 	"provision/provision/event"
 	"provision/provision/fleettest"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/plan"
 	"provision/provision/resource"
 	"provision/test/faults"
@@ -43,7 +44,7 @@ host "n[1-2]" {
 }
 `
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: []string{file}, Env: func(name string) (string, bool) {
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: []string{file}, Env: func(name string) (string, bool) {
 		return login, name == "LOGIN"
 	}})
 	require.NoError(t, problems.Err())

@@ -5,9 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"provision/provision/inventory"
 )
 
 // A folder with a chart is an add-on, and must be listed.
@@ -20,7 +21,7 @@ func TestEveryFolderIsListed(t *testing.T) {
 		_, err := os.Stat(filepath.Join("..", addon.Name(), "README.md"))
 		require.NoError(t, err, "an add-on has a README")
 		if addon.Default() {
-			_, diagnostics := addon.Decode(hcl.EmptyBody(), nil)
+			_, diagnostics := addon.Decode(inventory.Nothing(addon.Block()))
 			assert.Empty(t, diagnostics, "a default add-on needs no settings")
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
 
 	"provision/addons"
 	"provision/addons/release"
 	"provision/provision/component"
+	"provision/provision/inventory"
 	"provision/provision/resource/node"
 )
 
@@ -25,13 +27,10 @@ var embedded embed.FS
 
 // Config are the settings of the block.
 type Config struct {
-	Enabled  bool
-	Replicas int // 0: two, or one when there is one host
-	// Upstream servers answer for names outside the cluster. None: such names
-	// do not exist, at once.
-	Upstream []string
-	// CacheSeconds bounds how long answers are kept.
-	CacheSeconds int
+	Enabled      bool     `hcl:"enabled,optional" default:"true" doc:"false leaves it out."`
+	Replicas     int      `hcl:"replicas,optional" kind:"1..1000" doc:"Pods; two when not given, or one when there is one host."`
+	Upstream     []string `hcl:"upstream_servers,optional" doc:"Servers that answer for names outside the cluster: ADDRESS, ADDRESS:PORT or /etc/resolv.conf. None: such names do not exist, at once."`
+	CacheSeconds int      `hcl:"cache_seconds,optional" kind:"0..3600" default:"30" doc:"How long answers are kept; 0 turns the cache off."`
 }
 
 // Addon implements addons.Addon.
@@ -48,44 +47,24 @@ func (Addon) Requires() []string { return nil }
 // Default implements addons.Addon: pods need DNS.
 func (Addon) Default() bool { return true }
 
-// block is the HCL of the settings.
-type block struct {
-	Enabled  *bool    `hcl:"enabled,optional"`
-	Replicas *int     `hcl:"replicas,optional"`
-	Upstream []string `hcl:"upstream_servers,optional"`
-	Cache    *int     `hcl:"cache_seconds,optional"`
-}
+// Several implements addons.Addon: the cluster's DNS has one address.
+func (Addon) Several() bool { return false }
+
+// Block implements addons.Addon.
+func (Addon) Block() any { return Config{} }
 
 // Decode implements addons.Addon.
-func (Addon) Decode(body hcl.Body, eval *hcl.EvalContext) (addons.Config, hcl.Diagnostics) {
-	var given block
-	diagnostics := addons.DecodeBody(body, eval, &given)
-	config := Config{Enabled: true, Upstream: given.Upstream, CacheSeconds: 30}
-	if given.Enabled != nil {
-		config.Enabled = *given.Enabled
-	}
-	bad := func(summary, detail string) {
-		at := body.MissingItemRange()
-		diagnostics = append(diagnostics, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at})
-	}
-	if given.Replicas != nil {
-		config.Replicas = *given.Replicas
-		if config.Replicas < 1 {
-			bad("Too few replicas", "replicas of coredns must be 1 or more; leave it out for the default, or set enabled = false.")
-		}
-	}
-	if given.Cache != nil {
-		config.CacheSeconds = *given.Cache
-		if config.CacheSeconds < 0 || config.CacheSeconds > 3600 {
-			bad("Bad cache time", "cache_seconds of coredns must be from 0 (off) to 3600.")
-		}
-	}
+func (Addon) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	var config Config
+	problems := gohcl.DecodeBody(body, nil, &config)
 	for _, server := range config.Upstream {
 		if !validUpstream(server) {
-			bad("Bad upstream server", fmt.Sprintf("%q in upstream_servers is neither an IP address, ADDRESS:PORT, nor /etc/resolv.conf.", server))
+			at := inventory.At(body, "upstream_servers")
+			problems = append(problems, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Bad upstream server",
+				Detail: fmt.Sprintf("%q in upstream_servers is neither an IP address, ADDRESS:PORT, nor /etc/resolv.conf.", server), Subject: &at})
 		}
 	}
-	return config, diagnostics
+	return config, problems
 }
 
 // validUpstream takes what CoreDNS's forward plug-in takes, without names:
@@ -102,10 +81,10 @@ func validUpstream(server string) bool {
 }
 
 // Releases implements addons.Addon.
-func (Addon) Releases(cluster *component.Cluster, config addons.Config) ([]release.Release, error) {
-	settings, ok := config.(Config)
+func (Addon) Releases(cluster *component.Cluster, instance inventory.Addon) ([]release.Release, error) {
+	settings, ok := instance.Config.(Config)
 	if !ok {
-		return nil, fmt.Errorf("settings of coredns have type %T", config)
+		return nil, fmt.Errorf("settings of coredns have type %T", instance.Config)
 	}
 	if !settings.Enabled {
 		return nil, nil
@@ -123,7 +102,7 @@ func (Addon) Releases(cluster *component.Cluster, config addons.Config) ([]relea
 		return nil, err
 	}
 	return []release.Release{{
-		Name: Name, Namespace: "kube-system", CreateNamespace: true, Chart: chart,
+		Name: instance.Release(), Namespace: "kube-system", CreateNamespace: true, Chart: chart,
 		Values: values(cluster, settings, version),
 		Images: []component.Image{{Name: "image-coredns", Version: version, Pods: pods()}},
 	}}, nil

@@ -8,11 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/zclconf/go-cty/cty"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
@@ -22,6 +19,7 @@ import (
 
 	"provision/addons/release"
 	"provision/provision/component"
+	"provision/provision/diag"
 	"provision/provision/facts"
 	"provision/provision/inventory"
 )
@@ -42,54 +40,59 @@ func cluster(hosts int) *component.Cluster {
 	return &component.Cluster{Inventory: inv, Facts: known}
 }
 
-func decode(t *testing.T, text string, eval *hcl.EvalContext) (Config, hcl.Diagnostics) {
+func decode(t *testing.T, body string) (Config, diag.List) {
 	t.Helper()
-	file, diagnostics := hclsyntax.ParseConfig([]byte(text), "test.hcl", hcl.InitialPos)
-	require.False(t, diagnostics.HasErrors(), diagnostics.Error())
-	config, diagnostics := Addon{}.Decode(file.Body, eval)
-	return config.(Config), diagnostics
+	text := "variable \"dns\" { default = \"10.0.0.3:5353\" }\nvariable \"key\" {\n  default = \"hunter2\"\n  sensitive = true\n}\ncluster \"c\" {}\n" +
+		"host \"a\" {\n  address = \"192.0.2.1\"\n  roles = [\"etcd\", \"master\", \"node\"]\n}\naddon \"coredns\" {\n" + body + "\n}\n"
+	inv, problems := inventory.Parse(t.Context(), map[string][]byte{"test.hcl": []byte(text)},
+		inventory.Options{Parts: []inventory.Part{Addon{}}, Env: func(string) (string, bool) { return "", false }})
+	if problems.HasErrors() {
+		return Config{}, problems
+	}
+	return inv.Addons[0].Config.(Config), problems
 }
 
 func TestDecode(t *testing.T) {
-	defaults, diagnostics := Addon{}.Decode(hcl.EmptyBody(), nil)
+	defaults, diagnostics := Addon{}.Decode(inventory.Nothing(Addon{}.Block()))
 	require.Empty(t, diagnostics)
 	assert.Equal(t, Config{Enabled: true, CacheSeconds: 30}, defaults)
 
-	eval := &hcl.EvalContext{Variables: map[string]cty.Value{"dns": cty.StringVal("10.0.0.3:5353")}}
-	config, diagnostics := decode(t, `
+	config, problems := decode(t, `
 enabled = false
 replicas = 3
 cache_seconds = 0
-upstream_servers = ["10.0.0.2", dns, "fd00::1", "/etc/resolv.conf"]`, eval)
-	require.Empty(t, diagnostics)
+upstream_servers = ["10.0.0.2", var.dns, "fd00::1", "/etc/resolv.conf"]`)
+	require.NoError(t, problems.Err())
 	assert.Equal(t, Config{Replicas: 3, Upstream: []string{"10.0.0.2", "10.0.0.3:5353", "fd00::1", "/etc/resolv.conf"}}, config)
 
-	eval.Variables["dns"] = cty.StringVal("hunter2").Mark("sensitive")
-	_, diagnostics = decode(t, `upstream_servers = [dns]`, eval)
-	require.True(t, diagnostics.HasErrors())
-	assert.Contains(t, diagnostics.Error(), "Sensitive value not allowed here", "they stand in a ConfigMap")
-	assert.NotContains(t, diagnostics.Error(), "hunter2")
+	_, problems = decode(t, `upstream_servers = [var.key]`)
+	require.True(t, problems.HasErrors())
+	assert.Contains(t, problems[0].Summary, "Sensitive value not allowed here", "they stand in a ConfigMap")
+	assert.NotContains(t, problems[0].Detail, "hunter2")
 }
 
 func TestDecodeReportsEveryProblem(t *testing.T) {
-	_, diagnostics := decode(t, "replicas = 0\ncache_seconds = -1\nupstream_servers = [\"dns.example.org\"]\nreplica = 2", nil)
-	require.Len(t, diagnostics, 4)
+	_, problems := decode(t, "replicas = 0\ncache_seconds = -1\nupstream_servers = [\"dns.example.org\"]\nreplica = 2")
+	require.Len(t, problems, 4)
 	text := ""
-	for _, diagnostic := range diagnostics {
-		require.NotNil(t, diagnostic.Subject)
-		assert.Equal(t, "test.hcl", diagnostic.Subject.Filename)
-		text += diagnostic.Detail + "\n"
+	for _, p := range problems {
+		assert.Equal(t, "test.hcl", p.Places[0].Range.Filename)
+		text += p.Detail + "\n"
 	}
 	for _, part := range []string{"replicas", "cache_seconds", "dns.example.org", `"replica"`} {
 		assert.Contains(t, text, part)
 	}
-	_, diagnostics = decode(t, `replicas = "many"`, nil)
-	assert.True(t, diagnostics.HasErrors())
+	_, problems = decode(t, `replicas = "many"`)
+	assert.True(t, problems.HasErrors())
+}
+
+func instance(config any) inventory.Addon {
+	return inventory.Addon{Kind: Name, Name: Name, Config: config}
 }
 
 func one(t *testing.T, hosts int, config Config) release.Release {
 	t.Helper()
-	releases, err := Addon{}.Releases(cluster(hosts), config)
+	releases, err := Addon{}.Releases(cluster(hosts), instance(config))
 	require.NoError(t, err)
 	require.Len(t, releases, 1)
 	return releases[0]
@@ -103,10 +106,10 @@ func TestReleases(t *testing.T) {
 	assert.Equal(t, 1, one(t, 1, Config{Enabled: true}).Values["replicas"])
 	assert.Equal(t, 5, one(t, 1, Config{Enabled: true, Replicas: 5}).Values["replicas"])
 
-	none, err := Addon{}.Releases(cluster(3), Config{})
+	none, err := Addon{}.Releases(cluster(3), instance(Config{}))
 	require.NoError(t, err)
 	assert.Empty(t, none)
-	_, err = Addon{}.Releases(cluster(3), "no settings")
+	_, err = Addon{}.Releases(cluster(3), instance("no settings"))
 	assert.Error(t, err)
 }
 

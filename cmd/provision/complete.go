@@ -8,6 +8,7 @@ import (
 
 	"provision/provision/inventory"
 	"provision/provision/lab"
+	"provision/provision/parts"
 	"provision/provision/resource"
 )
 
@@ -102,7 +103,7 @@ func (g *global) hostNames(ctx context.Context, args []string) []string {
 	if err != nil {
 		return nil
 	}
-	inv, _ := inventory.Load(ctx, inventory.Options{Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	inv, _ := inventory.Load(ctx, inventory.Options{Parts: parts.All(), Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 	if inv == nil {
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"provision/provision/fleettest"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/test/terminal"
 )
 
@@ -39,7 +40,7 @@ type office struct {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	inv, problems := inventory.Parse(t.Context(), map[string][]byte{"c.hcl": []byte(threeHosts)}, inventory.Options{})
+	inv, problems := inventory.Parse(t.Context(), map[string][]byte{"c.hcl": []byte(threeHosts)}, inventory.Options{Parts: parts.All()})
 	require.False(t, problems.HasErrors(), problems)
 	fleet, err := fleettest.New(fleettest.Folder(t), fleettest.Options{})
 	require.NoError(t, err)
@@ -127,7 +128,7 @@ func TestInitOnATerminal(t *testing.T) {
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o644), info.Mode().Perm())
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: []string{file}})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: []string{file}})
 	require.False(t, problems.HasErrors(), problems)
 	assert.Len(t, inv.With(inventory.RoleEtcd), 3)
 	assert.Len(t, inv.With(inventory.RoleNode), 2)

@@ -14,6 +14,7 @@ import (
 	"provision/provision"
 	"provision/provision/component/components"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/report"
 )
 
@@ -166,7 +167,7 @@ func (g *global) completeUnits(cmd *cobra.Command, args []string, word string) (
 	if err != nil || len(args) > 1 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	inv, _ := inventory.Load(cmd.Context(), inventory.Options{Paths: g.paths(nil), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	inv, _ := inventory.Load(cmd.Context(), inventory.Options{Parts: parts.All(), Paths: g.paths(nil), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 	if inv == nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

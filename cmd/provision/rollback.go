@@ -16,6 +16,7 @@ import (
 	"provision/provision"
 	"provision/provision/history"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/provision/report"
 )
 
@@ -134,7 +135,7 @@ func (r *rollback) prepare(ctx context.Context, o *provision.Operator, now *inve
 	if err != nil {
 		return err
 	}
-	then, problems := inventory.Parse(ctx, sources.At(folder), inventory.Options{Vars: vars, VarFiles: r.varFiles, Env: r.env})
+	then, problems := inventory.Parse(ctx, sources.At(folder), inventory.Options{Parts: parts.All(), Vars: vars, VarFiles: r.varFiles, Env: r.env})
 	if r.inv, err = r.checked(then, problems); err != nil {
 		return fmt.Errorf("cannot go back to run %s: its inventory does not fit the values of today: %w", r.goal.Short(), err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"provision/addons"
 	addonlist "provision/addons/catalogue"
 	"provision/provision"
 	"provision/provision/bundle/store"
@@ -22,6 +21,7 @@ import (
 	"provision/provision/inventory"
 	"provision/provision/lab"
 	"provision/provision/ownimages"
+	"provision/provision/parts"
 	"provision/provision/remote"
 	"provision/provision/report"
 	"provision/provision/resource/clusterkinds"
@@ -34,15 +34,14 @@ func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory,
 	if err != nil {
 		return nil, err
 	}
-	inv, problems := inventory.Load(ctx, inventory.Options{Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	inv, problems := inventory.Load(ctx, inventory.Options{Parts: parts.All(), Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 	return g.checked(inv, problems)
 }
 
 // checked tells what is wrong with an inventory, and fails if anything is.
 func (g *global) checked(inv *inventory.Inventory, problems diag.List) (*inventory.Inventory, error) {
 	if !problems.HasErrors() && inv != nil {
-		_, found := addons.Decode(addonlist.All(), inv)
-		problems = append(problems, diag.FromHCL(append(found, ownimages.Check(inv)...))...)
+		problems = append(problems, diag.FromHCL(ownimages.Check(inv))...)
 	}
 	if len(problems) > 0 && !g.json {
 		if err := diag.Write(g.err, problems.Sorted(), diag.Style{Color: g.color(), Width: g.width}); err != nil {

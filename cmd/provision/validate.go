@@ -5,12 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"provision/addons"
-	addonlist "provision/addons/catalogue"
 	"provision/provision/diag"
 	"provision/provision/event"
 	"provision/provision/inventory"
 	"provision/provision/ownimages"
+	"provision/provision/parts"
 	"provision/provision/report"
 )
 
@@ -28,10 +27,9 @@ what to do. No connection is opened.`,
 				return err
 			}
 			inv, problems := inventory.Load(cmd.Context(), inventory.Options{
-				Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+				Parts: parts.All(), Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
 			if !problems.HasErrors() && inv != nil {
-				_, found := addons.Decode(addonlist.All(), inv)
-				problems = append(problems, diag.FromHCL(append(found, ownimages.Check(inv)...))...)
+				problems = append(problems, diag.FromHCL(ownimages.Check(inv))...)
 			}
 			if err := g.showProblems(inv, problems.Sorted()); err != nil {
 				return err

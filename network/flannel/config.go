@@ -2,7 +2,6 @@ package flannel
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/netip"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,67 +20,39 @@ const (
 // vxlanOverhead is what VXLAN over IPv4 adds to a packet.
 const vxlanOverhead = 50
 
-const (
-	defaultVNI  = 1
-	defaultPort = 8472
-	defaultMTU  = 1500
-)
+const defaultMTU = 1500
 
 // Settings are the attributes of the inventory's plugin "flannel" block.
 type Settings struct {
-	Backend string `hcl:"backend,optional"` // vxlan (default) or host-gw
-	Port    int    `hcl:"port,optional"`    // UDP port of VXLAN, 8472
-	VNI     int    `hcl:"vni,optional"`     // VXLAN network identifier, 1
-	// MTU is that of the network between the hosts; that of the host's
-	// interface by default.
-	MTU int `hcl:"mtu,optional"`
-	// DirectRouting uses plain routes to hosts of the same subnet.
-	DirectRouting bool `hcl:"direct_routing,optional"`
+	Backend string `hcl:"backend,optional" kind:"vxlan|host-gw" default:"\"vxlan\"" doc:"How packets reach other hosts: wrapped, or by routes, which takes hosts in one subnet."`
+	Port    int    `hcl:"port,optional" kind:"port" default:"8472" doc:"UDP port of VXLAN."`
+	VNI     int    `hcl:"vni,optional" kind:"1..16777215" default:"1" doc:"VXLAN network identifier."`
+	// MTU is 0 for that of the host's interface.
+	MTU           int  `hcl:"mtu,optional" kind:"576..65535" doc:"MTU of the network between the hosts; that of the host's interface when not given."`
+	DirectRouting bool `hcl:"direct_routing,optional" default:"false" doc:"Plain routes to hosts of the same subnet, VXLAN to others."`
 }
 
-// Decode reads the plugin block's body; a nil body means the defaults.
-func Decode(body hcl.Body) (Settings, hcl.Diagnostics) {
-	var s Settings
-	if body != nil {
-		if diags := gohcl.DecodeBody(body, nil, &s); diags.HasErrors() {
-			return s, diags
-		}
-	}
-	if s.Backend == "" {
-		s.Backend = VXLAN
-	}
-	if s.Port == 0 {
-		s.Port = defaultPort
-	}
-	if s.VNI == 0 {
-		s.VNI = defaultVNI
-	}
-	return s, s.check(body)
+// blocks are what flannel owns of an inventory.
+type blocks struct {
+	Plugin *Settings `hcl:"plugin,block"`
 }
 
-func (s Settings) check(body hcl.Body) hcl.Diagnostics {
-	var diags hcl.Diagnostics
-	bad := func(summary, detail string) {
-		diag := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail}
-		if body != nil {
-			subject := body.MissingItemRange()
-			diag.Subject = &subject
-		}
-		diags = append(diags, diag)
+// Blocks implements inventory.Configured.
+func (flannel) Blocks() any { return blocks{} }
+
+// Decode implements inventory.Configured: Settings, of defaults where another
+// plug-in is chosen.
+func (flannel) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	given := blocks{}
+	problems := gohcl.DecodeBody(body, nil, &given)
+	if given.Plugin == nil {
+		given.Plugin = &Settings{}
 	}
-	if s.Backend != VXLAN && s.Backend != HostGW {
-		bad("Unknown flannel backend", fmt.Sprintf("backend is %q; write %q or %q.", s.Backend, VXLAN, HostGW))
-	}
-	if s.Port < 1 || s.Port > 65535 {
-		bad("Bad VXLAN port", fmt.Sprintf("port is %d; write a number from 1 to 65535.", s.Port))
-	}
-	if s.VNI < 1 || s.VNI > 1<<24-1 {
-		bad("Bad VXLAN identifier", fmt.Sprintf("vni is %d; write a number from 1 to 16777215.", s.VNI))
-	}
-	if s.MTU != 0 && (s.MTU < 576 || s.MTU > 65535) {
-		bad("Bad MTU", fmt.Sprintf("mtu is %d; write the MTU of the network between the hosts, from 576 to 65535.", s.MTU))
-	}
-	return diags
+	return *given.Plugin, problems
+}
+
+func settings(inv *inventory.Inventory) Settings {
+	return inventory.Settings[Settings](inv, flannel{})
 }
 
 func netConfig(network inventory.Network, s Settings) string {

@@ -32,6 +32,8 @@ const (
 // New returns the component.
 func New() component.Component { return flannel{} }
 
+var _ inventory.Configured = flannel{}
+
 type flannel struct{}
 
 func (flannel) Name() string { return Name }
@@ -48,10 +50,7 @@ func (flannel) Runs(cluster *component.Cluster, host inventory.Host) bool {
 
 func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, f.Name())
-	settings, diags := Decode(cluster.Inventory.Network.Plugin.Body)
-	if diags.HasErrors() {
-		return nil, diags
-	}
+	settings := settings(cluster.Inventory)
 	s.Dir(configDir, 0o755)
 	// In waves, so that one that does not work cuts off the pods of no second Node.
 	s.Draining(s.Binary("flanneld", Unit))

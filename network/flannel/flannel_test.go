@@ -4,47 +4,63 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"provision/network/flannel"
 	"provision/provision/component"
 	"provision/provision/component/componenttest"
+	"provision/provision/diag"
+	"provision/provision/inventory"
 	"provision/provision/resource/file"
 )
 
-func body(t *testing.T, text string) hcl.Body {
+// load reads an inventory with this body of plugin "flannel".
+func load(t *testing.T, body string) (*inventory.Inventory, diag.List) {
 	t.Helper()
-	parsed, diags := hclsyntax.ParseConfig([]byte(text), "network.hcl", hcl.InitialPos)
-	require.False(t, diags.HasErrors(), diags)
-	return parsed.Body
+	text := "variable \"mtu\" { default = 1400 }\ncluster \"c\" {}\nhost \"a\" {\n  address = \"192.0.2.1\"\n  roles = [\"etcd\", \"master\", \"node\"]\n}\n" +
+		"network {\n  plugin \"flannel\" {\n    " + body + "\n  }\n}\n"
+	return inventory.Parse(t.Context(), map[string][]byte{"network.hcl": []byte(text)},
+		inventory.Options{Parts: []inventory.Part{flannel.New()}, Env: func(string) (string, bool) { return "", false }})
 }
 
-func TestDecode(t *testing.T) {
-	got, diags := flannel.Decode(nil)
-	require.Empty(t, diags)
-	assert.Equal(t, flannel.Settings{Backend: "vxlan", Port: 8472, VNI: 1}, got)
-
-	got, diags = flannel.Decode(body(t, "port = 4789\nvni = 4096\nmtu = 9000\ndirect_routing = true"))
-	require.Empty(t, diags)
-	assert.Equal(t, flannel.Settings{Backend: "vxlan", Port: 4789, VNI: 4096, MTU: 9000, DirectRouting: true}, got)
+// with puts what a body says into a cluster.
+func with(t *testing.T, c *component.Cluster, body string) flannel.Settings {
+	t.Helper()
+	inv, problems := load(t, body)
+	require.NoError(t, problems.Err())
+	if c != nil {
+		c.Inventory.Settings = inv.Settings
+	}
+	return inventory.Settings[flannel.Settings](inv, flannel.New().(inventory.Configured))
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestSettings(t *testing.T) {
+	assert.Equal(t, flannel.Settings{Backend: "vxlan", Port: 8472, VNI: 1}, with(t, nil, ""))
+	assert.Equal(t, flannel.Settings{Backend: "vxlan", Port: 4789, VNI: 4096, MTU: 9000, DirectRouting: true},
+		with(t, nil, "port = 4789\nvni = 4096\nmtu = 9000\ndirect_routing = true"))
+	assert.Equal(t, 1450, with(t, nil, "mtu = var.mtu + 50").MTU, "plug-ins see variables and functions")
+	assert.Equal(t, flannel.Settings{Backend: "vxlan", Port: 8472, VNI: 1},
+		inventory.Settings[flannel.Settings](&inventory.Inventory{}, flannel.New().(inventory.Configured)), "of an inventory that was not loaded")
+}
+
+// What is wrong in a plugin block is told where it stands, before any host is asked.
+func TestSettingsAreJudgedWithTheInventory(t *testing.T) {
 	for text, says := range map[string]string{
-		`backend = "udp"`: `"host-gw"`,
-		`port = 70000`:    "65535",
-		`vni = 16777216`:  "16777215",
-		`mtu = 10`:        "576",
-		`prot = 1`:        "prot",
-		`port = "x"`:      "number",
+		`backend = "wireguard"`:        `"wireguard" is not one of vxlan, host-gw`,
+		`backend = "vxlam"`:            `did you mean "vxlan"?`,
+		`port = 70000`:                 "65535",
+		`vni = 16777216`:               "16777215",
+		`mtu = 10`:                     "576",
+		`prot = 1`:                     `did you mean "port"?`,
+		`port = "x"`:                   "number",
+		`mtu = var.mtuu`:               `did you mean "mtu"?`,
+		`backend = sensitive("vxlan")`: "cannot come from a sensitive variable",
 	} {
-		_, diags := flannel.Decode(body(t, text))
-		require.True(t, diags.HasErrors(), text)
-		assert.Contains(t, diags.Error(), says)
-		assert.NotNil(t, diags[0].Subject, text)
+		_, problems := load(t, text)
+		require.True(t, problems.HasErrors(), text)
+		assert.Contains(t, problems[0].Detail, says)
+		assert.Equal(t, 9, problems[0].Places[0].Range.Start.Line, text)
 	}
 }
 
@@ -87,12 +103,12 @@ func TestPodsGetTheHostsOwnRangeAndMTU(t *testing.T) {
 
 func TestAttributesReachBothSides(t *testing.T) {
 	c := componenttest.Lab()
-	c.Inventory.Network.Plugin.Body = body(t, "mtu = 1400\nport = 4789\nvni = 7")
+	with(t, c, "mtu = 1400\nport = 4789\nvni = 7")
 	assert.EqualValues(t, 1350, bridge(t, c, "n1")["mtu"])
 	conf := content(t, c, "n1", "/etc/flannel/net-conf.json")
 	assert.Equal(t, map[string]any{"Type": "vxlan", "Port": 4789.0, "VNI": 7.0, "MTU": 1400.0}, conf["Backend"])
 
-	c.Inventory.Network.Plugin.Body = body(t, `backend = "host-gw"`)
+	with(t, c, `backend = "host-gw"`)
 	assert.EqualValues(t, 1500, bridge(t, c, "n1")["mtu"], "plain routes add nothing to a packet")
 	conf = content(t, c, "n1", "/etc/flannel/net-conf.json")
 	assert.Equal(t, map[string]any{"Type": "host-gw"}, conf["Backend"])

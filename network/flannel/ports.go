@@ -11,8 +11,8 @@ const healthPort = 10244
 // flanneld has made its interface.
 func (flannel) Ports(cluster *component.Cluster, _ inventory.Host) []component.Port {
 	list := []component.Port{{Number: healthPort, Unit: Unit, Loopback: true}}
-	s, diags := Decode(cluster.Inventory.Network.Plugin.Body)
-	if diags.HasErrors() || s.Backend != VXLAN { // Desired tells what is wrong
+	s := settings(cluster.Inventory)
+	if s.Backend != VXLAN {
 		return list
 	}
 	return append(list, component.Port{Number: s.Port, UDP: true, Unit: Unit, From: inventory.Host.Joins, Packets: true, MTU: s.MTU})

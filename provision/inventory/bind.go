@@ -1,12 +1,9 @@
 package inventory
 
 import (
-	"cmp"
 	"math/big"
 	"slices"
 	"time"
-
-	"github.com/hashicorp/hcl/v2"
 
 	"provision/provision/diag"
 	"provision/provision/secret"
@@ -33,6 +30,7 @@ func (l *loader) bind(root *node) *Inventory {
 		inv.Hosts = append(inv.Hosts, h.Host)
 	}
 	slices.SortFunc(inv.Hosts, compareHosts)
+	l.bindParts(root, inv, hosts)
 	l.checkMembers(inv.Pools, hosts)
 	l.check(root, inv, hosts)
 	return inv
@@ -81,7 +79,7 @@ func bindNetwork(n *node) Network {
 	net := Network{
 		DNSDomain: n.str("dns_domain"), ProxyMode: n.str("proxy_mode"), NodePrefix: int(n.num("node_prefix")),
 		ProxyConntrackMin: n.optional("proxy_conntrack_min"), ProxyConntrackMaxPerCore: n.optional("proxy_conntrack_max_per_core"),
-		Plugin: Plugin{Name: "flannel", Range: n.at, Eval: n.eval},
+		Plugin: Plugin{Name: "flannel", Range: n.at},
 	}
 	net.Pods, _ = parseCIDR(n.str("pods"))
 	net.Services, _ = parseCIDR(n.str("services"))
@@ -97,7 +95,7 @@ func bindNetwork(n *node) Network {
 		net.DNSAddress, _ = nthAddress(net.Services, big.NewInt(10))
 	}
 	for _, p := range n.blocks["plugin"] {
-		net.Plugin = Plugin{Name: p.label, Body: p.body, Range: p.at, Eval: p.eval}
+		net.Plugin = Plugin{Name: p.label, Range: p.at}
 	}
 	return net
 }
@@ -144,26 +142,6 @@ func bindOS(n *node) OS {
 		ManageModules: n.flag("manage_modules"), ManageSysctls: n.flag("manage_sysctls"),
 		HoldPackages: n.flag("hold_packages"),
 	}
-}
-
-// bindAddons leaves the bodies to the add-ons' own packages.
-func (l *loader) bindAddons(root *node) []Addon {
-	var out []Addon
-	seen := map[string]hcl.Range{}
-	for _, n := range root.blocks["addon"] {
-		if !isLabel(n.label) {
-			l.report(diag.Errorf(n.at, "Invalid add-on name", "%s is not the name of an add-on: small letters, digits and '-'.", quote(n.label)))
-			continue
-		}
-		if before, ok := seen[n.label]; ok {
-			l.report(diag.Errorf(n.at, "A second addon block of that name", "%s is given twice; merge the two.", quote(n.label)).And("the first is", before))
-			continue
-		}
-		seen[n.label] = n.at
-		out = append(out, Addon{Name: n.label, Body: n.body, Eval: n.eval, Range: n.at})
-	}
-	slices.SortFunc(out, func(a, b Addon) int { return cmp.Compare(a.Name, b.Name) })
-	return out
 }
 
 func (n *node) duration(name string) time.Duration {

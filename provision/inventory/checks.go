@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"provision/provision/diag"
@@ -83,8 +84,11 @@ func firstWith(hosts []placed, r Role) placed {
 }
 
 func (l *loader) checkHost(h placed) {
+	if !h.node.has("roles") {
+		return // told
+	}
 	if len(h.Roles) == 0 {
-		l.report(diag.Errorf(h.rolesAt, "A host without roles", "%s has no role; give it one of etcd, master, node, registry, storage, gateway, outside.", quote(h.Name)))
+		l.report(diag.Errorf(h.rolesAt, "A host without roles", "%s has no role; give it one of %s.", quote(h.Name), strings.Join(words(rolesOf(l.opts.Parts)), ", ")))
 	}
 	if h.Has(RoleOutside) && len(h.Roles) > 1 {
 		l.report(diag.Errorf(h.rolesAt, "Outside and inside at once", "%s is outside of the cluster and has other roles; \"outside\" stands alone.", quote(h.Name)))

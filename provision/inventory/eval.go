@@ -23,14 +23,18 @@ func (l *loader) evaluate(n *node) {
 		}
 		switch {
 		case written:
+			told := len(l.diags)
 			if v, ok := l.attribute(spec, a.Expr, n.eval); ok {
 				n.attrs[spec.Name] = value{v: v, at: a.Expr.Range(), set: true}
 				continue
 			}
+			if spec.Required && len(l.diags) == told && !l.unset && !l.meter.reported.Load() { // null
+				l.report(diag.Errorf(a.Expr.Range(), "Missing attribute", "A %s block needs %s: %s", n.spec.Name, spec.Name, spec.Doc))
+			}
 			if spec.Default == "" {
 				continue
 			}
-		case spec.Required && n.body != nil:
+		case spec.Required && (n.body != nil || spec.Owner != ""):
 			l.report(diag.Errorf(n.at, "Missing attribute", "A %s block needs %s: %s", n.spec.Name, spec.Name, spec.Doc))
 			continue
 		}
@@ -39,7 +43,7 @@ func (l *loader) evaluate(n *node) {
 		}
 	}
 	for _, spec := range n.spec.Blocks {
-		if len(n.blocks[spec.Name]) == 0 && !spec.Many && !spec.Open {
+		if len(n.blocks[spec.Name]) == 0 && !spec.Many && !spec.Open && spec.Choices == nil {
 			if n.blocks == nil {
 				n.blocks = map[string][]*node{}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/inventory"
+	"provision/provision/parts"
 )
 
 var update = flag.Bool("update", false, "write golden files and docs/inventory.md")
@@ -53,6 +54,7 @@ func TestDiagnostics(t *testing.T) {
 // sealed returns options that reach nothing outside the test.
 func sealed() inventory.Options {
 	return inventory.Options{
+		Parts:    parts.All(),
 		Env:      func(string) (string, bool) { return "", false },
 		ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist },
 	}

@@ -14,6 +14,7 @@ type placed struct {
 	Host
 	addressAt hcl.Range
 	rolesAt   hcl.Range
+	node      *node // its block
 }
 
 func compareHosts(a, b Host) int { return cmp.Compare(a.Name, b.Name) }
@@ -70,7 +71,7 @@ func (l *loader) bindHost(n *node, room int) []placed {
 			l.report(diag.Errorf(n.where("address"), "Invalid address", "%s.", sentence(err)))
 			return out
 		}
-		h := placed{Host: like, addressAt: n.where("address"), rolesAt: n.where("roles")}
+		h := placed{Host: like, addressAt: n.where("address"), rolesAt: n.where("roles"), node: n}
 		h.Name, h.Address = name, address
 		h.Labels, h.Taints, h.Roles = cloneMap(like.Labels), slices.Clone(like.Taints), slices.Clone(like.Roles)
 		out = append(out, h)

@@ -49,7 +49,9 @@ func cidrKind() kind { return of("CIDR", func(s string) error { _, err := parseC
 func addressKind() kind {
 	return of("IP address", func(s string) error { _, err := parseAddress(s); return err })
 }
-func rolesKind() kind  { return each("list of roles", checkRole) }
+func rolesKind(known []Role) kind {
+	return each("list of roles", func(s string) error { return checkRole(known, s) })
+}
 func labelsKind() kind { return pairs("map of labels", checkLabel) }
 func taintsKind() kind {
 	return each("list of taints", func(s string) error { _, err := parseTaint(s); return err })
@@ -81,19 +83,20 @@ func mirrorsKind() kind {
 	}}
 }
 
-// roles returns every role, in the order of the reference.
-func roles() []string {
-	return []string{
-		string(RoleEtcd), string(RoleMaster), string(RoleNode), string(RoleRegistry),
-		string(RoleStorage), string(RoleGateway), string(RoleOutside),
+func words(roles []Role) []string {
+	out := make([]string, 0, len(roles))
+	for _, r := range roles {
+		out = append(out, string(r))
 	}
+	return out
 }
 
-func checkRole(s string) error {
-	if slices.Contains(roles(), s) {
+func checkRole(known []Role, s string) error {
+	if slices.Contains(known, Role(s)) {
 		return nil
 	}
-	return fmt.Errorf("there is no role %s; the roles are %s%s", quote(s), strings.Join(roles(), ", "), didYouMean(s, roles()))
+	roles := words(known)
+	return fmt.Errorf("nothing uses the role %s; the roles are %s%s", quote(s), strings.Join(roles, ", "), didYouMean(s, roles))
 }
 
 func parseDuration(s string, least, most time.Duration) (time.Duration, error) {

@@ -28,6 +28,8 @@ type Options struct {
 	// sops are decrypted.
 	VarFiles []string
 
+	// Parts are what an inventory may speak of beside the engine's own.
+	Parts []Part
 	// Catalogue names the families of versions; nil: the default one.
 	Catalogue catalogue.Catalogue
 
@@ -190,7 +192,7 @@ func (l *loader) finish() (*Inventory, diag.List) {
 }
 
 func (l *loader) decode() *Inventory {
-	root := &node{spec: rootSpec(l.opts.Catalogue), body: &hclsyntax.Body{}, blocks: map[string][]*node{}}
+	root := &node{spec: rootSpec(l.opts.Catalogue, l.opts.Parts), body: &hclsyntax.Body{}, blocks: map[string][]*node{}}
 	base := &hcl.EvalContext{Variables: nil, Functions: functions(l.env)}
 	for _, f := range l.files {
 		l.mergeFile(root, f, base)

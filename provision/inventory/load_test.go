@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/network/flannel"
 	"provision/provision/inventory"
 )
 
@@ -58,7 +59,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, "nftables", inv.Network.ProxyMode)
 	assert.Nil(t, inv.Network.ProxyConntrackMin)
 	assert.Equal(t, "flannel", inv.Network.Plugin.Name)
-	assert.Nil(t, inv.Network.Plugin.Body)
+	assert.Equal(t, flannel.Settings{Backend: "vxlan", Port: 8472, VNI: 1}, inv.Settings["flannel"])
 	assert.Equal(t, "systemd", inv.Kubernetes.CgroupDriver)
 	assert.Equal(t, inventory.AuditLog{MaxAgeDays: 30, MaxBackups: 10, MaxSizeMB: 100}, inv.Kubernetes.AuditLog)
 	assert.Equal(t, int64(8<<30), inv.Etcd.QuotaBytes)
@@ -105,10 +106,10 @@ func TestMissingFilesAndFolders(t *testing.T) {
 }
 
 func TestHostsInAnyOrderAreTheSameInventory(t *testing.T) {
-	a := mustParse(t, "cluster \"c\" {}\nhost \"b\" {\n address = \"10.0.0.2\"\n roles = [\"node\", \"storage\"]\n}\n", sealed())
+	a := mustParse(t, "cluster \"c\" {}\nhost \"b\" {\n address = \"10.0.0.2\"\n roles = [\"node\", \"master\"]\n}\n", sealed())
 	assert.Equal(t, "a", a.Hosts[0].Name)
 	assert.Equal(t, "b", a.Hosts[1].Name)
-	assert.True(t, a.Hosts[1].Has(inventory.RoleStorage))
+	assert.True(t, a.Hosts[1].Has(inventory.RoleMaster))
 }
 
 func TestManyHostsAreCheckedQuickly(t *testing.T) {

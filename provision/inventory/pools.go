@@ -29,13 +29,13 @@ type Pool struct {
 	Range                                      hcl.Range
 }
 
-func poolSpec() *blockSpec {
+func poolSpec(roles []Role) *blockSpec {
 	return &blockSpec{
 		Name: "kubelet", Label: "pool", Many: true,
 		Doc: "Settings of the kubelets of a pool of hosts, chosen by labels and roles; over those of `kubernetes`. A change of the managers, of what is reserved for them or of huge pages drains each Node.",
 		Attrs: []attrSpec{
 			{Name: "labels", Kind: labelsKind(), Doc: "Hosts that have all of these labels."},
-			{Name: "roles", Kind: rolesKind(), Doc: "Hosts that have one of these roles."},
+			{Name: "roles", Kind: rolesKind(roles), Doc: "Hosts that have one of these roles."},
 			{Name: "cpu_manager_policy", Kind: oneOf("none", "static"), Default: `"none"`, Doc: "`static` gives containers of guaranteed pods with whole CPUs CPUs of their own; it needs `reserved_cpus`."},
 			{Name: "topology_manager_policy", Kind: oneOf("none", "best-effort", "restricted", "single-numa-node"), Default: `"none"`, Doc: "How CPUs, memory and devices of a pod are kept on one NUMA node."},
 			{Name: "memory_manager_policy", Kind: oneOf("None", "Static"), Default: `"None"`, Doc: "`Static` guarantees memory of NUMA nodes; it needs `reserved_memory`."},

@@ -10,9 +10,9 @@ import (
 
 // Reference returns the reference of the inventory's language as Markdown,
 // made from the schema that also decodes it.
-func Reference() string {
+func Reference(parts ...Part) string {
 	var b strings.Builder
-	for _, block := range rootSpec(catalogue.Default()).Blocks {
+	for _, block := range rootSpec(catalogue.Default(), parts).Blocks {
 		reference(&b, block, "")
 	}
 	referenceFunctions(&b)
@@ -40,7 +40,7 @@ func reference(b *strings.Builder, block *blockSpec, outer string) {
 		b.WriteString("| Attribute | Type | Default | Meaning |\n|---|---|---|---|\n")
 	}
 	for _, a := range block.Attrs {
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, a.Kind.Name, shownDefault(a), strings.ReplaceAll(a.Doc, "|", `\|`))
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.Name, a.Kind.Name, shownDefault(a), strings.ReplaceAll(owned(a), "|", `\|`))
 	}
 	if len(block.Attrs) > 0 {
 		b.WriteString("\n")
@@ -48,6 +48,19 @@ func reference(b *strings.Builder, block *blockSpec, outer string) {
 	for _, child := range block.Blocks {
 		reference(b, child, block.Name)
 	}
+	for _, label := range sortedKeys(block.Choices) {
+		chosen := *block.Choices[label]
+		chosen.Name, chosen.Many, chosen.Doc = fmt.Sprintf("%s %q", block.Name, label), block.Many, "Settings of "+label+"."
+		reference(b, &chosen, outer)
+	}
+}
+
+// owned says whose an attribute is in a block of the engine's.
+func owned(a attrSpec) string {
+	if a.Owner == "" {
+		return a.Doc
+	}
+	return a.Doc + " Of " + a.Owner + "."
 }
 
 func shownDefault(a attrSpec) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/inventory"
+	"provision/provision/parts"
 )
 
 const (
@@ -27,7 +28,7 @@ func readDoc(t *testing.T) string {
 
 func TestReferenceIsMadeFromTheSchema(t *testing.T) {
 	head, _, _ := strings.Cut(readDoc(t), marker)
-	golden(t, docPath, head+marker+"\n"+inventory.Reference())
+	golden(t, docPath, head+marker+"\n"+inventory.Reference(parts.All()...))
 }
 
 // TestExamplesOfTheDocs loads each example; a partial one gets a host.

@@ -9,13 +9,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/network/flannel"
 	"provision/provision/diag"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 )
 
 // load loads a file or folder with an empty environment, and wants no errors.
 func load(t *testing.T, opts inventory.Options) *inventory.Inventory {
 	t.Helper()
+	opts.Parts = parts.All()
 	if opts.Env == nil {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
@@ -33,7 +36,7 @@ func printed(t *testing.T, list diag.List) string {
 }
 
 func sample(name string) inventory.Options {
-	return inventory.Options{Paths: []string{filepath.Join("..", "..", "inventories", name)}}
+	return inventory.Options{Parts: parts.All(), Paths: []string{filepath.Join("..", "..", "inventories", name)}}
 }
 
 func TestSampleSingleHasEveryRoleOnOneHost(t *testing.T) {
@@ -71,12 +74,7 @@ func TestSampleLab(t *testing.T) {
 	assert.False(t, inv.OS.ManageModules)
 	assert.False(t, inv.Time.Manage)
 	assert.Equal(t, "flannel", inv.Network.Plugin.Name)
-	require.NotNil(t, inv.Network.Plugin.Body)
-	attrs, diags := inv.Network.Plugin.Body.JustAttributes()
-	require.False(t, diags.HasErrors())
-	v, diags := attrs["backend"].Expr.Value(inv.Network.Plugin.Eval)
-	require.False(t, diags.HasErrors())
-	assert.Equal(t, "vxlan", v.AsString())
+	assert.Equal(t, "vxlan", inventory.Settings[flannel.Settings](inv, flannel.New().(inventory.Configured)).Backend)
 }
 
 func TestSampleDatacenter(t *testing.T) {

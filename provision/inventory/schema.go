@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 
 	"provision/provision/bundle/catalogue"
 )
@@ -18,6 +19,8 @@ type attrSpec struct {
 	// Secretive attributes are those that people put passwords into by
 	// mistake: what is wrong with them is said without showing the line.
 	Secretive bool
+	// Owner is the part whose attribute it is, in a block of the engine's.
+	Owner string
 	// Secret attributes take sensitive values, and no others.
 	Secret bool
 }
@@ -28,11 +31,14 @@ type blockSpec struct {
 	Label  string // what the label is, "" for none
 	Doc    string
 	Many   bool // may be given more than once
-	Open   bool // attributes we don't know belong to somebody else's package
+	Open   bool // attributes are names of the reader's own
+	Owner  string
 	Attrs  []attrSpec
 	Blocks []*blockSpec
-	// OneOf lists the labels that exist; nil accepts any.
-	OneOf []string
+	// Choices are the schemas by label, where the label says which; there may be
+	// a second one then, the name of an instance.
+	Choices map[string]*blockSpec
+	Named   bool
 }
 
 func (b *blockSpec) attr(name string) (attrSpec, bool) {
@@ -53,12 +59,15 @@ func (b *blockSpec) block(name string) *blockSpec {
 	return nil
 }
 
-// rootSpec is the whole language, with the families of versions of a catalogue.
-func rootSpec(rows catalogue.Catalogue) *blockSpec {
-	return &blockSpec{Blocks: []*blockSpec{
-		clusterSpec(rows), sshSpec(), networkSpec(), hostSpec(), kubernetesSpec(), etcdSpec(),
-		timeSpec(), osSpec(), pkiSpec(), rolloutSpec(), poolSpec(), addonSpec(), imagesSpec(), variableSpec(), localsSpec(),
+// rootSpec is the whole language, with the families of versions of a catalogue
+// and what parts own.
+func rootSpec(rows catalogue.Catalogue, parts []Part) *blockSpec {
+	root := &blockSpec{Blocks: []*blockSpec{
+		clusterSpec(rows), sshSpec(), networkSpec(), hostSpec(rolesOf(parts)), kubernetesSpec(), etcdSpec(),
+		timeSpec(), osSpec(), pkiSpec(), rolloutSpec(), poolSpec(rolesOf(parts)), addonSpec(), imagesSpec(), variableSpec(), localsSpec(),
 	}}
+	extend(root, parts)
+	return root
 }
 
 func clusterSpec(rows catalogue.Catalogue) *blockSpec {
@@ -75,13 +84,13 @@ func clusterSpec(rows catalogue.Catalogue) *blockSpec {
 	}
 }
 
-func hostSpec() *blockSpec {
+func hostSpec(roles []Role) *blockSpec {
 	return &blockSpec{
 		Name: "host", Label: "name or range", Many: true,
 		Doc: "One host, or many: `\"node-[01-40]\"` with `address = \"10.0.1.[11-50]\"` are forty. Ranges of name and address expand pairwise and must be equally long; `[1-3,7]` lists.",
 		Attrs: []attrSpec{
 			{Name: "address", Kind: stringKind(), Required: true, Doc: "IP address, or a range of them."},
-			{Name: "roles", Kind: rolesKind(), Required: true, Doc: "What the host does: `etcd`, `master`, `node`, `registry`, `storage`, `gateway`; or `outside` alone for a host that only gets routes. Roles combine; a master that is not also a node is tainted."},
+			{Name: "roles", Kind: rolesKind(roles), Required: true, Doc: "What the host does: `" + strings.Join(words(roles), "`, `") + "`. Roles combine; a master that is not also a node is tainted. A role that no part of the cluster uses is refused."},
 			{Name: "rack", Kind: labelValueKind(), Doc: "Becomes the label `topology.provision/rack`."},
 			{Name: "zone", Kind: labelValueKind(), Doc: "Becomes the label `topology.kubernetes.io/zone`."},
 			{Name: "labels", Kind: labelsKind(), Doc: "Labels of the Node."},
@@ -96,8 +105,8 @@ func hostSpec() *blockSpec {
 
 func addonSpec() *blockSpec {
 	return &blockSpec{
-		Name: "addon", Label: "name", Many: true, Open: true,
-		Doc: "Something that runs in the cluster. Its attributes belong to the add-on. `coredns` is installed without being named.",
+		Name: "addon", Label: "kind", Many: true, Named: true, Choices: map[string]*blockSpec{},
+		Doc: "Something that runs in the cluster. Its attributes are those of its kind. `coredns` is installed without being named. Where a kind allows several instances, each has a name: `addon \"KIND\" \"NAME\" { … }`.",
 	}
 }
 

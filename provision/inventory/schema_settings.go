@@ -44,8 +44,8 @@ func networkSpec() *blockSpec {
 			{Name: "proxy_conntrack_max_per_core", Kind: countKind(), Shown: "kube-proxy's own", Doc: "Connections tracked per core; 0 leaves the host's setting alone."},
 		},
 		Blocks: []*blockSpec{{
-			Name: "plugin", Label: "name", Open: true, OneOf: []string{"flannel"},
-			Doc: "The pod network, `flannel` when not given. Its attributes belong to the plug-in.",
+			Name: "plugin", Label: "name", Choices: map[string]*blockSpec{},
+			Doc: "The pod network, `flannel` when not given. Its attributes are those of the plug-in.",
 		}},
 	}
 }

@@ -43,7 +43,7 @@ func TestSchemaIsSound(t *testing.T) {
 			walk(child)
 		}
 	}
-	walk(rootSpec(catalogue.Default()))
+	walk(rootSpec(catalogue.Default(), nil))
 }
 
 func TestDidYouMean(t *testing.T) {

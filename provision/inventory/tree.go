@@ -16,6 +16,7 @@ import (
 type node struct {
 	spec   *blockSpec
 	label  string
+	name   string    // second label
 	at     hcl.Range // the block's header
 	body   *hclsyntax.Body
 	eval   *hcl.EvalContext
@@ -81,6 +82,9 @@ func (l *loader) label(n *node, b *hclsyntax.Block) bool {
 	if n.spec.Label == "" {
 		want = 0
 	}
+	if n.spec.Named && len(b.Labels) == 2 {
+		n.name, want = b.Labels[1], 2
+	}
 	if len(b.Labels) != want {
 		detail := fmt.Sprintf("Write it as %s { … }.", b.Type)
 		if want == 1 {
@@ -94,11 +98,14 @@ func (l *loader) label(n *node, b *hclsyntax.Block) bool {
 	}
 	n.label = b.Labels[0]
 	n.at = b.LabelRanges[0]
-	if n.spec.OneOf != nil {
-		if err := oneOf(n.spec.OneOf...).Check(cty.StringVal(n.label)); err != nil {
-			l.report(diag.Errorf(n.at, fmt.Sprintf("Unknown %s", b.Type), "%s.", sentence(err)))
+	if n.spec.Choices != nil {
+		chosen := n.spec.Choices[n.label]
+		if chosen == nil {
+			there := sortedKeys(n.spec.Choices)
+			l.report(diag.Errorf(n.at, fmt.Sprintf("Unknown %s", b.Type), "There is no %s %s; there are: %s%s.", b.Type, quote(n.label), strings.Join(there, ", "), didYouMean(n.label, there)))
 			return false
 		}
+		n.spec = chosen
 	}
 	return true
 }

@@ -17,16 +17,15 @@ import (
 // Role is what a host does in the cluster.
 type Role string
 
-// The roles. A host with master and node is schedulable; master alone is
-// tainted. The last four are room for components to come.
+// The roles of the engine; others are those that parts use (RoleUser). A host
+// with master and node is schedulable; master alone is tainted.
 const (
-	RoleEtcd     Role = "etcd"
-	RoleMaster   Role = "master"
-	RoleNode     Role = "node"
-	RoleRegistry Role = "registry"
-	RoleStorage  Role = "storage"
-	RoleGateway  Role = "gateway"
-	RoleOutside  Role = "outside" // not part of the cluster; only routes are kept there
+	RoleEtcd   Role = "etcd"
+	RoleMaster Role = "master"
+	RoleNode   Role = "node"
+	// RoleOutside is of hosts that are no part of the cluster. Like any other, it
+	// is refused until a part uses it; then it stands alone.
+	RoleOutside Role = "outside"
 )
 
 // Inventory is a decoded, validated inventory with all defaults filled in.
@@ -40,10 +39,12 @@ type Inventory struct {
 	OS         OS
 	PKI        PKI
 	Rollout    Rollout
-	Pools      []Pool // of kubelets
-	Addons     []Addon
-	Images     []Image // of the operator's own
-	Hosts      []Host  // sorted by name
+	Pools      []Pool  // of kubelets
+	Addons     []Addon // by kind and name; without those that are there by default
+	// Settings are what parts decoded of their own blocks, by the part's name.
+	Settings map[string]any
+	Images   []Image // of the operator's own
+	Hosts    []Host  // sorted by name
 	// Digest is the sha256 of everything that was read, variables and the
 	// environment included, for saved plans. Weak secrets could be guessed from
 	// it, so plans have it keyed, or else PublicDigest: that of what cannot hold
@@ -138,12 +139,10 @@ type Network struct {
 	ProxyConntrackMin, ProxyConntrackMaxPerCore *int
 }
 
-// Plugin is the pod network; Body is decoded by the plugin's own package.
+// Plugin is the pod network; its settings are in Inventory.Settings.
 type Plugin struct {
-	Name  string   // flannel
-	Body  hcl.Body // nil when no plugin block is given
+	Name  string // flannel
 	Range hcl.Range
-	Eval  *hcl.EvalContext // for Body's expressions; values may be marked sensitive
 }
 
 // Kubernetes holds settings of the control plane, kubelets and containerd.
@@ -215,14 +214,6 @@ type Rollout struct {
 	Canary         int // workers that go first
 	DrainTimeout   time.Duration
 	EvictUnmanaged bool // pods that nobody makes again, too
-}
-
-// Addon is a block of an add-on; Body is decoded by the add-on's package.
-type Addon struct {
-	Name  string
-	Body  hcl.Body
-	Range hcl.Range
-	Eval  *hcl.EvalContext // for Body's expressions; values may be marked sensitive
 }
 
 // Host is one machine.

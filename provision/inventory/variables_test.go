@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
 	"os"
 	"path/filepath"
+	"provision/provision/parts"
 	"testing"
 
 	"filippo.io/age"
@@ -114,14 +117,9 @@ func TestAgeVarFile(t *testing.T) {
 		opts.Env = func(name string) (string, bool) { return "keys", name == "PROVISION_AGE_KEY_FILE" }
 		opts.ReadFile = files(map[string]string{"keys": id.String() + "\n", "s.age": secret})
 		opts.VarFiles = []string{"s.age"}
-		inv := mustParse(t, "variable \"token\" {}\ncluster \"c\" {}\naddon \"x\" { token = var.token }\n", opts)
-		attrs, diags := inv.Addons[0].Body.JustAttributes()
-		require.False(t, diags.HasErrors())
-		v, diags := attrs["token"].Expr.Value(inv.Addons[0].Eval)
-		require.False(t, diags.HasErrors())
-		assert.True(t, v.IsMarked(), "what was encrypted is sensitive")
-		plain, _ := v.Unmark()
-		assert.Equal(t, "s3cret", plain.AsString())
+		opts.Parts = append(parts.All(), vault{})
+		inv := mustParse(t, "variable \"token\" {}\ncluster \"c\" {}\nvault { token = var.token }\n", opts)
+		assert.Equal(t, "s3cret", inv.Settings["vault"], "what was encrypted is sensitive, and taken where secrets are")
 		assert.NotContains(t, inv.Sources, "s.age")
 
 		_, list := parse(t, "variable \"token\" {}\ncluster \"c\" { site = var.token }\n", opts)
@@ -223,4 +221,24 @@ func TestFileIsRelativeToTheInventory(t *testing.T) {
 	before := inv.Digest
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "site.txt"), []byte("there\n"), 0o600))
 	assert.NotEqual(t, before, load(t, inventory.Options{Paths: []string{dir}}).Digest, "files that were read count")
+}
+
+// vault is a part with a secret.
+type vault struct{}
+
+type vaultBlocks struct {
+	Vault *struct {
+		Token string `hcl:"token" secret:"true" doc:"What opens it."`
+	} `hcl:"vault,block" doc:"A vault."`
+}
+
+func (vault) Name() string { return "vault" }
+func (vault) Blocks() any  { return vaultBlocks{} }
+func (vault) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	var given vaultBlocks
+	problems := gohcl.DecodeBody(body, nil, &given)
+	if given.Vault == nil {
+		return "", problems
+	}
+	return given.Vault.Token, problems
 }

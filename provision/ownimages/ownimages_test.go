@@ -19,6 +19,7 @@ import (
 	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/ownimages"
+	"provision/provision/parts"
 )
 
 // save writes an archive of one image, as docker save of today does.
@@ -46,7 +47,7 @@ func written(t *testing.T, dir, load string) *inventory.Inventory {
 	text := "cluster \"dc1\" {}\nhost \"m1\" {\n  address = \"10.0.0.1\"\n  roles = [\"etcd\", \"master\"]\n}\n" +
 		"host \"n1\" {\n  address = \"10.0.0.2\"\n  roles = [\"node\"]\n  taints = [\"a=b:NoExecute\"]\n}\nimages {\n  load = [" + load + "]\n}\n"
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	inv, problems := inventory.Load(context.Background(), inventory.Options{Paths: []string{file}})
+	inv, problems := inventory.Load(context.Background(), inventory.Options{Parts: parts.All(), Paths: []string{file}})
 	require.NotNil(t, inv, "%v", problems)
 	return inv
 }

@@ -21,6 +21,7 @@ import (
 
 	"provision/provision/inventory"
 	"provision/provision/lab"
+	"provision/provision/parts"
 )
 
 // labRun is one run of the real binary against five lab hosts.
@@ -71,7 +72,7 @@ func bootLab(t *testing.T, file string) *labBench {
 	sixth := filepath.Join(t.TempDir(), "sixth.hcl")
 	require.NoError(t, os.WriteFile(sixth, []byte("host \"n3\" {\n  address = \"10.88.0.23\"\n  roles = [\"node\"]\n}\n"), 0o600))
 	b.more = append(append([]string(nil), b.files...), sixth)
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: b.more})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: b.more})
 	require.NoError(t, problems.Err())
 	name := fmt.Sprintf("bench-%d", os.Getpid())
 	t.Cleanup(func() { require.NoError(t, lab.Down(context.Background(), name)) })
@@ -144,7 +145,7 @@ func machineCPU(t *testing.T) float64 {
 // until it answers for the API's name; it returns how long that took.
 func (b *labBench) waitDNS(t *testing.T) float64 {
 	t.Helper()
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: b.files})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: b.files})
 	require.NoError(t, problems.Err())
 	query := dnsQuery(t, "kubernetes.default.svc."+inv.Network.DNSDomain+".")
 	began := time.Now()

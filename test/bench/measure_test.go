@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/inventory"
+	"provision/provision/parts"
 )
 
 // run is one measured command.
@@ -138,7 +139,7 @@ host "m[1-3]" {
 	}
 	file := filepath.Join(t.TempDir(), "bench.hcl")
 	require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o600))
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: []string{file}})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: []string{file}})
 	require.NoError(t, problems.Err())
 	return inv
 }

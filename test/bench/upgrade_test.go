@@ -17,6 +17,7 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/bundle/store"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 	"provision/test/stamped"
 )
 
@@ -41,7 +42,7 @@ func TestUpgradeOfFiveHosts(t *testing.T) {
 	require.Zero(t, os.Geteuid(), "lab hosts take root")
 	raw, err := os.ReadFile("../../inventories/lab.hcl")
 	require.NoError(t, err)
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: []string{"../../inventories/lab.hcl"}})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: []string{"../../inventories/lab.hcl"}})
 	require.NoError(t, problems.Err())
 	is := inv.Cluster.Versions
 	dir := t.TempDir()

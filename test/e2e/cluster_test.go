@@ -15,6 +15,7 @@ import (
 
 	"provision/provision/inventory"
 	"provision/provision/lab"
+	"provision/provision/parts"
 )
 
 // repo is where the sample inventories are, seen from this package.
@@ -146,7 +147,7 @@ func tail(text string, lines int) string {
 // load reads an inventory as provision does.
 func load(t *testing.T, files ...string) *inventory.Inventory {
 	t.Helper()
-	inv, problems := inventory.Load(t.Context(), inventory.Options{Paths: files, Env: os.LookupEnv})
+	inv, problems := inventory.Load(t.Context(), inventory.Options{Parts: parts.All(), Paths: files, Env: os.LookupEnv})
 	require.NoError(t, problems.Err())
 	return inv
 }

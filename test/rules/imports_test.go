@@ -51,7 +51,7 @@ var layers = []layer{
 		"provision/component/*", "network/*", "addons/*",
 	}},
 	{packages: []string{"provision/plan", "provision/safety", "provision/component/components", "addons/catalogue"}},
-	{packages: []string{"provision/engine", "provision/report", "provision/clusterledger"}},
+	{packages: []string{"provision/engine", "provision/report", "provision/clusterledger", "provision/parts"}},
 	// The rooms of the façade: who takes part; keys and locks; the cluster's APIs;
 	// verbs that only look.
 	{packages: []string{"provision/fleet"}},

@@ -23,7 +23,6 @@ var plainType = regexp.MustCompile(`^(\*|\[\]|map\[\w+\])*(string|byte|any|json\
 var harmless = map[string]string{
 	"provision/inventory SSH.PasswordEnv":          "the name of an environment variable",
 	"provision/inventory SSH.SudoPasswordEnv":      "the name of an environment variable",
-	"addons plainBody.secrets":                     "names of attributes",
 	"provision/lab keyPair.Private":                "of hosts that hold nothing real; written to the lab's folder at once",
 	"provision/internal/ssh/sshtest User.Password": "of a server for tests",
 	"provision/kube/kubetest Pair.Key":             "of an API server for tests",

@@ -44,7 +44,7 @@ func clusters() map[string]*component.Cluster {
 		componenttest.Host("m1", "10.40.3.11", inventory.RoleMaster),
 		componenttest.Host("m2", "10.40.3.12", inventory.RoleMaster),
 		componenttest.Host("n1", "10.40.3.21", inventory.RoleNode),
-		componenttest.Host("out", "10.40.3.31", inventory.RoleOutside))
+		componenttest.Host("out", "10.40.3.31", "outside"))
 	return map[string]*component.Cluster{
 		"lab": componenttest.Lab(), "single": componenttest.Single(), "small": componenttest.Small(), "apart": apart,
 	}

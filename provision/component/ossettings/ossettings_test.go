@@ -103,7 +103,7 @@ func TestProxyModeDecidesModules(t *testing.T) {
 
 func TestEtcdAloneNeedsNoContainers(t *testing.T) {
 	c := componenttest.With(componenttest.Lab(), componenttest.Host("e1", "10.40.0.31", inventory.RoleEtcd),
-		componenttest.Host("out", "10.40.0.41", inventory.RoleOutside))
+		componenttest.Host("out", "10.40.0.41", "outside"))
 	assert.Empty(t, specs[kmod.Spec](t, c, "e1", kmod.Kind))
 	outside, _ := c.Inventory.Host("out")
 	assert.False(t, ossettings.New().Runs(c, outside), "hosts outside are not ours to set up")

@@ -31,7 +31,7 @@ func layouts() map[string]*component.Cluster {
 			componenttest.Host("m2", "10.40.3.12", inventory.RoleMaster),
 			componenttest.Host("n1", "10.40.3.21", inventory.RoleNode)),
 		"no kubelet": componenttest.With(componenttest.Small(),
-			componenttest.Host("s1", "10.40.2.31", inventory.RoleStorage),
+			componenttest.Host("s1", "10.40.2.31", "storage"),
 			componenttest.Host("out", "10.40.2.41", inventory.RoleOutside)),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"provision/provision/bundle"
 	"provision/provision/bundle/store"
 	"provision/provision/inventory"
+	"provision/provision/parts"
 )
 
 func main() {
@@ -26,7 +27,7 @@ func main() {
 }
 
 func fill(folder, file string) error {
-	inv, problems := inventory.Load(context.Background(), inventory.Options{Paths: []string{file}, Env: os.LookupEnv})
+	inv, problems := inventory.Load(context.Background(), inventory.Options{Parts: parts.All(), Paths: []string{file}, Env: os.LookupEnv})
 	if err := problems.Err(); err != nil {
 		return err
 	}

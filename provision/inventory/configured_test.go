@@ -1,0 +1,146 @@
+package inventory_test
+
+import (
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/gohcl"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/inventory"
+)
+
+// keeper is a component with HCL of its own everywhere, and a role.
+type keeper struct{ decoded *int }
+
+type keeperBlocks struct {
+	Vaults []keeperVault `hcl:"vault,block" doc:"A vault."`
+	Hosts  []keeperHost  `hcl:"host,block"`
+	Etcd   *struct {
+		Mirror string `hcl:"mirror,optional" default:"\"none\"" doc:"Where to."`
+	} `hcl:"etcd,block"`
+}
+
+type keeperVault struct {
+	Name string `hcl:"name,label"`
+	Size int    `hcl:"size" kind:"1..10" doc:"How large."`
+	Port int    `hcl:"port,optional" kind:"port" default:"7000" doc:"Where it answers."`
+}
+
+type keeperHost struct {
+	Name string `hcl:"name,label"`
+	Disk string `hcl:"disk,optional" kind:"absolute path" doc:"Its disk."`
+	Bays []struct {
+		Slot int `hcl:"slot" doc:"Number of the bay."`
+	} `hcl:"bay,block" doc:"A bay."`
+}
+
+func (keeper) Name() string            { return "keeper" }
+func (keeper) Roles() []inventory.Role { return []inventory.Role{"vault"} }
+func (keeper) Blocks() any             { return keeperBlocks{} }
+func (k keeper) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	if k.decoded != nil {
+		*k.decoded++
+	}
+	var given keeperBlocks
+	problems := gohcl.DecodeBody(body, nil, &given)
+	for _, h := range given.Hosts {
+		if h.Name == "v2" && h.Disk == "" {
+			problems = append(problems, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "No disk", Detail: "v2 has no disk."})
+		}
+	}
+	return given, problems
+}
+
+const kept = `variable "where" { default = "east" }
+cluster "c" {}
+vault "a" { size = 2 + 1 }
+vault "b" {
+  size = 1
+  port = 7001
+}
+etcd { mirror = "in-${var.where}" }
+host "v[1-2]" {
+  address = "192.0.2.[21-22]"
+  roles   = ["vault"]
+  disk    = "/dev/${var.where}"
+  bay { slot = 4 }
+}
+`
+
+func keeping(parts ...inventory.Part) inventory.Options {
+	opts := sealed()
+	opts.Parts = parts
+	return opts
+}
+
+func TestAPartDecodesWhatItOwnsOnce(t *testing.T) {
+	times := 0
+	inv := mustParse(t, kept, keeping(keeper{&times}))
+	got := inventory.Settings[keeperBlocks](inv, keeper{})
+	assert.Equal(t, []keeperVault{{"a", 3, 7000}, {"b", 1, 7001}}, got.Vaults)
+	assert.Equal(t, "in-east", got.Etcd.Mirror)
+	require.Len(t, got.Hosts, 3, "every host has one, by its name")
+	byName := map[string]keeperHost{}
+	for _, h := range got.Hosts {
+		byName[h.Name] = h
+	}
+	assert.Equal(t, "/dev/east", byName["v2"].Disk)
+	assert.Equal(t, 4, byName["v1"].Bays[0].Slot)
+	assert.Empty(t, byName["a"].Disk)
+	assert.Equal(t, 1, times)
+	host, _ := inv.Host("v1")
+	assert.True(t, host.Has("vault"))
+	assert.Equal(t, "none", inventory.Settings[keeperBlocks](&inventory.Inventory{}, keeper{}).Etcd.Mirror, "of an inventory that says nothing")
+}
+
+// The same inventory is refused while nobody owns its words and its role.
+func TestWordsAndRolesOfNobodyAreRefused(t *testing.T) {
+	_, problems := parse(t, kept, keeping())
+	text := printed(t, problems)
+	for _, want := range []string{`There is no block "vault" at the top`, `There is no attribute "mirror" in etcd`,
+		`There is no attribute "disk" in host`, `There is no block "bay" in host`, `Nothing uses the role "vault"; the roles are etcd, master, node.`} {
+		assert.Contains(t, text, want)
+	}
+	for _, role := range []string{"registry", "storage", "gateway", "outside"} {
+		_, problems := parse(t, "cluster \"c\" {}\nhost \"b\" {\n  address = \"192.0.2.9\"\n  roles = [\""+role+"\"]\n}\n", sealed())
+		require.Len(t, problems, 1, role)
+		assert.Contains(t, problems[0].Detail, "Nothing uses the role")
+		assert.Equal(t, 4, problems[0].Places[0].Range.Start.Line)
+	}
+}
+
+func TestEveryProblemOfAPartIsToldAtOnce(t *testing.T) {
+	_, problems := parse(t, `cluster "c" {}
+vault "a" {
+  size = 11
+  prot = 1
+}
+vault "b" {}
+host "v2" {
+  address = "192.0.2.22"
+  roles   = ["vault"]
+  disk    = "dev"
+  bay { slot = "four" }
+}
+`, keeping(keeper{}))
+	text := printed(t, problems)
+	for _, want := range []string{"size must be a whole number from 1 to 10", `did you mean "port"?`, "A vault block needs size", "i.hcl line 10", "slot must be a"} {
+		assert.Contains(t, text, want)
+	}
+	assert.Len(t, problems, 5)
+	_, problems = parse(t, "cluster \"c\" {}\nhost \"v2\" {\n  address = \"192.0.2.22\"\n  roles = [\"vault\"]\n}\n", keeping(keeper{}))
+	require.Len(t, problems, 1)
+	assert.Equal(t, "v2 has no disk.", problems[0].Detail, "what the part itself finds")
+}
+
+func TestSecretsGoWhereSecretsAreTakenOnly(t *testing.T) {
+	for _, tc := range []struct{ text, want string }{
+		{`size = sensitive(3)`, "cannot come from a sensitive variable"}, {`size = var.nothing`, "There is no var.nothing"},
+	} {
+		_, problems := parse(t, "cluster \"c\" {}\nvault \"a\" { "+tc.text+" }\n", keeping(keeper{}))
+		require.Len(t, problems, 1)
+		assert.Contains(t, problems[0].Detail, tc.want)
+	}
+}
