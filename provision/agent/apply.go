@@ -107,7 +107,7 @@ func (s *session) change(ctx context.Context, held *ledger.Ledger, kind resource
 		return err
 	}
 	s.sys.Point("recorded " + want.Address.ID())
-	if err := s.keep(ctx, kind, want, have, keep); err != nil {
+	if err := s.spares.Keep(ctx, kind, want, have, keep); err != nil {
 		return err
 	}
 	s.sys.Point("kept " + want.Address.ID())

@@ -56,10 +56,10 @@ func (s *session) plan(ctx context.Context, params api.PlanParams) (api.PlanResu
 	if result.Running, err = s.running(ctx, params, result.Removed); err != nil {
 		return result, err
 	}
-	if result.Ill, err = s.ills(ctx, result.Running); err != nil {
+	if result.Ill, err = s.spares.Ill(ctx, result.Running); err != nil {
 		return result, err
 	}
-	if result.Unproven, err = s.unproven(); err != nil {
+	if result.Unproven, err = s.spares.Unproven(); err != nil {
 		return result, err
 	}
 	if result.Digest, err = digest(all, result, params.DigestKey.Value); err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/spares"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/internal/wire"
@@ -33,6 +34,7 @@ type session struct {
 	held    *ledger.Ledger // nil without the lock
 	epoch   uint64
 	beat    beat
+	spares  *spares.Store
 }
 
 func newSession(options Options) *session {
@@ -45,6 +47,7 @@ func newSession(options Options) *session {
 		Files: given.Files, Runner: given.Runner, Units: given.Units, Blobs: given.Blobs,
 		Saved: given.Saved, Now: given.Now, Point: given.Point, Kill: given.Kill, Signer: s,
 	}
+	s.spares = &spares.Store{Sys: s.sys, Kind: s.kind, Change: s.ids.alone, Act: s.units.alone, Asks: s.asks}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
 	s.beat.dir = s.sys.Files.Path(system.LeaseDir)
 	return s

@@ -3,14 +3,12 @@ package agent_test
 import (
 	"context"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"provision/provision/agent"
 	"provision/provision/agent/api"
 	"provision/provision/agent/client"
 	"provision/provision/internal/system"
@@ -132,13 +130,4 @@ func TestAKilledTrialConverges(t *testing.T) {
 			assert.Empty(t, after.Unproven)
 		})
 	}
-}
-
-func TestTheLineThatTellsMostComesFirst(t *testing.T) {
-	said := []string{"I1129 starting", `E1129 08:00:00 run.go:72] "command failed" err="cannot unmarshal string"`, "a", "b"}
-	assert.Equal(t, []string{said[1], said[0], "a", "b"}, agent.Foremost(said))
-	assert.Equal(t, []string{"a", "b"}, agent.Foremost([]string{"a", "b"}))
-	long := strings.Split("fatal: x"+strings.Repeat("\ny", 30), "\n")
-	assert.Equal(t, append([]string{"fatal: x"}, long[23:]...), agent.Foremost(long))
-	assert.Empty(t, agent.Foremost(nil))
 }

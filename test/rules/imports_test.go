@@ -32,7 +32,7 @@ var layers = []layer{
 		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
-		"provision/internal/ledger", "provision/internal/wire", "provision/internal/ssh", "provision/identity", "provision/removal",
+		"provision/internal/ledger", "provision/agent/spares", "provision/internal/wire", "provision/internal/ssh", "provision/identity", "provision/removal",
 		"provision/bundle/debs", "provision/bundle/gobuild", "provision/kube/helm", "provision/kube/kubetest", "provision/lab",
 		"provision/resource/resourcetest",
 		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",

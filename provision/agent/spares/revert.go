@@ -1,4 +1,4 @@
-package agent
+package spares
 
 import (
 	"context"
@@ -7,17 +7,16 @@ import (
 	"strings"
 
 	"provision/provision/agent/api"
-	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
 )
 
-// revert puts back what the first unit last worked with, and what else was changed
+// Revert puts back what the first unit last worked with, and what else was changed
 // with it; restarts the units that read it; and waits for the first. Killed at any
 // moment, what is kept is still kept, and the next run tries and ends it again.
-func (s *session) revert(ctx context.Context, held *ledger.Ledger, params api.TrialParams) (result api.TrialResult, err error) {
+func (s *Store) Revert(ctx context.Context, done func(unit string) error, params api.TrialParams) (result api.TrialResult, err error) {
 	result.Log = s.lastStart(ctx, params.Units[0])
-	list, err := s.spares()
+	list, err := s.load()
 	if err != nil {
 		return result, err
 	}
@@ -31,15 +30,15 @@ func (s *session) revert(ctx context.Context, held *ledger.Ledger, params api.Tr
 			return result, fmt.Errorf("putting back %s: %w", one.Resource, err)
 		}
 		if err := s.putBack(ctx, address, one); err != nil {
-			return result, failed(address, fmt.Errorf("putting back what was there: %w", err))
+			return result, fmt.Errorf("putting back %s: %w", address.ID(), err)
 		}
 		result.Reverted = append(result.Reverted, address.ID())
-		s.sys.Point("reverted " + address.ID())
+		s.Sys.Point("reverted " + address.ID())
 	}
 	slices.SortStableFunc(units, func(a, b string) int { return slices.Index(params.Order, a) - slices.Index(params.Order, b) })
-	err = s.restartAll(ctx, held, units)
+	err = s.restartAll(ctx, done, units)
 	if err == nil {
-		err = s.watch(ctx, params)
+		err = s.Watch(ctx, params)
 	}
 	if ctx.Err() != nil {
 		return result, ctx.Err()
@@ -47,7 +46,7 @@ func (s *session) revert(ctx context.Context, held *ledger.Ledger, params api.Tr
 	if err != nil {
 		result.Still = err.Error()
 	}
-	return result, s.pass(units)
+	return result, s.Pass(units)
 }
 
 // together are the spares that units share with each other, and all their units.
@@ -66,25 +65,25 @@ func together(list []kept, units []string) (all []string, mine []kept) {
 	return all, mine
 }
 
-func (s *session) putBack(ctx context.Context, address resource.Address, one kept) error {
-	kind, err := s.kind(address.Kind)
+func (s *Store) putBack(ctx context.Context, address resource.Address, one kept) error {
+	kind, err := s.Kind(address.Kind)
 	if err != nil {
 		return err
 	}
-	defer s.ids.alone(address.ID())()
-	return kind.Restore(ctx, s.sys, address.Name, one.State)
+	defer s.Change(address.ID())()
+	return kind.Restore(ctx, s.Sys, address.Name, one.State)
 }
 
-func (s *session) restartAll(ctx context.Context, held *ledger.Ledger, units []string) error {
+func (s *Store) restartAll(ctx context.Context, done func(unit string) error, units []string) error {
 	for _, unit := range units {
-		defer s.units.alone(unit)()
-		if err := s.sys.Units.ResetFailed(ctx, unit); err != nil {
+		defer s.Act(unit)()
+		if err := s.Sys.Units.ResetFailed(ctx, unit); err != nil {
 			return fmt.Errorf("restarting %s: %w", unit, err)
 		}
-		if err := s.sys.Units.Restart(ctx, unit); err != nil {
+		if err := s.Sys.Units.Restart(ctx, unit); err != nil {
 			return fmt.Errorf("restarting %s: %w", unit, err)
 		}
-		if err := held.Clear(unit); err != nil {
+		if err := done(unit); err != nil {
 			return err
 		}
 	}
@@ -95,13 +94,13 @@ func (s *session) restartAll(ctx context.Context, held *ledger.Ledger, units []s
 const lastStartLines = 8
 
 // lastStart is what the unit itself said since it was started last.
-func (s *session) lastStart(ctx context.Context, unit string) []string {
-	status, err := s.sys.Units.Status(ctx, unit)
+func (s *Store) lastStart(ctx context.Context, unit string) []string {
+	status, err := s.Sys.Units.Status(ctx, unit)
 	if err != nil {
 		return nil
 	}
 	read := func(match ...string) []string {
-		out, err := s.sys.Runner.Run(ctx, system.Command{Argv: append([]string{"journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=200"}, match...)})
+		out, err := s.Sys.Runner.Run(ctx, system.Command{Argv: append([]string{"journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=200"}, match...)})
 		if err != nil {
 			return nil
 		}
@@ -111,12 +110,12 @@ func (s *session) lastStart(ctx context.Context, unit string) []string {
 	if !slices.ContainsFunc(lines, telling) { // it is starting again at this moment
 		lines = read("_SYSTEMD_UNIT=" + unit)
 	}
-	return Foremost(lines)
+	return foremost(lines)
 }
 
-// Foremost is the end of a log, with the line that tells most before it: programs go
+// foremost is the end of a log, with the line that tells most before it: programs go
 // on talking after they have said what is wrong.
-func Foremost(lines []string) []string {
+func foremost(lines []string) []string {
 	tail := slices.Clone(lines[max(0, len(lines)-lastStartLines):])
 	for i, line := range slices.Backward(lines) {
 		if telling(line) {
