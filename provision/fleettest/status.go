@@ -49,7 +49,7 @@ func (a *API) Summary(_ context.Context, path string) ([]map[string]any, error) 
 	var list []map[string]any
 	for ref, object := range a.objects {
 		if strings.ToLower(ref.Kind)+"s" == plural {
-			list = append(list, map[string]any(object))
+			list = append(list, object)
 		}
 	}
 	return list, a.down

@@ -156,8 +156,18 @@ func (h heard) sent(host string) (total, sent int64) {
 	return total, sent
 }
 
-// onlyFailed checks that the run failed, on that host alone, and says so.
+// onlyFailed checks that the run failed, on that host alone, says so, and did
+// all that it had to do on the others.
 func (h heard) onlyFailed(t *testing.T, host string, says ...string) {
+	t.Helper()
+	h.failed(t, host, says...)
+	for _, s := range h.result().Skipped {
+		assert.True(t, strings.HasPrefix(s.Address, host+"/") || strings.HasPrefix(s.Address, "cluster/"), "%s: %s", s.Address, s.Cause)
+	}
+}
+
+// failed checks that the run failed, on that host alone, and says so.
+func (h heard) failed(t *testing.T, host string, says ...string) {
 	t.Helper()
 	require.Equal(t, 1, h.code, "%s", h.all())
 	last := h.result()
@@ -171,9 +181,6 @@ func (h heard) onlyFailed(t *testing.T, host string, says ...string) {
 			assert.Contains(t, f.Error, host)
 		}
 		all += "\n" + f.Address + ": " + f.Error
-	}
-	for _, s := range last.Skipped {
-		assert.True(t, strings.HasPrefix(s.Address, host+"/") || strings.HasPrefix(s.Address, "cluster/"), "%s: %s", s.Address, s.Cause)
 	}
 	for _, text := range append(says, host) {
 		assert.Contains(t, all, text)

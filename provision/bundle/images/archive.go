@@ -30,7 +30,7 @@ func epoch() time.Time { return time.Unix(0, 0).UTC() }
 
 // Build packs layers, the lowest first, as an image.
 func Build(img Image, layers ...*Layer) (v1.Image, error) {
-	var out v1.Image = mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	out := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, layer := range layers {
 		var err error
 		out, err = mutate.Append(out, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: epoch()}, CreatedBy: "provision"}})

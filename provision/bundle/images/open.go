@@ -144,7 +144,7 @@ func (e saved) image(root *os.Root, look bool) (v1.Image, error) {
 	if err := json.Unmarshal(raw, &cfg); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Config, err)
 	}
-	var out v1.Image = mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	out := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	if look {
 		return mutate.ConfigFile(out, &cfg)
 	}
