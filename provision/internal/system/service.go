@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -21,6 +22,9 @@ type ServiceStatus struct {
 
 // Service asks systemd; what is not a service has the zero status.
 func (u *systemdUnits) Service(ctx context.Context, unit string) (ServiceStatus, error) {
+	if !strings.HasSuffix(unit, ".service") {
+		return ServiceStatus{}, nil // systemd refuses to tell of a timer what it tells of services
+	}
 	conn, err := u.connect()
 	if err != nil {
 		return ServiceStatus{}, err
