@@ -119,6 +119,20 @@ func TestWithoutTheAPINothingLeavesAndThePlanSaysSo(t *testing.T) {
 	assert.Contains(t, strings.Join(p.Warnings, "\n"), "nothing leaves the cluster before")
 }
 
+// Eight operators at once kept an API so busy that the ledger was not read in
+// time, and each run ended there.
+func TestALedgerThatCannotBeReadInTimeLetsNothingLeave(t *testing.T) {
+	inv := load(t, "dc1", 1)
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.API.Stall(clusterledger.Ref())
+	p, err := look(t, f, withoutDNS(t, inv))
+	require.NoError(t, err)
+	assert.Nil(t, at(p, dns))
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "nothing leaves the cluster in this run")
+}
+
 // guest is a component with one more object.
 type guest struct {
 	component.Component

@@ -22,6 +22,7 @@ type API struct {
 
 	mu       sync.Mutex
 	down     error
+	stalled  cluster.Ref // the object whose reading never ends
 	objects  map[cluster.Ref]cluster.Object
 	releases map[string][]cluster.Revision
 	charts   map[string]cluster.Chart // of the newest revisions
@@ -48,6 +49,13 @@ func (a *API) Break(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.down = err
+}
+
+// Stall lets the reading of an object take for ever.
+func (a *API) Stall(ref cluster.Ref) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stalled = ref
 }
 
 // Writes counts the writes so far.
@@ -187,9 +195,15 @@ func asMap(v any) map[string]any {
 	return m
 }
 
-func (o objects) Get(_ context.Context, ref cluster.Ref) (cluster.Object, error) {
+func (o objects) Get(ctx context.Context, ref cluster.Ref) (cluster.Object, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if ref == o.stalled {
+		o.mu.Unlock()
+		<-ctx.Done()
+		o.mu.Lock()
+		return nil, ctx.Err()
+	}
 	if o.down != nil {
 		return nil, o.down
 	}

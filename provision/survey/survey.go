@@ -287,11 +287,16 @@ func (sv *Surveyor) compareObjects(ctx context.Context, s *Survey) {
 	}
 	all.Wait()
 	for _, n := range access.Foreign(sv.Fleet, nodes.Nodes) {
-		if text := n.Foreign(); !slices.Contains(s.warn, text) { // a second look, under the locks
-			s.warn = append(s.warn, text)
-		}
+		s.remark(n.Foreign())
 	}
 	sv.compareLedger(ctx, s, wanted)
+}
+
+// remark adds a warning once: there is a second look, under the locks.
+func (s *Survey) remark(text string) {
+	if !slices.Contains(s.warn, text) {
+		s.warn = append(s.warn, text)
+	}
 }
 
 // compareLedger finds out what leaves the cluster. Runs that are about something
@@ -304,6 +309,11 @@ func (sv *Surveyor) compareLedger(ctx context.Context, s *Survey, wanted []resou
 	env, err := sv.API.Env(ctx)
 	if err == nil {
 		s.Ledger, err = sv.Ledger.Look(ctx, env, wanted, s.Objects)
+	}
+	if err != nil && ctx.Err() != nil { // a slow API is no reason to stop: what leaves, leaves with the next run
+		s.Ledger = plan.Ledger{}
+		s.remark("the Kubernetes API is too slow to tell what leaves the cluster, so nothing leaves the cluster in this run: " + err.Error())
+		return
 	}
 	s.Ledger.Access, s.ledgerErr = component.APIAt(), err
 }
