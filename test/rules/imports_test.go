@@ -25,6 +25,8 @@ var layers = []layer{
 		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell", "provision/upgrade",
 		"provision/resource/internal/textdiff", "network/plan",
 	}},
+	{packages: []string{"provision/etcd/backup", "provision/etcd/backup/calendar"}},
+	{packages: []string{"provision/etcd/backup/keep", "provision/etcd/backup/seal", "provision/etcd/backup/target"}},
 	{packages: []string{"provision/bundle/catalogue"}}, // the table of artifacts: inventories name its families
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",

@@ -1,0 +1,39 @@
+package backup_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"provision/provision/etcd/backup"
+	"provision/provision/secret"
+	"provision/test/corrupt"
+)
+
+// What a target holds may be anything: whoever owns an etcd host can write there.
+func TestDamagedManifests(t *testing.T) {
+	m := manifest()
+	raw, err := m.JSON()
+	require.NoError(t, err)
+	tally := corrupt.Feed(t, 1, func(in []byte) bool {
+		got, err := backup.ParseManifest(in, uuid, m.Name())
+		if err == nil {
+			assert.Equal(t, m.Name(), got.Name())
+			assert.Equal(t, uuid, got.Cluster)
+		}
+		return err == nil
+	}, raw)
+	assert.Positive(t, tally.Rejected)
+	content := secret.New("key: 1")
+	e := backup.Escrow{Item: "sa.key", Hash: backup.EscrowHash(uuid, "sa.key", content, nil)}
+	item, err := backup.EscrowItem{Cluster: uuid, Item: "sa.key", Content: secret.OnWire(content)}.JSON()
+	require.NoError(t, err)
+	corrupt.Feed(t, 2, func(in []byte) bool {
+		got, err := backup.ParseEscrow(in, uuid, e)
+		if err == nil {
+			assert.Equal(t, "sa.key", got.Item)
+		}
+		return err == nil
+	}, item.Bytes())
+}

@@ -1,0 +1,56 @@
+package target
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"provision/provision/secret"
+)
+
+// Spec is where a target is and how to get there. One of Local, S3 and SFTP is
+// set.
+type Spec struct {
+	Name  string `json:"name"` // Target.Name
+	Local *Local `json:"local,omitempty"`
+	S3    *S3    `json:"s3,omitempty"`
+	SFTP  *SFTP  `json:"sftp,omitempty"`
+}
+
+// Local is a folder on one host; a block of the inventory that names three hosts
+// stands for three targets.
+type Local struct {
+	Host    string `json:"host"`
+	Address string `json:"address"` // host:port where the host's receiver listens
+	Path    string `json:"path"`    // absolute
+}
+
+// S3 is a bucket.
+type S3 struct {
+	Endpoint  string      `json:"endpoint"` // https://HOST[:PORT]; http:// where the inventory says so
+	Bucket    string      `json:"bucket"`
+	Prefix    string      `json:"prefix,omitempty"`
+	Region    string      `json:"region,omitempty"`
+	PathStyle bool        `json:"path_style,omitempty"`
+	CA        string      `json:"ca,omitempty"` // PEM; "" for the system's authorities
+	Proxy     string      `json:"proxy,omitempty"`
+	AccessKey secret.Wire `json:"access_key"`
+	SecretKey secret.Wire `json:"secret_key"`
+}
+
+// SFTP is a folder on a host of somebody else's.
+type SFTP struct {
+	Address string      `json:"address"` // host:port
+	User    string      `json:"user"`
+	Path    string      `json:"path"`     // absolute
+	HostKey string      `json:"host_key"` // SHA256:…, as ssh-keygen -l prints it
+	Key     secret.Wire `json:"key"`      // the user's private key, OpenSSH's format, no passphrase
+}
+
+// CheckName refuses names that could lead out of a target's root.
+func CheckName(name string) error {
+	if name == "" || len(name) > 512 || path.Clean("/"+name) != "/"+name || strings.ContainsAny(name, "\\\x00\n\r") || strings.HasPrefix(path.Base(name), ".") {
+		return fmt.Errorf("%q is not the name of an object", name)
+	}
+	return nil
+}
