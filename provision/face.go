@@ -3,6 +3,7 @@ package provision
 import (
 	"provision/provision/access"
 	"provision/provision/authority"
+	"provision/provision/care"
 	"provision/provision/checkup"
 	"provision/provision/examine"
 	"provision/provision/history"
@@ -16,6 +17,8 @@ import (
 type (
 	API           = access.API
 	Access        = access.Access
+	Care          = care.Care
+	Cared         = care.Cared
 	Authority     = authority.Authority
 	LockedError   = lock.LockedError
 	Status        = status.Status
@@ -53,6 +56,13 @@ const (
 	ByApply     = status.ByApply
 	ByRenew     = status.ByRenew
 	ByRotate    = status.ByRotate
+)
+
+// What Care does to Nodes.
+const (
+	CareDrain    = care.Drain
+	CareCordon   = care.Cordon
+	CareUncordon = care.Uncordon
 )
 
 // ErrNothingToReset: nothing of provision's is left on any of the hosts.

@@ -11,7 +11,6 @@ import (
 
 	"provision/provision"
 	"provision/provision/doctor"
-	"provision/provision/event"
 	"provision/provision/report"
 )
 
@@ -97,15 +96,7 @@ func nodeCareVerb(g *global, texts careTexts) *cobra.Command {
 }
 
 func (n *nodeCare) care(ctx context.Context, act string) error {
-	sink := func(e event.Event) {
-		if e.Type == event.Note {
-			fmt.Fprintln(n.out, report.Line(e.Text))
-		}
-	}
-	if n.json {
-		sink = event.Discard
-	}
-	o, err := n.operate(n.inv, sink, func(o *provision.Options) { o.AllowMinority = n.minority })
+	o, err := n.operate(n.inv, n.notes(), func(o *provision.Options) { o.AllowMinority = n.minority })
 	if err != nil {
 		return err
 	}

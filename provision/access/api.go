@@ -41,6 +41,8 @@ type API interface {
 	Status(ctx context.Context) (kube.Status, error)
 	EtcdStatus(ctx context.Context) ([]etcd.MemberStatus, error)
 	Summary(ctx context.Context, path string) ([]map[string]any, error)
+	// Upkeep is what keeps etcd's databases small.
+	Upkeep(ctx context.Context) (etcd.Upkeep, error)
 	// Deprecated are the APIs that go with a release and that somebody used, by
 	// master; Leftovers are objects that were written through what goes between
 	// two minor releases.
@@ -145,6 +147,9 @@ func (a *Cluster) EtcdStatus(ctx context.Context) ([]etcd.MemberStatus, error) {
 	}
 	return client.Status(ctx)
 }
+
+// Upkeep is etcd's client.
+func (a *Cluster) Upkeep(ctx context.Context) (etcd.Upkeep, error) { return a.Etcd(ctx) }
 
 // Summary lists objects in short.
 func (a *Cluster) Summary(ctx context.Context, path string) ([]map[string]any, error) {

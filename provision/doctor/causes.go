@@ -32,7 +32,7 @@ func signs() []sign {
 		{any: []string{"address already in use"}, text: "the port is taken by another process"},
 		{any: []string{"no space left on device", "disk quota exceeded"}, text: "the disk is full", first: "make room on the disk"},
 		{any: []string{"database space exceeded", "alarm:nospace"}, text: "etcd's database has reached its quota (alarm NOSPACE)",
-			first: "make room: etcdctl compact and defrag, then etcdctl alarm disarm, or raise etcd's quota_bytes"},
+			first: "raise etcd's quota_bytes if objects fill it, then: provision etcd defrag, which ends the alarm, too"},
 		{any: []string{"crc mismatch", "file corrupt", "data corruption", "alarm:corrupt", "database file is not valid", "invalid database", "walpb:", "checksum error", "failed to recover"},
 			text: "etcd's data are damaged", first: "move the data folder away; the member then joins anew from the others"},
 		{any: []string{"member has been permanently removed", "removed from the cluster"}, text: "this member was removed from the etcd cluster; another one can join in its place"},

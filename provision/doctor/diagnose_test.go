@@ -274,7 +274,7 @@ func TestAlarmsOfEtcd(t *testing.T) {
 	f := find(t, doctor.Diagnose(in), "cluster/m1/etcd-member")
 	assert.Contains(t, f.Summary, "NOSPACE")
 	assert.Contains(t, f.Cause, "quota")
-	assert.Contains(t, f.First, "alarm disarm")
+	assert.Contains(t, f.First, "provision etcd defrag")
 }
 
 func TestAnAuthorityThatEndedIsNamedFirst(t *testing.T) {

@@ -173,3 +173,11 @@ func settled(ctx context.Context, change func() error) error {
 		}
 	}
 }
+
+// compacted forgives that revisions were dropped already.
+func compacted(err error) error {
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		return nil
+	}
+	return err
+}

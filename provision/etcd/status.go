@@ -24,6 +24,8 @@ type MemberStatus struct {
 	DBSize   int64  `json:"db_size,omitempty"`
 	DBInUse  int64  `json:"db_in_use,omitempty"`
 	Index    uint64 `json:"index,omitempty"` // applied raft index
+	// Revision is that of the newest change the member has.
+	Revision int64 `json:"revision,omitempty"`
 	// Lag is how many entries the member is behind the one that is furthest.
 	Lag uint64 `json:"lag,omitempty"`
 	// Alarms are NOSPACE and CORRUPT, and others that etcd may raise.
@@ -71,7 +73,7 @@ func (c *Client) ask(ctx context.Context, member cluster.Member) MemberStatus {
 	status.Leader = answer.Leader != 0 && answer.Leader == answer.Header.GetMemberId()
 	status.Version, status.Index = answer.Version, answer.RaftAppliedIndex
 	status.DBSize, status.DBInUse = answer.DbSize, answer.DbSizeInUse
-	status.Alarms = alarms(answer.Errors)
+	status.Alarms, status.Revision = alarms(answer.Errors), answer.Header.GetRevision()
 	switch {
 	case answer.Leader == 0:
 		status.Reason = "it sees no leader"
@@ -123,7 +125,7 @@ func (c *Client) MoveLeader(ctx context.Context, name string) error {
 		switch {
 		case status.Leader && status.Name == name:
 			leader = status
-		case status.Healthy && !status.Learner && (heir == nil || status.Index > heir.Index):
+		case status.serves() && !status.Learner && (heir == nil || status.Index > heir.Index):
 			heir = status
 		}
 	}

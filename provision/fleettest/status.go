@@ -2,6 +2,7 @@ package fleettest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -60,3 +61,8 @@ func (a *API) Deprecated(context.Context) (map[string][]kube.Deprecated, error) 
 
 // Leftovers implements provision.API: nothing was written through what goes.
 func (a *API) Leftovers(context.Context, int, int) ([]kube.Leftover, error) { return nil, nil }
+
+// Upkeep implements provision.API: there are no databases.
+func (a *API) Upkeep(context.Context) (etcd.Upkeep, error) {
+	return nil, errors.New("this etcd has no databases")
+}

@@ -80,6 +80,8 @@ func flags(inv *inventory.Inventory, host inventory.Host) component.Flags {
 		"heartbeat-interval":        milliseconds(inv.Etcd.HeartbeatInterval, 100*time.Millisecond),
 		"election-timeout":          milliseconds(inv.Etcd.ElectionTimeout, time.Second),
 		"log-level":                 "info",
-		"feature-gates":             "InitialCorruptCheck=true",
+		// Members compare their data at start, and at each compaction: the cheap way
+		// to find one that differs.
+		"feature-gates": "CompactHashCheck=true,InitialCorruptCheck=true",
 	}.Merge(inv.Etcd.Args)
 }

@@ -1,0 +1,3 @@
+// Package care drains, cordons and uncordons the Nodes of hosts that an operator
+// names, one after the other.
+package care
