@@ -128,7 +128,8 @@ func amount(bytes int64) string {
 	return fmt.Sprintf("%.1f GiB", float64(bytes)/float64(gib))
 }
 
-// latency judges synced writes.
+// latency judges synced writes. Lab hosts share the machine's disk, also while
+// others of them start: there a figure says nothing of a host, and only warns.
 func latency(h Host) []Finding {
 	folder, asked := h.Writes()
 	if h.Latency == nil || !asked || h.Latency.P99 <= folder.Writes.Within {
@@ -138,7 +139,7 @@ func latency(h Host) []Finding {
 	f := Finding{Severity: Warning, Host: h.Name, Check: Latency, Why: w.Why, Remedy: w.Remedy,
 		What: fmt.Sprintf("synced writes in %s take %s (99 of 100; half of %d within %s)", folder.Path,
 			short(h.Latency.P99), h.Latency.Writes, short(h.Latency.Median))}
-	if w.Worst > 0 && h.Latency.Median > w.Worst {
+	if w.Worst > 0 && h.Latency.Median > w.Worst && h.Facts.Lab == "" {
 		f.Severity, f.Why = Error, w.WhyWorst
 	}
 	return []Finding{f}
