@@ -146,7 +146,9 @@ func spoils() []spoil {
 		{"etcd in memory", m1, func(h *Host, _ *Input) { disk(h, "/var/lib/etcd", func(s *api.Space) { s.Type = "tmpfs" }) }, Warning, Disk, []string{"reboot"}},
 		{"slow disk", m1, func(h *Host, _ *Input) { h.Latency.P99 = 40 * time.Millisecond }, Warning, Latency, []string{"40.0 ms", "10 ms"}},
 		{"useless disk", m1, func(h *Host, _ *Input) { h.Latency.P99, h.Latency.Median = time.Second, 200*time.Millisecond }, Error, Latency, []string{"leader"}},
-		{"useless disk of a lab", m1, func(h *Host, _ *Input) { h.Facts.Lab, h.Latency.P99, h.Latency.Median = "lab", time.Second, 200*time.Millisecond }, Warning, Latency, []string{"1000.0 ms"}},
+		{"useless disk of a lab", m1, func(h *Host, _ *Input) {
+			h.Facts.Lab, h.Latency.P99, h.Latency.Median = "lab", time.Second, 200*time.Millisecond
+		}, Warning, Latency, []string{"1000.0 ms"}},
 		{"clock", n1, func(h *Host, _ *Input) { h.Clock.By = -3 * time.Second }, Warning, Clock, []string{"3s behind"}},
 		{"clock an hour off", n1, func(h *Host, _ *Input) { h.Clock.By = time.Hour }, Error, Clock, []string{"1h0m0s ahead", "certificates"}},
 		{"no machine-id", n1, func(h *Host, _ *Input) { h.Facts.MachineID = "" }, Error, MachineID, []string{"systemd-machine-id-setup"}},

@@ -81,8 +81,9 @@ func agentsFirst() []strike {
 // agentsLater kills them while a cluster is changed.
 func agentsLater() []strike {
 	return []strike{
-		{rows: "kill-restart", edits: otherKubelet(), seen: restartOf("n1"),
-			rules: rules{"n1": {killAt(1, "applied "+kubeletFile)}, "m3": {killAt(1, "acting kubelet.service")}}},
+		// A setting goes out in waves: what fails on a master ends the run before a worker's turn.
+		{rows: "kill-restart", edits: otherKubelet(), rules: rules{"m3": {killAt(1, "acting kubelet.service")}}},
+		{rows: "kill-restart", edits: otherKubelet(), seen: restartOf("n1"), rules: rules{"n1": {killAt(1, "applied "+kubeletFile)}}},
 		{rows: "kill-helm-upgrade", edits: otherDNS(), meet: operator, kill: []string{"m1", "m2", "m3"},
 			rules: rules{operator: {meetAt(1, "release coredns pending-upgrade")}}},
 	}
