@@ -164,13 +164,13 @@ var badAgents = map[string]badAgent{
 			}
 		}
 	}), says: "line is too long"},
-	"absurd facts":             {relay: answers(api.MethodFacts, replaced(`"cpus":`, `"cpus":9000000`)), says: "CPUs"},
-	"a plan of something else": {relay: answers(api.MethodPlan, replaced(`"id":"`, `"id":"x`)), says: "which was not asked"},
-	"no answer to facts":       {relay: never(api.MethodFacts), says: "no answer to facts within 12s"},
-	"no answer to plan":        {relay: never(api.MethodPlan), says: "no answer to plan within 12s"},
-	"no answer to inspect":     {relay: never(api.MethodInspect), says: "no answer to inspect within 12s"},
-	"no answer to lock":        {relay: never(api.MethodLock), says: "no answer to lock within 12s"},
-	"no answer to apply":       {relay: never(api.MethodApply), says: "no answer to apply within 12s"},
+	"absurd facts":             {relay: answers(api.Facts.Name, replaced(`"cpus":`, `"cpus":9000000`)), says: "CPUs"},
+	"a plan of something else": {relay: answers(api.Plan.Name, replaced(`"id":"`, `"id":"x`)), says: "which was not asked"},
+	"no answer to facts":       {relay: never(api.Facts.Name), says: "no answer to facts within 12s"},
+	"no answer to plan":        {relay: never(api.Plan.Name), says: "no answer to plan within 12s"},
+	"no answer to inspect":     {relay: never(api.Inspect.Name), says: "no answer to inspect within 12s"},
+	"no answer to lock":        {relay: never(api.Lock.Name), says: "no answer to lock within 12s"},
+	"no answer to apply":       {relay: never(api.Apply.Name), says: "no answer to apply within 12s"},
 }
 
 // TestABadAgentIsNamedAndTheOthersGoOn plans and applies four hosts, one of
@@ -269,10 +269,10 @@ func TestASlowHostTakesPart(t *testing.T) {
 	inv := load(t, "dc1", 2)
 	f := boot(t, inv, fleettest.Options{})
 	waits := map[string]string{
-		api.MethodFacts: "Waiting for n2 (connecting and looking at it), for ",
-		api.MethodPlan:  "Waiting for n2 (comparing), for ",
+		api.Facts.Name: "Waiting for n2 (connecting and looking at it), for ",
+		api.Plan.Name:  "Waiting for n2 (comparing), for ",
 	}
-	told := map[string]chan struct{}{api.MethodFacts: make(chan struct{}), api.MethodPlan: make(chan struct{})}
+	told := map[string]chan struct{}{api.Facts.Name: make(chan struct{}), api.Plan.Name: make(chan struct{})}
 	f.Host("n2").Relay(func(ctx context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
 		if until := told[method]; until != nil {
 			select {
@@ -286,7 +286,7 @@ func TestASlowHostTakesPart(t *testing.T) {
 	p, err := look(t, f, inv, func(o *provision.Options) {
 		o.Impatience = 500 * time.Millisecond
 		o.Sink = func(e event.Event) {
-			for i, method := range []string{api.MethodFacts, api.MethodPlan} {
+			for i, method := range []string{api.Facts.Name, api.Plan.Name} {
 				if e.Type == event.Note && strings.HasPrefix(e.Text, waits[method]) && strings.HasSuffix(e.Text, "; 2 done") {
 					once[i].Do(func() { close(told[method]) })
 				}

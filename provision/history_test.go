@@ -189,11 +189,11 @@ func TestTheHistoryCostsAnExchangeBeforeAndTwoAfter(t *testing.T) {
 	f.Host("m1").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
 		mu.Lock()
 		switch {
-		case method == api.MethodHistory && begun:
+		case method == api.History.Name && begun:
 			after++
-		case method == api.MethodHistory:
+		case method == api.History.Name:
 			before++
-		case method == api.MethodApply:
+		case method == api.Apply.Name:
 			begun = true
 		}
 		mu.Unlock()

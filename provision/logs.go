@@ -39,7 +39,7 @@ func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer
 		return err
 	}
 	header := api.JournalHeader{Unit: log.Unit, Lines: log.Lines, Ago: log.Ago, Follow: log.Follow}
-	health, err := m.Agent.Health(ctx, api.HealthParams{Units: []string{log.Unit}})
+	health, err := api.Health.Call(ctx, m.Agent, api.HealthParams{Units: []string{log.Unit}})
 	if err != nil || len(health.Units) != 1 || health.Units[0].Load != "not-found" {
 		return m.Agent.Follow(ctx, header, out)
 	}

@@ -55,7 +55,7 @@ func (o *other) lasting(t *testing.T, h *fleettest.Host, silent time.Duration) {
 	t.Helper()
 	var once sync.Once
 	h.Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
-		if method == api.MethodLock {
+		if method == api.Lock.Name {
 			once.Do(func() { assert.NoError(t, o.lease.Set(lease.State{Heard: lease.Clock() - silent, Held: true})) })
 		}
 		return ask()
@@ -200,7 +200,7 @@ func TestARunThatWasOvertakenLooksAnew(t *testing.T) {
 	require.NoError(t, f.Host("n1").Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
 	var once sync.Once
 	f.Host("m3").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
-		if method == api.MethodLock {
+		if method == api.Lock.Name {
 			once.Do(func() { seize(t, f, "m3", 0, false).letGo(t) })
 		}
 		return ask()
@@ -229,7 +229,7 @@ func TestWhatARunSawOfAHostAtWorkDoesNotCount(t *testing.T) {
 	require.NoError(t, f.Host("m3").Write("/proc/locks", fmt.Sprintf("1: FLOCK ADVISORY WRITE 705 fe:00:%d 0 EOF\n", inode)))
 	var once sync.Once
 	f.Host("m3").Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
-		if method == api.MethodPlan {
+		if method == api.Plan.Name {
 			once.Do(func() {
 				lock.letGo(t)
 				assert.NoError(t, f.Host("m3").Write("/proc/locks", ""))

@@ -42,7 +42,7 @@ func serving(f *fleettest.Fleet, inv *inventory.Inventory, ill ...string) {
 	for _, h := range inv.Hosts {
 		f.Host(h.Name).Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
 			switch {
-			case method != api.MethodProbe:
+			case method != api.Probe.Name:
 				return ask()
 			case slices.Contains(ill, h.Name):
 				return nil, &api.Error{Code: api.CodeFailed, Message: "it did not become ready"}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"provision/provision/agent/api"
 	"provision/provision/component"
 	"provision/provision/desired"
 	"provision/provision/engine"
@@ -85,7 +86,7 @@ func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, 
 // keep the history: there it stays until nothing else is left to undo. Such a run
 // leads to no state that an inventory describes.
 func (o *Operator) recordReset(ctx context.Context, p *plan.Plan, locked []string, seen *run.Witnesses) *run.Chronicle {
-	keepers := map[string]run.Keeping{}
+	keepers := map[string]api.Caller{}
 	own, _ := o.fleet.Split(locked)
 	for _, name := range own {
 		keepers[name] = o.fleet.Members[name].Agent

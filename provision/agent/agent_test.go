@@ -34,7 +34,7 @@ func TestApplyMakesThePlanEmptyAndRemoveUndoesIt(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, result.Changed, "a second apply changes nothing")
 	}
-	require.NoError(t, s.Commit(t.Context()))
+	require.NoError(t, api.Commit.Do(t.Context(), s, api.Empty{}))
 	assert.Empty(t, plan(t, s, wanted...).Items)
 	assert.Equal(t, "new", h.read("/etc/a"))
 
@@ -42,7 +42,7 @@ func TestApplyMakesThePlanEmptyAndRemoveUndoesIt(t *testing.T) {
 	require.Len(t, gone.Removed, 2)
 	assert.Equal(t, `text["/etc/b"]`, gone.Removed[0].ID, "last applied, first removed")
 	for _, entry := range gone.Removed {
-		_, err := s.Remove(t.Context(), api.RemoveParams{Epoch: h.epoch, ID: entry.ID})
+		err := api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: h.epoch, ID: entry.ID})
 		require.NoError(t, err)
 	}
 	assert.Equal(t, "before", h.read("/etc/a"))
@@ -60,7 +60,7 @@ func TestBeforeIsWhatStoodThereFirst(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	s := h.locked(t)
-	_, err := s.Remove(t.Context(), api.RemoveParams{Epoch: h.epoch, ID: `text["/etc/a"]`})
+	err := api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: h.epoch, ID: `text["/etc/a"]`})
 	require.NoError(t, err)
 	assert.Equal(t, "before", h.read("/etc/a"))
 }
@@ -68,7 +68,7 @@ func TestBeforeIsWhatStoodThereFirst(t *testing.T) {
 func TestReadingWritesNothing(t *testing.T) {
 	h := newHost(t)
 	s := h.session(t, sessionOptions{})
-	_, err := s.Facts(t.Context())
+	err := api.Facts.Do(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	plan(t, s, text("/etc/a", "x"), unit("a.service"))
 	assert.Empty(t, h.tree(t, "/"))
@@ -79,26 +79,26 @@ func TestWritingNeedsTheLockAndItsEpoch(t *testing.T) {
 	s := h.session(t, sessionOptions{})
 	for name, write := range map[string]func(epoch uint64) error{
 		"apply": func(e uint64) error {
-			_, err := s.Apply(t.Context(), api.ApplyParams{Epoch: e, Resource: text("/etc/a", "x")})
+			err := api.Apply.Do(t.Context(), s, api.ApplyParams{Epoch: e, Resource: text("/etc/a", "x")})
 			return err
 		},
 		"remove": func(e uint64) error {
-			_, err := s.Remove(t.Context(), api.RemoveParams{Epoch: e, ID: "x"})
+			err := api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: e, ID: "x"})
 			return err
 		},
 		"identity": func(e uint64) error {
-			_, err := s.Identity(t.Context(), api.IdentityParams{Act: "create", Epoch: e, UUID: "u"})
+			err := api.Identity.Do(t.Context(), s, api.IdentityParams{Act: "create", Epoch: e, UUID: "u"})
 			return err
 		},
-		"roster": func(uint64) error { return s.Roster(t.Context(), facts.Roster{}) },
-		"commit": func(uint64) error { return s.Commit(t.Context()) },
+		"roster": func(uint64) error { return api.Roster.Do(t.Context(), s, facts.Roster{}) },
+		"commit": func(uint64) error { return api.Commit.Do(t.Context(), s, api.Empty{}) },
 	} {
 		assert.True(t, wire.IsCode(write(1), api.CodeLocked), name)
 	}
-	result, err := s.Lock(t.Context(), api.LockParams{Holder: "x", Epoch: 7})
+	result, err := api.Lock.Call(t.Context(), s, api.LockParams{Holder: "x", Epoch: 7})
 	require.NoError(t, err)
 	require.True(t, result.Granted)
-	_, err = s.Apply(t.Context(), api.ApplyParams{Epoch: 6, Resource: text("/etc/a", "x")})
+	err = api.Apply.Do(t.Context(), s, api.ApplyParams{Epoch: 6, Resource: text("/etc/a", "x")})
 	assert.True(t, wire.IsCode(err, api.CodeStale))
 	assert.NoFileExists(t, h.root+"/etc/a")
 }
@@ -107,20 +107,20 @@ func TestLockPassesFromSessionToSession(t *testing.T) {
 	h := newHost(t)
 	first := h.locked(t)
 	second := h.session(t, sessionOptions{})
-	result, err := second.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 9})
+	result, err := api.Lock.Call(t.Context(), second, api.LockParams{Holder: "bob", Epoch: 9})
 	require.NoError(t, err)
 	assert.False(t, result.Granted)
 	assert.Equal(t, "ann@desk 1", result.Holder)
 	assert.WithinDuration(t, time.Now(), result.Since, time.Minute)
 
 	require.NoError(t, first.Close())
-	result, err = second.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 1})
+	result, err = api.Lock.Call(t.Context(), second, api.LockParams{Holder: "bob", Epoch: 1})
 	require.NoError(t, err)
 	assert.Equal(t, api.LockResult{Epoch: 1}, result, "stale: nobody holds it, but 1 was seen")
-	result, err = second.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
+	result, err = api.Lock.Call(t.Context(), second, api.LockParams{Holder: "bob", Epoch: 2})
 	require.NoError(t, err)
 	assert.True(t, result.Granted)
-	host, err := second.Facts(t.Context())
+	host, err := api.Facts.Call(t.Context(), second, api.FactsParams{})
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, host.Owned.Epoch)
 }
@@ -128,10 +128,10 @@ func TestLockPassesFromSessionToSession(t *testing.T) {
 func TestSilenceEndsTheSessionAndFreesTheLock(t *testing.T) {
 	h := newHost(t)
 	s := h.session(t, sessionOptions{silence: 200 * time.Millisecond})
-	result, err := s.Lock(t.Context(), api.LockParams{Holder: "x", Epoch: 1})
+	result, err := api.Lock.Call(t.Context(), s, api.LockParams{Holder: "x", Epoch: 1})
 	require.NoError(t, err)
 	require.True(t, result.Granted)
-	_, err = s.Plan(t.Context(), api.PlanParams{Resources: []resource.Resource{text("/a", "wait")}})
+	err = api.Plan.Do(t.Context(), s, api.PlanParams{Resources: []resource.Resource{text("/a", "wait")}})
 	require.Error(t, err, "a request under way ends too")
 	<-s.Done()
 	assert.ErrorContains(t, s.Err(), "no heartbeat")
@@ -159,10 +159,10 @@ func TestForeignHostRefusesTheLock(t *testing.T) {
 	birth(t, h, s, "uuid-1", "sa.key")
 	require.NoError(t, s.Close())
 	s = h.session(t, sessionOptions{})
-	_, err := s.Lock(t.Context(), api.LockParams{Epoch: 5, UUID: "uuid-2"})
+	err := api.Lock.Do(t.Context(), s, api.LockParams{Epoch: 5, UUID: "uuid-2"})
 	assert.True(t, wire.IsCode(err, api.CodeForeign))
 	assert.ErrorContains(t, err, "m1: the host belongs to cluster dc1")
-	result, err := s.Lock(t.Context(), api.LockParams{Epoch: 5, UUID: "uuid-1"})
+	result, err := api.Lock.Call(t.Context(), s, api.LockParams{Epoch: 5, UUID: "uuid-1"})
 	require.NoError(t, err)
 	assert.True(t, result.Granted)
 }
@@ -220,8 +220,8 @@ func TestPlanAndCommitMindBlobs(t *testing.T) {
 	assert.Equal(t, map[string]int64{part: 2, blobOf("none"): 0}, result.Missing)
 	_, err := h.apply(t.Context(), s, text("/etc/a", "x").WithBlobs(used), false)
 	require.NoError(t, err)
-	require.NoError(t, s.Commit(t.Context()))
-	host, err := s.Facts(t.Context())
+	require.NoError(t, api.Commit.Do(t.Context(), s, api.Empty{}))
+	host, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Equal(t, []string{used}, host.Blobs)
 	assert.FileExists(t, h.root+system.BlobDir+"/"+part+".part")
@@ -270,7 +270,7 @@ func TestAnEditedProgramIsRepairedInOneRun(t *testing.T) {
 	s := h.locked(t)
 	_, err := h.apply(t.Context(), s, wanted, false)
 	require.NoError(t, err)
-	require.NoError(t, s.Commit(t.Context()))
+	require.NoError(t, api.Commit.Do(t.Context(), s, api.Empty{}))
 	require.NoError(t, s.Close())
 
 	file, err := os.OpenFile(h.root+path, os.O_WRONLY|os.O_APPEND, 0)
@@ -301,10 +301,10 @@ func TestADirectoryInTheWayIsAnErrorOfThePlan(t *testing.T) {
 
 func TestJournal(t *testing.T) {
 	s := newHost(t).session(t, sessionOptions{})
-	lines, err := s.Journal(t.Context(), "etcd.service", 20)
+	log, err := api.Journal.Call(t.Context(), s, api.JournalParams{Unit: "etcd.service", Lines: 20})
 	require.NoError(t, err)
-	assert.Contains(t, lines[0], "--unit=etcd.service --lines=20")
-	_, err = s.Journal(t.Context(), "--rotate", 20)
+	assert.Contains(t, log.Lines[0], "--unit=etcd.service --lines=20")
+	err = api.Journal.Do(t.Context(), s, api.JournalParams{Unit: "--rotate", Lines: 20})
 	assert.Error(t, err)
 }
 
@@ -312,8 +312,8 @@ func TestRosterIsTold(t *testing.T) {
 	h := newHost(t)
 	s := h.locked(t)
 	roster := facts.Roster{Hosts: []facts.RosterHost{{Name: "m1", Address: "10.0.0.1"}}}
-	require.NoError(t, s.Roster(t.Context(), roster))
-	host, err := s.Facts(t.Context())
+	require.NoError(t, api.Roster.Do(t.Context(), s, roster))
+	host, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Equal(t, &roster, host.Owned.Roster)
 }

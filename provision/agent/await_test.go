@@ -64,7 +64,7 @@ func TestWhatEndsAWaitForALock(t *testing.T) {
 			other := h.holder(t, test.silent)
 			happened := make(chan struct{})
 			timer := time.AfterFunc(100*time.Millisecond, func() { defer close(happened); test.happen(t, other) })
-			err := s.Await(t.Context(), api.AwaitParams{Brief: test.brief, Within: test.within})
+			err := api.Await.Do(t.Context(), s, api.AwaitParams{Brief: test.brief, Within: test.within})
 			took := time.Since(began)
 			if !timer.Stop() {
 				<-happened
@@ -78,16 +78,16 @@ func TestWhatEndsAWaitForALock(t *testing.T) {
 
 func TestNobodyWaitsForAFreeLock(t *testing.T) {
 	began := time.Now()
-	require.NoError(t, newHost(t).session(t, sessionOptions{}).Await(t.Context(), api.AwaitParams{Within: time.Minute}))
+	require.NoError(t, api.Await.Do(t.Context(), newHost(t).session(t, sessionOptions{}), api.AwaitParams{Within: time.Minute}))
 	assert.Less(t, time.Since(began), 30*time.Second)
 }
 
 func TestARefusalTellsWhatIsWorthWaitingFor(t *testing.T) {
 	h := newHost(t)
 	first := h.session(t, sessionOptions{})
-	_, err := first.Lock(t.Context(), api.LockParams{Holder: "timer", Epoch: 1, Brief: true})
+	err := api.Lock.Do(t.Context(), first, api.LockParams{Holder: "timer", Epoch: 1, Brief: true})
 	require.NoError(t, err)
-	result, err := h.session(t, sessionOptions{}).Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
+	result, err := api.Lock.Call(t.Context(), h.session(t, sessionOptions{}), api.LockParams{Holder: "bob", Epoch: 2})
 	require.NoError(t, err)
 	assert.False(t, result.Granted)
 	assert.True(t, result.Brief)

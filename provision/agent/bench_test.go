@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/agent"
+	"provision/provision/agent/api"
 	"provision/provision/agent/client"
 	"provision/provision/facts"
 	"provision/provision/internal/system"
@@ -50,7 +51,7 @@ func open(b *testing.B, root string) *client.Session {
 	}()
 	s, err := client.Start(b.Context(), client.Process{Stdin: stdin, Stdout: stdout, Wait: func() error { return <-done }}, "n", client.Options{})
 	require.NoError(b, err)
-	_, err = s.Facts(b.Context())
+	err = api.Facts.Do(b.Context(), s, api.FactsParams{})
 	require.NoError(b, err)
 	return s
 }

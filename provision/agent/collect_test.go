@@ -24,7 +24,7 @@ func TestFilesThatWereSecretAreNotCollected(t *testing.T) {
 	require.NoError(t, os.Chmod(h.root+"/etc/closed.conf", 0o600))
 	require.NoError(t, os.Remove(h.root+"/etc/link.conf"))
 	require.NoError(t, os.Symlink("closed.conf", h.root+"/etc/link.conf"))
-	found, err := s.Collect(t.Context(), api.CollectParams{Files: []string{"/etc/open.conf", "/etc/closed.conf", "/etc/link.conf"}})
+	found, err := api.Collect.Call(t.Context(), s, api.CollectParams{Files: []string{"/etc/open.conf", "/etc/closed.conf", "/etc/link.conf"}})
 	require.NoError(t, err)
 	texts := map[string]string{}
 	for _, item := range found.Items {

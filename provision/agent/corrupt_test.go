@@ -54,10 +54,12 @@ func TestDamagedRequests(t *testing.T) {
 	sample := []byte(`{"epoch":4,"resource":{"address":"m1/file[\"/etc/x\"]","spec":{"content":"x"},"triggers":[{"unit":"x.service","action":"restart"}]},"act":true}`)
 	corrupt.Feed(t, 2, func(in []byte) bool {
 		called := false
-		_, err := with(t.Context(), json.RawMessage(in), func(context.Context, api.ApplyParams) (api.Empty, error) {
+		all := map[string]handler{}
+		on(all, api.Apply, func(context.Context, api.ApplyParams) (api.ApplyResult, error) {
 			called = true
-			return api.Empty{}, nil
+			return api.ApplyResult{}, nil
 		})
+		_, err := all[api.Apply.Name](t.Context(), json.RawMessage(in))
 		assert.Equal(t, err == nil, called)
 		return called
 	}, sample)

@@ -57,7 +57,7 @@ func TestKilledApplyConverges(t *testing.T) {
 				return err
 			}
 		}
-		return s.Commit(t.Context())
+		return api.Commit.Do(t.Context(), s, api.Empty{})
 	}
 	everyPoint(t, func(h *host) {
 		h.write(t, "/etc/a", "before")
@@ -72,7 +72,7 @@ func TestKilledApplyConverges(t *testing.T) {
 		assert.NotEmpty(t, h.units.log(), "the unit runs with the new input")
 		assert.Equal(t, map[string]string{"/etc/a": "new", "/etc/b": "made"}, h.tree(t, "/etc"))
 		for _, entry := range plan(t, s).Removed {
-			_, err := s.Remove(t.Context(), api.RemoveParams{Epoch: h.epoch, ID: entry.ID})
+			err := api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: h.epoch, ID: entry.ID})
 			require.NoError(t, err)
 		}
 		assert.Equal(t, map[string]string{"/etc/a": "before"}, h.tree(t, "/etc"))
@@ -81,7 +81,7 @@ func TestKilledApplyConverges(t *testing.T) {
 
 func TestKilledRemoveConverges(t *testing.T) {
 	remove := func(h *host, s *client.Session) error {
-		_, err := s.Remove(t.Context(), api.RemoveParams{Epoch: h.epoch, ID: `text["/etc/a"]`})
+		err := api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: h.epoch, ID: `text["/etc/a"]`})
 		return err
 	}
 	everyPoint(t, func(h *host) {
@@ -107,13 +107,13 @@ func TestKilledBirthConverges(t *testing.T) {
 		t.Run("again as "+second, func(t *testing.T) {
 			everyPoint(t, func(*host) {}, func(h *host, s *client.Session) {
 				for _, name := range []string{"create", "commit"} {
-					_, err := s.Identity(t.Context(), api.IdentityParams{Act: name, Epoch: h.epoch, UUID: "one", Cluster: "dc1", Items: items})
+					err := api.Identity.Do(t.Context(), s, api.IdentityParams{Act: name, Epoch: h.epoch, UUID: "one", Cluster: "dc1", Items: items})
 					if err != nil {
 						return
 					}
 				}
 			}, func(h *host, s *client.Session) {
-				host, err := s.Facts(t.Context())
+				host, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 				require.NoError(t, err)
 				committed := host.Owned.Identity
 				uuid := second

@@ -21,7 +21,7 @@ func TestMastersDeriveTheSameDigestKey(t *testing.T) {
 		if h == worker {
 			session = w
 		}
-		_, err := session.Identity(t.Context(), api.IdentityParams{Act: "put", Epoch: h.epoch, UUID: "u", Identity: &identity, Material: s})
+		err := api.Identity.Do(t.Context(), session, api.IdentityParams{Act: "put", Epoch: h.epoch, UUID: "u", Identity: &identity, Material: s})
 		require.NoError(t, err)
 		act(t, h, session, "commit", "u")
 	}
@@ -30,9 +30,9 @@ func TestMastersDeriveTheSameDigestKey(t *testing.T) {
 	assert.Equal(t, key, act(t, second, b, "digest-key", "u").DigestKey, "the plan of another operator is the same")
 	assert.NotContains(t, exported.Material[system.ClusterKey].Reveal(), key.Reveal())
 
-	_, err := w.Identity(t.Context(), api.IdentityParams{Act: "digest-key", UUID: "u"})
+	err := api.Identity.Do(t.Context(), w, api.IdentityParams{Act: "digest-key", UUID: "u"})
 	require.ErrorContains(t, err, "does not hold")
-	_, err = a.Identity(t.Context(), api.IdentityParams{Act: "digest-key", UUID: "other"})
+	err = api.Identity.Do(t.Context(), a, api.IdentityParams{Act: "digest-key", UUID: "other"})
 	require.ErrorContains(t, err, "holds no identity")
 
 	stranger := newHost(t)

@@ -61,7 +61,7 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	result.Swaps = swaps(text(s.sys.Files, "/proc/swaps"))
 	result.MemoryKiB, _ = strconv.ParseInt(field(text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
 	if holder := ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")); holder != nil {
-		result.Lock = &api.Lock{Holder: holder.Name, Since: holder.Since}
+		result.Lock = &api.Holder{Holder: holder.Name, Since: holder.Since}
 	}
 	err := group.Wait()
 	for i, live := range params.Live {

@@ -21,7 +21,7 @@ func TestHealthLooksAndChangesNothing(t *testing.T) {
 	h.write(t, "/proc/swaps", "Filename Type Size Used Priority\n/dev/sdb partition 1 0 -2\n")
 	h.write(t, "/proc/meminfo", "MemTotal: 8 kB\nMemAvailable:  4096 kB\n")
 	s := h.session(t, sessionOptions{})
-	got, err := s.Health(t.Context(), api.HealthParams{
+	got, err := api.Health.Call(t.Context(), s, api.HealthParams{
 		Units: []string{"etcd.service"}, Files: []string{"/bin/program", "/bin/none"}, Certs: []string{"/pki/bad.crt", "/pki/none.crt"},
 		Disks: []string{"/", "/none"},
 	})
@@ -45,7 +45,7 @@ func TestHealthNamesTheHolderOfTheLock(t *testing.T) {
 	locks, err := os.ReadFile("/proc/locks")
 	require.NoError(t, err)
 	h.write(t, "/proc/locks", string(locks))
-	got, err := h.session(t, sessionOptions{}).Health(t.Context(), api.HealthParams{})
+	got, err := api.Health.Call(t.Context(), h.session(t, sessionOptions{}), api.HealthParams{})
 	require.NoError(t, err)
 	require.NotNil(t, got.Lock)
 	assert.NotEmpty(t, got.Lock.Holder)
@@ -54,13 +54,13 @@ func TestHealthNamesTheHolderOfTheLock(t *testing.T) {
 func TestOnlyUnitsAndOwnedFilesCanBeAskedFor(t *testing.T) {
 	s := newHost(t).session(t, sessionOptions{})
 	for _, name := range []string{"", "-u", "--all", "etcd*", "a b", "a\nb", "a/../b"} {
-		_, err := s.Health(t.Context(), api.HealthParams{Units: []string{name}})
+		err := api.Health.Do(t.Context(), s, api.HealthParams{Units: []string{name}})
 		require.ErrorContains(t, err, "no unit name", "%q", name)
-		_, err = s.Journal(t.Context(), name, 10)
+		err = api.Journal.Do(t.Context(), s, api.JournalParams{Unit: name, Lines: 10})
 		require.Error(t, err, "%q", name)
 		require.Error(t, s.Follow(t.Context(), api.JournalHeader{Unit: name, Lines: 1}, io.Discard), "%q", name)
 	}
-	_, err := s.Collect(t.Context(), api.CollectParams{Files: []string{"/etc/shadow"}})
+	err := api.Collect.Do(t.Context(), s, api.CollectParams{Files: []string{"/etc/shadow"}})
 	require.ErrorContains(t, err, "not one that provision owns")
 }
 

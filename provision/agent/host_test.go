@@ -100,14 +100,14 @@ func (h *host) locked(t *testing.T) *client.Session {
 	t.Helper()
 	s := h.session(t, sessionOptions{})
 	h.epoch++
-	result, err := s.Lock(t.Context(), api.LockParams{Holder: "ann@desk 1", Epoch: h.epoch})
+	result, err := api.Lock.Call(t.Context(), s, api.LockParams{Holder: "ann@desk 1", Epoch: h.epoch})
 	require.NoError(t, err)
 	require.True(t, result.Granted, "%+v", result)
 	return s
 }
 
 func (h *host) apply(ctx context.Context, s *client.Session, r resource.Resource, act bool) (api.ApplyResult, error) {
-	return s.Apply(ctx, api.ApplyParams{Epoch: h.epoch, Resource: r, Act: act})
+	return api.Apply.Call(ctx, s, api.ApplyParams{Epoch: h.epoch, Resource: r, Act: act})
 }
 
 // receive sends a blob to the host as an operator does.
@@ -293,7 +293,7 @@ func unit(name string) resource.Resource { return resource.New("m1", "unit", nam
 
 func plan(t *testing.T, s *client.Session, resources ...resource.Resource) api.PlanResult {
 	t.Helper()
-	result, err := s.Plan(t.Context(), api.PlanParams{Resources: resources})
+	result, err := api.Plan.Call(t.Context(), s, api.PlanParams{Resources: resources})
 	require.NoError(t, err)
 	return result
 }

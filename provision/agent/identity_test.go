@@ -25,7 +25,7 @@ func blobOf(content string) string {
 
 func act(t *testing.T, h *host, s *client.Session, name, uuid string, items ...string) api.IdentityResult {
 	t.Helper()
-	result, err := s.Identity(t.Context(), api.IdentityParams{Act: name, Epoch: h.epoch, UUID: uuid, Cluster: "dc1", Items: items})
+	result, err := api.Identity.Call(t.Context(), s, api.IdentityParams{Act: name, Epoch: h.epoch, UUID: uuid, Cluster: "dc1", Items: items})
 	require.NoError(t, err)
 	return result
 }
@@ -42,7 +42,7 @@ func TestBirthInTwoPhases(t *testing.T) {
 	h := newHost(t)
 	s := h.locked(t)
 	act(t, h, s, "create", "u", allItems...)
-	host, err := s.Facts(t.Context())
+	host, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Nil(t, host.Owned.Identity)
 	assert.Len(t, host.Owned.Pending.CAs, 3)
@@ -56,7 +56,7 @@ func TestBirthInTwoPhases(t *testing.T) {
 	assert.Equal(t, again.Material[system.EtcdKey], asked.Material[system.EtcdKey])
 	assert.Equal(t, again.Identity.ServiceAccountKey, asked.Material[system.ServicePub].Reveal())
 	act(t, h, s, "commit", "u")
-	host, err = s.Facts(t.Context())
+	host, err = api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Equal(t, again.Identity, host.Owned.Identity)
 	assert.Nil(t, host.Owned.Pending)
@@ -72,7 +72,7 @@ func TestIdentityIsCopiedToAnotherHost(t *testing.T) {
 	made := act(t, etcd, e, "create", "u", system.EtcdKey)
 	// Pending on each; each gets the other's public part.
 	put := func(h *host, s *client.Session, identity *facts.Identity, material map[string]secret.Wire) error {
-		_, err := s.Identity(t.Context(), api.IdentityParams{Act: "put", Epoch: h.epoch, UUID: "u", Identity: identity, Material: material})
+		err := api.Identity.Do(t.Context(), s, api.IdentityParams{Act: "put", Epoch: h.epoch, UUID: "u", Identity: identity, Material: material})
 		return err
 	}
 	require.NoError(t, put(master, m, made.Identity, nil))
@@ -100,15 +100,15 @@ func TestGivenUpBirthIsReplaced(t *testing.T) {
 	first := act(t, h, s, "create", "one", system.ClusterKey)
 	second := act(t, h, s, "create", "two", system.ClusterKey)
 	assert.NotEqual(t, first.Identity.CAs, second.Identity.CAs)
-	_, err := s.Identity(t.Context(), api.IdentityParams{Act: "commit", Epoch: h.epoch, UUID: "one"})
+	err := api.Identity.Do(t.Context(), s, api.IdentityParams{Act: "commit", Epoch: h.epoch, UUID: "one"})
 	require.Error(t, err)
 	act(t, h, s, "discard", "two")
-	host, err := s.Facts(t.Context())
+	host, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Nil(t, host.Owned.Pending)
 	assert.Empty(t, h.tree(t, system.IdentityDir))
 	birth(t, h, s, "three", system.ClusterKey)
-	_, err = s.Identity(t.Context(), api.IdentityParams{Act: "create", Epoch: h.epoch, UUID: "four"})
+	err = api.Identity.Do(t.Context(), s, api.IdentityParams{Act: "create", Epoch: h.epoch, UUID: "four"})
 	assert.True(t, wire.IsCode(err, api.CodeForeign))
 }
 
@@ -120,16 +120,16 @@ func TestSigningNeedsTheKeyHere(t *testing.T) {
 	csr, err := pki.CSR(pki.Env{}, key, pki.Operator("ann").Request(nil, nil))
 	require.NoError(t, err)
 	request := system.SignRequest{CA: pki.ClusterCA, CSR: csr, Client: true, Life: time.Hour}
-	_, err = s.Sign(t.Context(), request)
+	err = api.Sign.Do(t.Context(), s, request)
 	assert.ErrorContains(t, err, "does not hold the key")
 	identity := birth(t, h, s, "u", system.ClusterKey)
-	text, err := s.Sign(t.Context(), request)
+	signed, err := api.Sign.Call(t.Context(), s, request)
 	require.NoError(t, err)
-	cert, err := pki.ParseCert(text)
+	cert, err := pki.ParseCert(signed.Certificate)
 	require.NoError(t, err)
 	ca, err := pki.ParseCert([]byte(identity.CAs[pki.ClusterCA]))
 	require.NoError(t, err)
 	assert.NoError(t, cert.CheckSignatureFrom(ca))
-	_, err = s.Sign(t.Context(), system.SignRequest{CA: "nonsense"})
+	err = api.Sign.Do(t.Context(), s, system.SignRequest{CA: "nonsense"})
 	assert.Error(t, err)
 }

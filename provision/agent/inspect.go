@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -13,23 +12,6 @@ import (
 
 // maxAsked bounds what one request may ask for.
 const maxAsked = 256
-
-// preflight dispatches the requests that only look.
-func (s *session) preflight(ctx context.Context, method string, params json.RawMessage) (any, error) {
-	switch method {
-	case api.MethodClock:
-		return with(ctx, params, s.clock)
-	case api.MethodInspect:
-		return with(ctx, params, s.inspect)
-	case api.MethodLatency:
-		return with(ctx, params, s.latency)
-	case api.MethodListen:
-		return with(ctx, params, s.listen)
-	case api.MethodReach:
-		return with(ctx, params, s.reach)
-	}
-	return nil, badRequest("unknown method %q", method)
-}
 
 // clock answers at once, so that the round trip can be taken out.
 func (s *session) clock(context.Context, api.Empty) (api.ClockResult, error) {

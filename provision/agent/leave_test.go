@@ -20,16 +20,16 @@ func TestAHostLeavesOnlyWhenNothingIsLeftOnIt(t *testing.T) {
 	require.NoError(t, err)
 
 	leave := api.IdentityParams{Act: "leave", Epoch: h.epoch, UUID: "u", Cluster: "dc1"}
-	_, err = s.Identity(t.Context(), leave)
+	err = api.Identity.Do(t.Context(), s, leave)
 	require.ErrorContains(t, err, file.Address.ID())
-	_, err = s.Remove(t.Context(), api.RemoveParams{Epoch: h.epoch, ID: file.Address.ID()})
+	err = api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: h.epoch, ID: file.Address.ID()})
 	require.NoError(t, err)
 	for range 2 { // killed after the first, the next run asks again
-		_, err = s.Identity(t.Context(), leave)
+		err = api.Identity.Do(t.Context(), s, leave)
 		require.NoError(t, err)
 	}
 	assert.NoDirExists(t, h.root+system.IdentityDir)
-	known, err := s.Facts(t.Context())
+	known, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Nil(t, known.Owned.Identity)
 	assert.Equal(t, h.epoch, known.Owned.Epoch)

@@ -36,7 +36,7 @@ func TestListenAndReach(t *testing.T) {
 	listener, caller := h.session(t, sessionOptions{}), h.session(t, sessionOptions{})
 	tcp, udp := free(t)
 	ports := []api.Port{{Number: tcp}, {Number: udp, UDP: true}}
-	opened, err := listener.Listen(t.Context(), api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: ports, Within: time.Minute})
+	opened, err := api.Listen.Call(t.Context(), listener, api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: ports, Within: time.Minute})
 	require.NoError(t, err)
 	require.Empty(t, opened.Failed)
 
@@ -59,7 +59,7 @@ func TestListenAndReach(t *testing.T) {
 		{Address: at(tcp)}, {Address: at(udp), UDP: true, Size: 20_000},
 		{Address: other}, {Address: other, Live: true}, {Address: at(closed)}, {Address: "nonsense"},
 	}
-	got, err := caller.Reach(t.Context(), api.ReachParams{Nonce: nonce, Targets: targets, Within: 20 * time.Second})
+	got, err := api.Reach.Call(t.Context(), caller, api.ReachParams{Nonce: nonce, Targets: targets, Within: 20 * time.Second})
 	require.NoError(t, err)
 	codes := map[int]string{}
 	for _, f := range got.Failed {
@@ -72,16 +72,16 @@ func TestListenAndReach(t *testing.T) {
 	assert.Equal(t, api.ReachRefused, codes[4])
 	assert.Equal(t, api.ReachOther, codes[5])
 
-	busy, err := caller.Listen(t.Context(), api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: ports, Within: time.Minute})
+	busy, err := api.Listen.Call(t.Context(), caller, api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: ports, Within: time.Minute})
 	require.NoError(t, err)
 	require.Len(t, busy.Failed, 2)
 	assert.Contains(t, busy.Failed[0].Error, "in use")
 
 	require.NoError(t, listener.Close())
-	again, err := caller.Listen(t.Context(), api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: ports, Within: time.Minute})
+	again, err := api.Listen.Call(t.Context(), caller, api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: ports, Within: time.Minute})
 	require.NoError(t, err)
 	assert.Empty(t, again.Failed, "ports are free as soon as the session has ended")
-	_, err = caller.Listen(t.Context(), api.ListenParams{})
+	err = api.Listen.Do(t.Context(), caller, api.ListenParams{})
 	require.NoError(t, err)
 	_, err = net.DialTimeout("tcp", at(tcp), time.Second)
 	assert.Error(t, err, "a request without ports closes them")
@@ -90,7 +90,7 @@ func TestListenAndReach(t *testing.T) {
 func TestStrangersGetNothingFromListeners(t *testing.T) {
 	s := newHost(t).session(t, sessionOptions{})
 	tcp, udp := free(t)
-	_, err := s.Listen(t.Context(), api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Within: time.Minute,
+	err := api.Listen.Do(t.Context(), s, api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Within: time.Minute,
 		Ports: []api.Port{{Number: tcp}, {Number: udp, UDP: true}}})
 	require.NoError(t, err)
 	conn, err := net.Dial("tcp", at(tcp))
@@ -121,7 +121,7 @@ func TestStrangersGetNothingFromListeners(t *testing.T) {
 func TestListenersEndByThemselves(t *testing.T) {
 	s := newHost(t).session(t, sessionOptions{})
 	tcp, _ := free(t)
-	_, err := s.Listen(t.Context(), api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: []api.Port{{Number: tcp}}, Within: 50 * time.Millisecond})
+	err := api.Listen.Do(t.Context(), s, api.ListenParams{Nonce: nonce, Address: "127.0.0.1", Ports: []api.Port{{Number: tcp}}, Within: 50 * time.Millisecond})
 	require.NoError(t, err)
 	assert.Eventually(t, func() bool {
 		conn, err := net.DialTimeout("tcp", at(tcp), time.Second)
@@ -135,13 +135,13 @@ func TestListenersEndByThemselves(t *testing.T) {
 func TestBadChecksAreRefused(t *testing.T) {
 	s := newHost(t).session(t, sessionOptions{})
 	ports := []api.Port{{Number: 1}}
-	_, err := s.Listen(t.Context(), api.ListenParams{Nonce: "short", Address: "127.0.0.1", Ports: ports})
+	err := api.Listen.Do(t.Context(), s, api.ListenParams{Nonce: "short", Address: "127.0.0.1", Ports: ports})
 	assert.ErrorContains(t, err, "nonce")
-	_, err = s.Listen(t.Context(), api.ListenParams{Nonce: nonce, Address: "m1", Ports: ports})
+	err = api.Listen.Do(t.Context(), s, api.ListenParams{Nonce: nonce, Address: "m1", Ports: ports})
 	assert.ErrorContains(t, err, "IP address")
-	_, err = s.Reach(t.Context(), api.ReachParams{Nonce: "zz"})
+	err = api.Reach.Do(t.Context(), s, api.ReachParams{Nonce: "zz"})
 	assert.ErrorContains(t, err, "nonce")
-	_, err = s.Inspect(t.Context(), api.InspectParams{Ports: make([]api.Port, 300)})
+	err = api.Inspect.Do(t.Context(), s, api.InspectParams{Ports: make([]api.Port, 300)})
 	assert.ErrorContains(t, err, "more than")
 }
 
@@ -154,18 +154,18 @@ func TestInspectOfABareHost(t *testing.T) {
 	h.write(t, "/etc/ufw/ufw.conf", "# /etc/ufw/ufw.conf\nENABLED=yes\n")
 	before := h.tree(t, "/")
 	s := h.session(t, sessionOptions{})
-	got, err := s.Inspect(t.Context(), api.InspectParams{Paths: []string{"/", "/var/lib/etcd"}, Modules: []string{"vxlan", "overlay", "ip_vs"}})
+	got, err := api.Inspect.Call(t.Context(), s, api.InspectParams{Paths: []string{"/", "/var/lib/etcd"}, Modules: []string{"vxlan", "overlay", "ip_vs"}})
 	require.NoError(t, err)
 	assert.EqualValues(t, 40, got.AvailableKiB)
 	assert.Equal(t, map[string]string{"vxlan": "loadable", "overlay": "loaded", "ip_vs": "absent"}, got.Modules)
 	assert.Equal(t, []string{"ufw"}, got.Firewall.Active)
 	assert.Len(t, got.Spaces, 2)
 
-	clock, err := s.Clock(t.Context())
+	clock, err := api.Clock.Call(t.Context(), s, api.Empty{})
 	require.NoError(t, err)
 	assert.WithinDuration(t, time.Now(), clock.Now, 10*time.Second)
 
-	latency, err := s.Latency(t.Context(), api.LatencyParams{Path: "/var/lib/etcd", Within: 200 * time.Millisecond, Writes: 20})
+	latency, err := api.Latency.Call(t.Context(), s, api.LatencyParams{Path: "/var/lib/etcd", Within: 200 * time.Millisecond, Writes: 20})
 	require.NoError(t, err)
 	assert.Positive(t, latency.Writes)
 	assert.LessOrEqual(t, latency.Median, latency.P99)

@@ -46,7 +46,7 @@ func TestAHostRebootsOncePerBoot(t *testing.T) {
 	h.runner = p
 	s := h.locked(t)
 	order := api.RebootParams{Epoch: h.epoch, BootID: "first"}
-	got, err := s.Reboot(t.Context(), order)
+	got, err := api.Reboot.Call(t.Context(), s, order)
 	require.NoError(t, err)
 	assert.Equal(t, api.RebootResult{BootID: "first"}, got)
 	require.Len(t, p.orders, 1)
@@ -54,11 +54,11 @@ func TestAHostRebootsOncePerBoot(t *testing.T) {
 	assert.True(t, strings.HasSuffix(p.orders[0], "systemctl reboot --no-wall"))
 
 	h.write(t, bootFile, "second\n")
-	got, err = s.Reboot(t.Context(), order)
+	got, err = api.Reboot.Call(t.Context(), s, order)
 	require.NoError(t, err)
 	assert.Equal(t, api.RebootResult{BootID: "second", State: "running"}, got)
 	p.state, p.code = "degraded", 1
-	got, err = s.Reboot(t.Context(), order)
+	got, err = api.Reboot.Call(t.Context(), s, order)
 	require.NoError(t, err)
 	assert.Equal(t, "degraded", got.State)
 	assert.Len(t, p.orders, 1, "it is done")
@@ -69,22 +69,22 @@ func TestRebootsThatAreRefused(t *testing.T) {
 	p := &power{}
 	h.runner = p
 	s := h.locked(t)
-	_, err := s.Reboot(t.Context(), api.RebootParams{Epoch: h.epoch, BootID: "first"})
+	err := api.Reboot.Do(t.Context(), s, api.RebootParams{Epoch: h.epoch, BootID: "first"})
 	require.ErrorContains(t, err, "the host must know its own", "without a boot id nobody could tell that it rebooted")
 	h.write(t, bootFile, "first\n")
-	_, err = s.Reboot(t.Context(), api.RebootParams{Epoch: h.epoch})
+	err = api.Reboot.Do(t.Context(), s, api.RebootParams{Epoch: h.epoch})
 	require.ErrorContains(t, err, "needs the id of the boot")
-	_, err = s.Reboot(t.Context(), api.RebootParams{Epoch: h.epoch + 1, BootID: "first"})
+	err = api.Reboot.Do(t.Context(), s, api.RebootParams{Epoch: h.epoch + 1, BootID: "first"})
 	require.ErrorContains(t, err, "is not the one that holds the lock")
-	_, err = h.session(t, sessionOptions{}).Reboot(t.Context(), api.RebootParams{Epoch: h.epoch, BootID: "first"})
+	err = api.Reboot.Do(t.Context(), h.session(t, sessionOptions{}), api.RebootParams{Epoch: h.epoch, BootID: "first"})
 	require.ErrorContains(t, err, "not locked by this session")
 	assert.Empty(t, p.orders)
 	p.err = errors.New("Failed to start transient timer unit")
-	_, err = s.Reboot(t.Context(), api.RebootParams{Epoch: h.epoch, BootID: "first"})
+	err = api.Reboot.Do(t.Context(), s, api.RebootParams{Epoch: h.epoch, BootID: "first"})
 	require.ErrorContains(t, err, "Failed to start transient timer unit")
 	h.write(t, bootFile, "second\n")
 	p.err, p.state = nil, "no such \x1b[31mword"
-	_, err = s.Reboot(t.Context(), api.RebootParams{Epoch: h.epoch, BootID: "first"})
+	err = api.Reboot.Do(t.Context(), s, api.RebootParams{Epoch: h.epoch, BootID: "first"})
 	require.ErrorContains(t, err, "waiting for the end of the boot: systemd says")
 }
 
@@ -92,7 +92,7 @@ func TestRebootsThatAreRefused(t *testing.T) {
 func TestABootOfAContainerIsItsOwn(t *testing.T) {
 	h := newHost(t)
 	id := func() string {
-		known, err := h.session(t, sessionOptions{}).Facts(t.Context())
+		known, err := api.Facts.Call(t.Context(), h.session(t, sessionOptions{}), api.FactsParams{})
 		require.NoError(t, err)
 		return known.BootID
 	}
@@ -130,7 +130,7 @@ func TestWhyAHostNeedsABoot(t *testing.T) {
 			for path, content := range tc.files {
 				h.write(t, path, content)
 			}
-			known, err := h.session(t, sessionOptions{}).Facts(t.Context())
+			known, err := api.Facts.Call(t.Context(), h.session(t, sessionOptions{}), api.FactsParams{})
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, known.NeedsBoot)
 		})

@@ -124,7 +124,7 @@ func TestRemovedInputRestartsToo(t *testing.T) {
 	gone := plan(t, s, unit(service))
 	require.Len(t, gone.Removed, 1)
 	assert.Equal(t, map[string]string{service: "restart"}, gone.Removed[0].Triggers)
-	_, err = s.Remove(t.Context(), api.RemoveParams{Epoch: h.epoch, ID: gone.Removed[0].ID})
+	err = api.Remove.Do(t.Context(), s, api.RemoveParams{Epoch: h.epoch, ID: gone.Removed[0].ID})
 	require.NoError(t, err)
 	assert.Contains(t, plan(t, s, unit(service)).Restarts, service)
 }

@@ -19,7 +19,7 @@ func TestARotationOfAnAuthorityKeepsTheOldOneUntilItIsDropped(t *testing.T) {
 	s := h.locked(t)
 	was := birth(t, h, s, "u", system.ClusterKey)
 	turn := func(phase string) (api.IdentityResult, error) {
-		return s.Identity(t.Context(), api.IdentityParams{Act: "rotate", Epoch: h.epoch, UUID: "u", Cluster: "dc1",
+		return api.Identity.Call(t.Context(), s, api.IdentityParams{Act: "rotate", Epoch: h.epoch, UUID: "u", Cluster: "dc1",
 			Items: []string{system.ClusterKey}, To: &facts.Turn{Phase: phase}})
 	}
 	_, err := turn(pki.Signing)
@@ -38,9 +38,9 @@ func TestARotationOfAnAuthorityKeepsTheOldOneUntilItIsDropped(t *testing.T) {
 			still, _ := now()
 			assert.Equal(t, before, still, "nothing changes before the commit")
 		}
-		_, err = s.Identity(t.Context(), api.IdentityParams{Act: "commit", Epoch: h.epoch, UUID: "u", Generation: was.Generation + 2})
+		err = api.Identity.Do(t.Context(), s, api.IdentityParams{Act: "commit", Epoch: h.epoch, UUID: "u", Generation: was.Generation + 2})
 		require.ErrorContains(t, err, "is pending, not")
-		committed, err := s.Identity(t.Context(), api.IdentityParams{Act: "commit", Epoch: h.epoch, UUID: "u", Generation: was.Generation + 1})
+		committed, err := api.Identity.Call(t.Context(), s, api.IdentityParams{Act: "commit", Epoch: h.epoch, UUID: "u", Generation: was.Generation + 1})
 		require.NoError(t, err)
 		was = *committed.Identity
 		certs, key := now()
@@ -66,7 +66,7 @@ func TestAnAuthorityIsRenewedInTheMiddleOfItsRotation(t *testing.T) {
 		life += time.Hour
 		params.CALife = life
 		params.Epoch, params.UUID, params.Cluster = h.epoch, "u", "dc1"
-		result, err := s.Identity(t.Context(), params)
+		result, err := api.Identity.Call(t.Context(), s, params)
 		require.NoError(t, err)
 		return *result.Identity
 	}

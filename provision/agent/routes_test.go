@@ -29,12 +29,12 @@ host0	00	00000000	1	0	0	0	00FFFFFF	0	0	0
 func TestHealthTellsRoutes(t *testing.T) {
 	h := newHost(t)
 	s := h.session(t, sessionOptions{})
-	got, err := s.Health(t.Context(), api.HealthParams{})
+	got, err := api.Health.Call(t.Context(), s, api.HealthParams{})
 	require.NoError(t, err)
 	assert.Empty(t, got.Routes, "they cannot be read")
 
 	h.write(t, "/proc/net/route", routeTable)
-	got, err = s.Health(t.Context(), api.HealthParams{})
+	got, err = api.Health.Call(t.Context(), s, api.HealthParams{})
 	require.NoError(t, err)
 	assert.Equal(t, []api.Route{
 		{Bits: 24, First: netip.MustParseAddr("10.32.0.0"), Last: netip.MustParseAddr("10.32.2.255")},
@@ -42,7 +42,7 @@ func TestHealthTellsRoutes(t *testing.T) {
 	}, got.Routes)
 
 	h.write(t, "/proc/net/route", strings.Repeat("a 0000200A 0 0001 0 0 0 00FFFFFF 0 0 0\n", 4097))
-	got, err = s.Health(t.Context(), api.HealthParams{})
+	got, err = api.Health.Call(t.Context(), s, api.HealthParams{})
 	require.NoError(t, err)
 	assert.Empty(t, got.Routes, "too many to tell")
 }

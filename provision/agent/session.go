@@ -21,6 +21,7 @@ type session struct {
 	options Options
 	sys     *system.System
 	kinds   map[string]resource.Kind[*system.System]
+	answers map[string]handler
 	conn    *wire.Conn
 	dir     string // of the ledger
 	units   keyed  // see act
@@ -50,71 +51,72 @@ func newSession(options Options) *session {
 	s.spares = &spares.Store{Sys: s.sys, Kind: s.kind, Change: s.ids.alone, Act: s.units.alone, Asks: s.asks}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
 	s.beat.dir = s.sys.Files.Path(system.LeaseDir)
+	s.answers = s.methods()
 	return s
 }
 
 // Sign asks the operator, who knows the host that holds the CA's key.
 func (s *session) Sign(ctx context.Context, request system.SignRequest) ([]byte, error) {
-	var result api.SignResult
-	if err := s.conn.Call(ctx, api.MethodAskSign, request, &result); err != nil {
+	result, err := api.AskSign.Call(ctx, s.conn, request)
+	if err != nil {
 		return nil, fmt.Errorf("asking for a certificate of CA %s: %w", request.CA, err)
 	}
 	return result.Certificate, nil
 }
 
-// handle dispatches one request.
-func (s *session) handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
-	switch method {
-	case api.MethodFacts:
-		return with(ctx, params, s.facts)
-	case api.MethodPlan:
-		return with(ctx, params, s.plan)
-	case api.MethodLock:
-		return with(ctx, params, s.lock)
-	case api.MethodAwait:
-		return with(ctx, params, s.await)
-	case api.MethodApply:
-		return with(ctx, params, s.apply)
-	case api.MethodRemove:
-		return with(ctx, params, s.remove)
-	case api.MethodIdentity:
-		return with(ctx, params, s.identity)
-	case api.MethodSign:
-		return with(ctx, params, s.sign)
-	case api.MethodRoster:
-		return with(ctx, params, s.roster)
-	case api.MethodSnapshot:
-		return with(ctx, params, s.snapshot)
-	case api.MethodReboot:
-		return with(ctx, params, s.reboot)
-	case api.MethodTrial:
-		return with(ctx, params, s.trial)
-	case api.MethodCommit:
-		return with(ctx, params, s.commit)
-	case api.MethodJournal:
-		return with(ctx, params, s.journal)
-	case api.MethodProbe:
-		return with(ctx, params, s.probe)
-	case api.MethodHealth:
-		return with(ctx, params, s.health)
-	case api.MethodCollect:
-		return with(ctx, params, s.collect)
-	case api.MethodHistory:
-		return with(ctx, params, s.history)
-	}
-	return s.preflight(ctx, method, params)
+// handler answers the requests of one method.
+type handler func(ctx context.Context, params json.RawMessage) (any, error)
+
+// methods is all that an agent answers.
+func (s *session) methods() map[string]handler {
+	all := map[string]handler{}
+	on(all, api.Facts, s.facts)
+	on(all, api.Plan, s.plan)
+	on(all, api.Lock, s.lock)
+	on(all, api.Await, s.await)
+	on(all, api.Apply, s.apply)
+	on(all, api.Remove, s.remove)
+	on(all, api.Identity, s.identity)
+	on(all, api.Sign, s.sign)
+	on(all, api.Roster, s.roster)
+	on(all, api.Commit, s.commit)
+	on(all, api.Probe, s.probe)
+	on(all, api.Trial, s.trial)
+	on(all, api.Snapshot, s.snapshot)
+	on(all, api.Reboot, s.reboot)
+	on(all, api.History, s.history)
+	on(all, api.Journal, s.journal)
+	on(all, api.Health, s.health)
+	on(all, api.Collect, s.collect)
+	on(all, api.Clock, s.clock)
+	on(all, api.Inspect, s.inspect)
+	on(all, api.Latency, s.latency)
+	on(all, api.Listen, s.listen)
+	on(all, api.Reach, s.reach)
+	return all
 }
 
-// with decodes parameters strictly: what a newer operator means must not be
-// half understood.
-func with[P, R any](ctx context.Context, raw json.RawMessage, do func(context.Context, P) (R, error)) (any, error) {
-	var params P
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&params); err != nil {
-		return nil, badRequest("reading parameters: %v", err)
+// on has a function answer a method. Parameters are decoded strictly: what a
+// newer operator means must not be half understood.
+func on[P, R any](all map[string]handler, method api.Method[P, R], do func(context.Context, P) (R, error)) {
+	all[method.Name] = func(ctx context.Context, raw json.RawMessage) (any, error) {
+		var params P
+		decoder := json.NewDecoder(bytes.NewReader(raw))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&params); err != nil {
+			return nil, badRequest("reading parameters: %v", err)
+		}
+		return do(ctx, params)
 	}
-	return do(ctx, params)
+}
+
+// handle answers one request.
+func (s *session) handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
+	answer := s.answers[method]
+	if answer == nil {
+		return nil, badRequest("unknown method %q", method)
+	}
+	return answer(ctx, params)
 }
 
 func badRequest(format string, args ...any) error {

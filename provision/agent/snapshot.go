@@ -33,7 +33,7 @@ func (s *session) snapshot(ctx context.Context, params api.SnapshotParams) (resu
 	if err := checkSnapshot(params); err != nil {
 		return result, err
 	}
-	defer s.ids.alone(api.MethodSnapshot)()
+	defer s.ids.alone(api.Snapshot.Name)()
 	ctx, cancel := context.WithTimeout(ctx, params.Within)
 	defer cancel()
 	files := s.sys.Files

@@ -67,7 +67,7 @@ func TestSnapshotsAreVerifiedAndFewAreKept(t *testing.T) {
 	h.runner = e
 	s := h.locked(t)
 	for i, name := range []string{"a.db", "b.db", "c.db"} {
-		got, err := s.Snapshot(t.Context(), snapshotParams(h.epoch, name))
+		got, err := api.Snapshot.Call(t.Context(), s, snapshotParams(h.epoch, name))
 		require.NoError(t, err)
 		assert.Equal(t, api.SnapshotResult{Path: system.SnapshotDir + "/" + name, Size: 544, Revision: 42, Keys: 7}, got)
 		past := time.Now().Add(time.Duration(i-10) * time.Minute)
@@ -84,7 +84,7 @@ func TestSnapshotsAreVerifiedAndFewAreKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e.content, e.bad = whole("all objects"), nil
 			spoil()
-			_, err := s.Snapshot(t.Context(), snapshotParams(h.epoch, "d.db"))
+			err := api.Snapshot.Do(t.Context(), s, snapshotParams(h.epoch, "d.db"))
 			require.ErrorContains(t, err, "verifying the snapshot of etcd")
 			assert.Equal(t, []string{"b.db", "c.db"}, snapshotsOf(t, h), "the others are untouched")
 		})
@@ -99,7 +99,7 @@ func TestRepeatedRunsKeepTheSnapshotFromBefore(t *testing.T) {
 	for i, name := range []string{"before-1-0.db", "before-2-1.db", "before-2-2.db", "before-2-3.db", "before-2-4.db", "before-2-5.db"} {
 		params := snapshotParams(h.epoch, name)
 		params.Keep = 3
-		got, err := s.Snapshot(t.Context(), params)
+		got, err := api.Snapshot.Call(t.Context(), s, params)
 		require.NoError(t, err)
 		past := time.Now().Add(time.Duration(i-10) * time.Minute)
 		require.NoError(t, os.Chtimes(h.root+got.Path, past, past))
@@ -111,15 +111,15 @@ func TestSnapshotsThatNobodyMayTake(t *testing.T) {
 	h := newHost(t)
 	h.write(t, "/data/db", "data")
 	h.runner = &etcd{content: whole("x")}
-	_, err := h.session(t, sessionOptions{}).Snapshot(t.Context(), snapshotParams(1, "a.db"))
+	err := api.Snapshot.Do(t.Context(), h.session(t, sessionOptions{}), snapshotParams(1, "a.db"))
 	require.ErrorContains(t, err, "not locked")
 	s := h.locked(t)
 	for _, name := range []string{"", "a", "../a.db", "/a.db", ".db", "a b.db", "a\n.db", "ä.db"} {
-		_, err = s.Snapshot(t.Context(), snapshotParams(h.epoch, name))
+		err = api.Snapshot.Do(t.Context(), s, snapshotParams(h.epoch, name))
 		require.ErrorContains(t, err, "is no name of a snapshot", name)
 	}
 	huge := snapshotParams(h.epoch, "a.db")
 	require.NoError(t, os.Truncate(filepath.Join(h.root, "/data/db"), 1<<43))
-	_, err = s.Snapshot(t.Context(), huge)
+	err = api.Snapshot.Do(t.Context(), s, huge)
 	require.ErrorContains(t, err, "make room")
 }

@@ -68,7 +68,7 @@ func TestDialEndsWithTheSession(t *testing.T) {
 func TestDialReachesOnlyTheCluster(t *testing.T) {
 	h := newHost(t)
 	s := h.locked(t)
-	require.NoError(t, s.Roster(t.Context(), facts.Roster{Hosts: []facts.RosterHost{{Name: "m2", Address: "127.9.9.9"}}}))
+	require.NoError(t, api.Roster.Do(t.Context(), s, facts.Roster{Hosts: []facts.RosterHost{{Name: "m2", Address: "127.9.9.9"}}}))
 	for address, want := range map[string]string{
 		"192.0.2.1:443":    "neither the host's own",
 		"example.test:443": "not IP:PORT",
@@ -94,23 +94,23 @@ func TestProbeWaitsUntilReady(t *testing.T) {
 	h.write(t, "/etc/ca.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
 	s := h.session(t, sessionOptions{})
 	params := api.ProbeParams{URL: server.URL + "/readyz?verbose", CA: "/etc/ca.crt"}
-	_, err := s.Probe(t.Context(), params)
+	err := api.Probe.Do(t.Context(), s, params)
 	require.ErrorContains(t, err, "[-]etcd failed", "what the server said shows")
 	params.Within = time.Minute
-	_, err = s.Probe(t.Context(), params)
+	err = api.Probe.Do(t.Context(), s, params)
 	require.NoError(t, err)
 
 	params.CA, params.Within = "", 0
-	_, err = s.Probe(t.Context(), params)
+	err = api.Probe.Do(t.Context(), s, params)
 	assert.ErrorContains(t, err, "certificate", "an unknown authority is not ready")
 	params.Shows = true
-	_, err = s.Probe(t.Context(), params)
+	err = api.Probe.Do(t.Context(), s, params)
 	require.NoError(t, err, "but it is there")
 	server.Close()
-	_, err = s.Probe(t.Context(), params)
+	err = api.Probe.Do(t.Context(), s, params)
 	require.ErrorContains(t, err, "did not become ready", "and then it is not")
 	for _, url := range []string{"https://192.0.2.1/", "file:///etc/passwd", "https://example.test/"} {
-		_, err = s.Probe(t.Context(), api.ProbeParams{URL: url})
+		err = api.Probe.Do(t.Context(), s, api.ProbeParams{URL: url})
 		assert.True(t, wire.IsCode(err, api.CodeBadRequest), url)
 	}
 }

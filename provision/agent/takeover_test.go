@@ -55,7 +55,7 @@ func TestALeaseLastsAsLongAsTheSession(t *testing.T) {
 	assert.EqualValues(t, 1, list[0].Epoch)
 	assert.Less(t, lease.Clock()-list[0].Heard, time.Minute)
 	other := h.session(t, sessionOptions{})
-	result, err := other.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
+	result, err := api.Lock.Call(t.Context(), other, api.LockParams{Holder: "bob", Epoch: 2})
 	require.NoError(t, err)
 	assert.False(t, result.Granted)
 	assert.Len(t, h.leases(t), 1, "who does not get the lock leaves nothing")
@@ -66,10 +66,10 @@ func TestALeaseLastsAsLongAsTheSession(t *testing.T) {
 func TestTheHolderIsToldAtOnce(t *testing.T) {
 	h := newHost(t)
 	first := h.session(t, sessionOptions{})
-	_, err := first.Lock(t.Context(), api.LockParams{Holder: "ann@desk 1", Doing: "apply, plan 1a2b3c4d", Epoch: 1})
+	err := api.Lock.Do(t.Context(), first, api.LockParams{Holder: "ann@desk 1", Doing: "apply, plan 1a2b3c4d", Epoch: 1})
 	require.NoError(t, err)
 	began := time.Now()
-	result, err := h.session(t, sessionOptions{}).Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
+	result, err := api.Lock.Call(t.Context(), h.session(t, sessionOptions{}), api.LockParams{Holder: "bob", Epoch: 2})
 	require.NoError(t, err)
 	assert.Less(t, time.Since(began), 10*time.Second)
 	assert.Equal(t, "apply, plan 1a2b3c4d", result.Doing)
@@ -87,7 +87,7 @@ func TestAHungSessionIsEndedAndReplaced(t *testing.T) {
 	r := &reaper{end: func(lease.Entry) error { return hung.Close() }}
 	h.scope = r
 	s := h.session(t, sessionOptions{})
-	result, err := s.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
+	result, err := api.Lock.Call(t.Context(), s, api.LockParams{Holder: "bob", Epoch: 2})
 	require.NoError(t, err)
 	assert.True(t, result.Granted, "%+v", result)
 	require.Len(t, r.ended, 1)
@@ -100,7 +100,7 @@ func TestWhatCannotBeEndedKeepsTheLock(t *testing.T) {
 	h.locked(t)
 	rewrite(t, h, h.leases(t)[0], lease.State{Heard: lease.Clock() - lease.Term - time.Second, Held: true})
 	h.scope = &reaper{end: func(lease.Entry) error { return errors.New("process 7 does not end") }}
-	_, err := h.session(t, sessionOptions{}).Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 2})
+	err := api.Lock.Do(t.Context(), h.session(t, sessionOptions{}), api.LockParams{Holder: "bob", Epoch: 2})
 	require.ErrorContains(t, err, "taking over from a run that is over: process 7 does not end")
 }
 
@@ -118,11 +118,11 @@ func TestALookThatIsOutOfDateGetsNoLock(t *testing.T) {
 	require.NoError(t, h.locked(t).Close()) // epoch 1
 	seen := uint64(0)
 	s := h.session(t, sessionOptions{})
-	result, err := s.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 9, Seen: &seen})
+	result, err := api.Lock.Call(t.Context(), s, api.LockParams{Holder: "bob", Epoch: 9, Seen: &seen})
 	require.NoError(t, err)
 	assert.Equal(t, api.LockResult{Epoch: 1}, result, "another run came between, although 9 is high enough")
 	seen = 1
-	result, err = s.Lock(t.Context(), api.LockParams{Holder: "bob", Epoch: 9, Seen: &seen})
+	result, err = api.Lock.Call(t.Context(), s, api.LockParams{Holder: "bob", Epoch: 9, Seen: &seen})
 	require.NoError(t, err)
 	assert.True(t, result.Granted)
 }

@@ -26,7 +26,7 @@ func tuned(t *testing.T) *host {
 // try writes a setting, as a run does, and restarts the unit that reads it.
 func try(ctx context.Context, h *host, s *client.Session, content string) error {
 	params := api.ApplyParams{Epoch: h.epoch, Resource: text("/etc/a", content).Restarting(service), Keep: []string{service}}
-	if _, err := s.Apply(ctx, params); err != nil {
+	if err := api.Apply.Do(ctx, s, params); err != nil {
 		return err
 	}
 	_, err := h.apply(ctx, s, unit(service), true)
@@ -34,7 +34,7 @@ func try(ctx context.Context, h *host, s *client.Session, content string) error 
 }
 
 func judge(ctx context.Context, h *host, s *client.Session, act string) (api.TrialResult, error) {
-	return s.Trial(ctx, api.TrialParams{Act: act, Epoch: h.epoch, Units: []string{service}, Within: time.Second})
+	return api.Trial.Call(ctx, s, api.TrialParams{Act: act, Epoch: h.epoch, Units: []string{service}, Within: time.Second})
 }
 
 func TestWhatAUnitWorkedWithIsKeptUntilItIsSeenToWork(t *testing.T) {
@@ -74,7 +74,7 @@ func TestTheLastSettingThatWorkedIsPutBack(t *testing.T) {
 	assert.Empty(t, after.Restarts)
 	assert.Empty(t, after.Unproven)
 	assert.Equal(t, []string{`text["/etc/a"]`}, ids(after.Items), "it is still wanted")
-	owned, err := s.Facts(t.Context())
+	owned, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	assert.Len(t, owned.Owned.Resources, 1, "what is put back is ours all the same")
 }
@@ -97,9 +97,9 @@ func TestAUnitThatEndsAgainAndAgainDoesNotWork(t *testing.T) {
 	s := h.locked(t)
 	h.units.since = time.Now
 	time.AfterFunc(300*time.Millisecond, func() { _ = h.units.Start(context.Background(), service) })
-	_, err := s.Trial(t.Context(), api.TrialParams{Act: api.TrialWatch, Units: []string{service}, Steady: time.Minute, Within: 10 * time.Second})
+	err := api.Trial.Do(t.Context(), s, api.TrialParams{Act: api.TrialWatch, Units: []string{service}, Steady: time.Minute, Within: 10 * time.Second})
 	require.ErrorContains(t, err, "ended after it was started")
-	_, err = s.Trial(t.Context(), api.TrialParams{Act: api.TrialWatch, Units: []string{service}, Steady: time.Minute, Within: 300 * time.Millisecond})
+	err = api.Trial.Do(t.Context(), s, api.TrialParams{Act: api.TrialWatch, Units: []string{service}, Steady: time.Minute, Within: 300 * time.Millisecond})
 	require.ErrorContains(t, err, "it started a moment ago")
 }
 

@@ -32,7 +32,7 @@ func (k *Keys) Birth(ctx context.Context, epoch uint64) error {
 		}
 		discard := base
 		discard.Act = "discard"
-		_, err := k.Fleet.Members[name].Agent.Identity(ctx, discard)
+		err := api.Identity.Do(ctx, k.Fleet.Members[name].Agent, discard)
 		return err
 	}); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (k *Keys) commitBirth(ctx context.Context, names []string, base api.Identit
 	base.Act = "commit"
 	return k.Fleet.Do(names, func(name string) error {
 		k.Point("committing " + name)
-		_, err := k.Fleet.Members[name].Agent.Identity(ctx, base)
+		err := api.Identity.Do(ctx, k.Fleet.Members[name].Agent, base)
 		k.Point("committed " + name)
 		return err
 	})
@@ -99,7 +99,7 @@ func (k *Keys) create(ctx context.Context, base api.IdentityParams) (*facts.Iden
 	for _, part := range parts {
 		params := base
 		params.Act, params.Items = "create", part.items
-		result, err := k.Fleet.Members[k.Fleet.Inventory.With(part.role)[0].Name].Agent.Identity(ctx, params)
+		result, err := api.Identity.Call(ctx, k.Fleet.Members[k.Fleet.Inventory.With(part.role)[0].Name].Agent, params)
 		if err != nil {
 			return nil, nil, fmt.Errorf("creating the cluster's keys: %w", err)
 		}
@@ -128,7 +128,7 @@ func (k *Keys) put(ctx context.Context, name string, base api.IdentityParams, ma
 		params.Material[item] = content
 	}
 	k.Point("putting " + name)
-	_, err := m.Agent.Identity(ctx, params)
+	err := api.Identity.Do(ctx, m.Agent, params)
 	k.Point("put " + name)
 	return err
 }
@@ -151,7 +151,7 @@ func (k *Keys) Join(ctx context.Context, name string, epoch uint64) error {
 	}
 	commit := base
 	commit.Act = "commit"
-	_, err := k.Fleet.Members[name].Agent.Identity(ctx, commit)
+	err := api.Identity.Do(ctx, k.Fleet.Members[name].Agent, commit)
 	return err
 }
 
@@ -164,7 +164,7 @@ func (k *Keys) export(ctx context.Context, base api.IdentityParams, item string)
 		if m == nil {
 			continue
 		}
-		result, err := m.Agent.Identity(ctx, params)
+		result, err := api.Identity.Call(ctx, m.Agent, params)
 		if err == nil {
 			return result.Material[item], nil
 		}
@@ -210,7 +210,7 @@ func (k *Keys) RememberEtcd(ctx context.Context, epoch, id uint64) error {
 	err := k.Fleet.Do(k.Fleet.Names(), func(name string) error {
 		put := base
 		put.Act, put.Identity = "put", &known
-		_, err := k.Fleet.Members[name].Agent.Identity(ctx, put)
+		err := api.Identity.Do(ctx, k.Fleet.Members[name].Agent, put)
 		return err
 	})
 	if err == nil {
@@ -224,7 +224,7 @@ func (k *Keys) RememberEtcd(ctx context.Context, epoch, id uint64) error {
 
 // Depart has a host give the cluster's identity up.
 func (k *Keys) Depart(ctx context.Context, host string, epoch uint64) error {
-	_, err := k.Fleet.Members[host].Agent.Identity(ctx, api.IdentityParams{
+	err := api.Identity.Do(ctx, k.Fleet.Members[host].Agent, api.IdentityParams{
 		Act: "leave", Epoch: epoch, UUID: k.Fleet.Decision.Identity.UUID, Cluster: k.Fleet.Decision.Identity.Cluster})
 	return err
 }

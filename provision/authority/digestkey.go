@@ -23,7 +23,7 @@ func (k *Keys) LearnDigestKey(ctx context.Context) {
 		if m == nil {
 			continue
 		}
-		result, err := m.Agent.Identity(ctx, api.IdentityParams{Act: "digest-key", UUID: id.UUID})
+		result, err := api.Identity.Call(ctx, m.Agent, api.IdentityParams{Act: "digest-key", UUID: id.UUID})
 		if err == nil && !result.DigestKey.Empty() {
 			k.DigestKey = result.DigestKey.Value
 			return

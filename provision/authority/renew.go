@@ -22,7 +22,7 @@ func (k *Keys) RenewAll(ctx context.Context, epoch uint64, due []Authority, memb
 		item := a.Name + ".key"
 		renew := base
 		renew.Act, renew.Items = "renew", []string{item}
-		result, err := k.Fleet.Members[k.Holders(item)[0]].Agent.Identity(ctx, renew)
+		result, err := api.Identity.Call(ctx, k.Fleet.Members[k.Holders(item)[0]].Agent, renew)
 		if err != nil {
 			return fmt.Errorf("renewing authority %s: %w", a.Name, err)
 		}
@@ -33,7 +33,7 @@ func (k *Keys) RenewAll(ctx context.Context, epoch uint64, due []Authority, memb
 	if err := k.Fleet.Do(members, func(name string) error {
 		put := base
 		put.Act, put.Identity = "put", &known
-		_, err := k.Fleet.Members[name].Agent.Identity(ctx, put)
+		err := api.Identity.Do(ctx, k.Fleet.Members[name].Agent, put)
 		return err
 	}); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"provision/provision/agent/api"
 	"provision/provision/fleet"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
@@ -32,9 +33,9 @@ func (k *Keys) sign(ctx context.Context, request system.SignRequest) ([]byte, er
 		if m == nil {
 			continue
 		}
-		signed, err := m.Agent.Sign(ctx, request)
+		signed, err := api.Sign.Call(ctx, m.Agent, request)
 		if err == nil {
-			return signed, nil
+			return signed.Certificate, nil
 		}
 		tried = append(tried, name+": "+err.Error())
 	}

@@ -39,7 +39,7 @@ func (k *Keys) TurnTo(ctx context.Context, base api.IdentityParams, item string,
 	rotate := base
 	rotate.Act, rotate.Items, rotate.To = "rotate", []string{item}, &to
 	k.Point("rotating " + item + " " + to.Phase)
-	made, err := k.Fleet.Members[holders[0]].Agent.Identity(ctx, rotate)
+	made, err := api.Identity.Call(ctx, k.Fleet.Members[holders[0]].Agent, rotate)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (k *Keys) TurnTo(ctx context.Context, base api.IdentityParams, item string,
 		if slices.Contains(identity.Items(k.Fleet.Members[name].Host), item) {
 			put.Material = made.Material
 		}
-		_, err := k.Fleet.Members[name].Agent.Identity(ctx, put)
+		err := api.Identity.Do(ctx, k.Fleet.Members[name].Agent, put)
 		return err
 	}); err != nil {
 		return err

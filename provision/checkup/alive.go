@@ -79,7 +79,7 @@ func reachAPI(ctx context.Context, m *fleet.Member, inv *inventory.Inventory) re
 	for range serviceTries {
 		params.Targets = append(params.Targets, api.Target{Address: service, Live: true})
 	}
-	result, err := m.Agent.Reach(ctx, params)
+	result, err := api.Reach.Call(ctx, m.Agent, params)
 	if err != nil || masters == 0 {
 		return reached{}
 	}

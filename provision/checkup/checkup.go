@@ -82,7 +82,7 @@ func (l Look) At(ctx context.Context, m *fleet.Member, e *Expectation) *Checkup 
 	var all sync.WaitGroup
 	all.Go(func() {
 		sent := l.Now()
-		c.Health, c.Err = m.Agent.Health(ctx, params)
+		c.Health, c.Err = api.Health.Call(ctx, m.Agent, params)
 		if took := l.Now().Sub(sent); c.Err == nil {
 			// The answer's clock was read when the request came in.
 			c.Skew, c.doubt = c.Health.Clock.Sub(sent.Add(took/2)), took/2
@@ -108,7 +108,7 @@ func (l Look) At(ctx context.Context, m *fleet.Member, e *Expectation) *Checkup 
 
 // ask tries a URL of the host once.
 func ask(ctx context.Context, m *fleet.Member, gate component.Gate) string {
-	_, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA})
+	err := api.Probe.Do(ctx, m.Agent, api.ProbeParams{URL: gate.URL, CA: gate.CA})
 	var answer *api.Error
 	switch {
 	case err == nil:
@@ -137,7 +137,7 @@ func (l Look) unwell(ctx context.Context, r resource.Resource) string {
 // drift is what differs from the inventory, apart from the state of units, and
 // the restarts that an interrupted apply left to do.
 func drift(ctx context.Context, m *fleet.Member, e *Expectation) ([]doctor.Drift, map[string]facts.Restart) {
-	result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: e.Resources})
+	result, err := api.Plan.Call(ctx, m.Agent, api.PlanParams{Resources: e.Resources})
 	if err != nil {
 		return nil, m.Facts.Owned.Restarts // the host's health tells why
 	}

@@ -32,24 +32,22 @@ type agent struct {
 
 func (a *agent) Done() <-chan struct{} { return a.done }
 
-func (a *agent) Health(_ context.Context, params api.HealthParams) (api.HealthResult, error) {
-	return a.health(params)
-}
-
-func (a *agent) Plan(context.Context, api.PlanParams) (api.PlanResult, error) {
-	return api.PlanResult{Items: a.items}, nil
-}
-
-func (a *agent) Probe(context.Context, api.ProbeParams) (api.ProbeResult, error) {
-	return api.ProbeResult{}, a.refused
-}
-
-func (a *agent) Reach(context.Context, api.ReachParams) (api.ReachResult, error) {
-	var result api.ReachResult
-	for _, target := range a.lost {
-		result.Failed = append(result.Failed, api.ReachFailure{Target: target})
+func (a *agent) Call(_ context.Context, method string, params, result any) (err error) {
+	switch r := result.(type) {
+	case *api.HealthResult:
+		*r, err = a.health(params.(api.HealthParams))
+	case *api.PlanResult:
+		r.Items = a.items
+	case *api.ProbeResult:
+		err = a.refused
+	case *api.ReachResult:
+		for _, target := range a.lost {
+			r.Failed = append(r.Failed, api.ReachFailure{Target: target})
+		}
+	default:
+		err = errors.New("unexpected: " + method)
 	}
-	return result, nil
+	return err
 }
 
 // expected is what the single host of a cluster must have of etcd.

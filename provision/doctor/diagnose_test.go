@@ -231,7 +231,7 @@ func TestHostsThemselves(t *testing.T) {
 		{Path: "/c.crt", NotAfter: now.Add(100 * day)}, {Path: "/d.crt", NotAfter: now.Add(300 * day)}, {Path: "/e.crt", Error: "it is missing"}}
 	h.Certs = map[string]time.Duration{"/a.crt": 120 * day, "/b.crt": 120 * day, "/c.crt": 120 * day, "/d.crt": 120 * day, "/e.crt": 120 * day}
 	h.Restarts = map[string]facts.Restart{kubelet: {Action: "restart", Cause: "the file"}}
-	h.Health.Lock = &api.Lock{Holder: "bob@desk", Since: now}
+	h.Health.Lock = &api.Holder{Holder: "bob@desk", Since: now}
 	found := doctor.Diagnose(input(h))
 	levels := map[string]doctor.Level{}
 	for _, f := range found {

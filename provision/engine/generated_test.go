@@ -108,10 +108,10 @@ func converge(t *testing.T, machines []*machine, want wish) (*plan.Plan, engine.
 		s := m.start(t)
 		defer func() { m.left.Store(never); _ = s.Close() }() // the lock goes, as with a process
 		m.epoch++
-		lock, err := s.Lock(t.Context(), api.LockParams{Holder: "ann", Epoch: m.epoch})
+		lock, err := api.Lock.Call(t.Context(), s, api.LockParams{Holder: "ann", Epoch: m.epoch})
 		require.NoError(t, err)
 		require.True(t, lock.Granted)
-		result, err := s.Plan(t.Context(), api.PlanParams{Resources: byHost[m.name]})
+		result, err := api.Plan.Call(t.Context(), s, api.PlanParams{Resources: byHost[m.name]})
 		require.NoError(t, err)
 		if m.dies > 0 { // with the lock: a process that dies gives it back, this one does not
 			m.left.Store(m.dies - 1)
@@ -122,18 +122,18 @@ func converge(t *testing.T, machines []*machine, want wish) (*plan.Plan, engine.
 	result := engine.Run(t.Context(), p, engine.Env{PerHost: 1, Now: time.Now, Sink: event.Discard, Do: func(ctx context.Context, step plan.Step) error {
 		s, epoch := sessions[step.Address.Host], epochs[step.Address.Host]
 		if step.Action == plan.Remove {
-			_, err := s.Remove(ctx, api.RemoveParams{Epoch: epoch, ID: step.Address.ID()})
+			err := api.Remove.Do(ctx, s, api.RemoveParams{Epoch: epoch, ID: step.Address.ID()})
 			return err
 		}
 		r, ok := graph.Get(step.Address)
 		if !ok {
 			return fmt.Errorf("%s is wanted by nobody", step.Address)
 		}
-		_, err := s.Apply(ctx, api.ApplyParams{Epoch: epoch, Resource: r, Act: step.Act != ""})
+		err := api.Apply.Do(ctx, s, api.ApplyParams{Epoch: epoch, Resource: r, Act: step.Act != ""})
 		return err
 	}})
 	for _, s := range sessions {
-		_ = s.Commit(t.Context())
+		_ = api.Commit.Do(t.Context(), s, api.Empty{})
 	}
 	for _, m := range machines {
 		m.dies = 0

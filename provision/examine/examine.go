@@ -119,7 +119,7 @@ func (e *examination) look(ctx context.Context, h *preflight.Host) {
 	for _, p := range h.Ports {
 		params.Ports = append(params.Ports, api.Port{Number: p.Number, UDP: p.UDP, Loopback: p.Loopback})
 	}
-	found, err := e.agent(h.Name).Inspect(ctx, params)
+	found, err := api.Inspect.Call(ctx, e.agent(h.Name), params)
 	if err != nil {
 		e.failed(h.Name, err)
 		return
@@ -132,7 +132,7 @@ func (e *examination) clock(ctx context.Context, host string) *preflight.Offset 
 	var best *preflight.Offset
 	for range clockSamples {
 		sent := e.Now()
-		answer, err := e.agent(host).Clock(ctx)
+		answer, err := api.Clock.Call(ctx, e.agent(host), api.Empty{})
 		trip := e.Now().Sub(sent)
 		if err != nil {
 			e.failed(host, err)
@@ -158,7 +158,7 @@ func (e *examination) write(ctx context.Context, h *preflight.Host) {
 	if !h.New() {
 		params.Within, params.Writes = joinTime/2, joinWrites/2 // it works there
 	}
-	result, err := e.agent(h.Name).Latency(ctx, params)
+	result, err := api.Latency.Call(ctx, e.agent(h.Name), params)
 	if err != nil {
 		e.failed(h.Name, err)
 		return
@@ -184,7 +184,7 @@ func (e *examination) connect(ctx context.Context) {
 	}
 	e.each(func(h *preflight.Host) { e.reach(ctx, nonce, h.Name, from[h.Name]) })
 	e.each(func(h *preflight.Host) {
-		_, _ = e.agent(h.Name).Listen(ctx, api.ListenParams{}) // the end of the session closes them as well
+		_, _ = api.Listen.Call(ctx, e.agent(h.Name), api.ListenParams{}) // the end of the session closes them as well
 	})
 }
 
@@ -197,7 +197,7 @@ func (e *examination) listen(ctx context.Context, nonce string) map[string][]api
 		if len(ports) == 0 {
 			return
 		}
-		result, err := e.agent(h.Name).Listen(ctx, api.ListenParams{Nonce: nonce, Address: h.Address.String(), Ports: ports, Within: reachTime + examineTime})
+		result, err := api.Listen.Call(ctx, e.agent(h.Name), api.ListenParams{Nonce: nonce, Address: h.Address.String(), Ports: ports, Within: reachTime + examineTime})
 		if err != nil {
 			e.failed(h.Name, err)
 		}
@@ -228,7 +228,7 @@ func (e *examination) reach(ctx context.Context, nonce, host string, links []int
 		params.Targets = append(params.Targets, api.Target{UDP: l.Port.UDP, Live: l.Live, Size: l.Size,
 			Address: net.JoinHostPort(to.Address.String(), strconv.Itoa(l.Port.Number))})
 	}
-	result, err := e.agent(host).Reach(ctx, params)
+	result, err := api.Reach.Call(ctx, e.agent(host), params)
 	if err != nil {
 		e.failed(host, err)
 		return

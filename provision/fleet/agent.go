@@ -6,47 +6,16 @@ import (
 	"net"
 
 	"provision/provision/agent/api"
-	"provision/provision/facts"
 	"provision/provision/internal/system"
 	"provision/provision/inventory"
 )
 
 // Agent is the session with one host's agent.
 type Agent interface {
-	Facts(ctx context.Context, paths ...string) (facts.Host, error)
-	Plan(ctx context.Context, params api.PlanParams) (api.PlanResult, error)
-	Lock(ctx context.Context, params api.LockParams) (api.LockResult, error)
-	// Await waits until there is reason to ask again for a lock that was refused.
-	Await(ctx context.Context, params api.AwaitParams) error
-	Apply(ctx context.Context, params api.ApplyParams) (api.ApplyResult, error)
-	Remove(ctx context.Context, params api.RemoveParams) (api.ApplyResult, error)
-	Identity(ctx context.Context, params api.IdentityParams) (api.IdentityResult, error)
-	Sign(ctx context.Context, request system.SignRequest) ([]byte, error)
-	Roster(ctx context.Context, roster facts.Roster) error
-	Commit(ctx context.Context) error
-	// Trial does one act of the trial of units with new settings.
-	Trial(ctx context.Context, params api.TrialParams) (api.TrialResult, error)
-	// Snapshot keeps etcd's data as they are.
-	Snapshot(ctx context.Context, params api.SnapshotParams) (api.SnapshotResult, error)
-	// Clock, Inspect, Latency, Listen and Reach look at what the host is fit
-	// for (see api); they change nothing.
-	Clock(ctx context.Context) (api.ClockResult, error)
-	Inspect(ctx context.Context, params api.InspectParams) (api.InspectResult, error)
-	Latency(ctx context.Context, params api.LatencyParams) (api.LatencyResult, error)
-	Listen(ctx context.Context, params api.ListenParams) (api.ListenResult, error)
-	Reach(ctx context.Context, params api.ReachParams) (api.ReachResult, error)
-	// Health and Collect tell how the host is doing, and Follow copies a
-	// unit's log; they change nothing.
-	Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error)
-	Collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error)
-	// Reboot restarts the host, unless it runs another boot than the one named.
-	Reboot(ctx context.Context, params api.RebootParams) (api.RebootResult, error)
-	// History reads and writes the records of runs.
-	History(ctx context.Context, params api.HistoryParams) (api.HistoryResult, error)
-	Journal(ctx context.Context, unit string, lines int) ([]string, error)
+	// The methods that it answers are in package api: api.Plan.Call(ctx, agent, …).
+	api.Caller
+	// Follow copies a unit's log.
 	Follow(ctx context.Context, header api.JournalHeader, out io.Writer) error
-	// Probe waits until a URL of the host answers 200.
-	Probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error)
 	// Dial connects to an address as seen from the host.
 	Dial(ctx context.Context, address string) (net.Conn, error)
 	// SendBlobs sends blobs in the given order; arrived is called after each.

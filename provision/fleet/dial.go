@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"provision/provision/agent/api"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/event"
 	"provision/provision/facts"
@@ -47,7 +48,7 @@ func (f *Fleet) DialOne(ctx context.Context, host inventory.Host) (*Member, erro
 	if err != nil {
 		return nil, err
 	}
-	known, err := agent.Facts(ctx, etcdcomponent.MemberDir(f.Inventory), etcdcomponent.LogDir(f.Inventory))
+	known, err := api.Facts.Call(ctx, agent, api.FactsParams{Paths: []string{etcdcomponent.MemberDir(f.Inventory), etcdcomponent.LogDir(f.Inventory)}})
 	if err == nil {
 		err = f.rightTarget(host, known)
 	}
@@ -84,7 +85,7 @@ func (f *Fleet) Reconnect(ctx context.Context, m *Member) (Agent, facts.Host, er
 	if err != nil {
 		return nil, facts.Host{}, err
 	}
-	known, err := agent.Facts(ctx)
+	known, err := api.Facts.Call(ctx, agent, api.FactsParams{})
 	if err == nil {
 		err = f.rightTarget(m.Host, known)
 	}

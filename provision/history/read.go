@@ -39,7 +39,7 @@ func (rd *Reader) History(ctx context.Context) (*History, error) {
 	kept := map[string]Kept{}
 	var mu sync.Mutex
 	fleet.Spread(rd.Fleet.Names(), func(name string) {
-		result, err := rd.Fleet.Members[name].Agent.History(ctx, api.HistoryParams{Runs: true})
+		result, err := api.History.Call(ctx, rd.Fleet.Members[name].Agent, api.HistoryParams{Runs: true})
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -82,7 +82,7 @@ func (rd *Reader) Sources(ctx context.Context, h *History, r Run) (Sources, erro
 func (rd *Reader) fetch(ctx context.Context, h *History, name string, decode func([]byte) error) error {
 	var errs []error
 	for _, host := range h.Has[name] {
-		result, err := rd.Fleet.Members[host].Agent.History(ctx, api.HistoryParams{Get: name})
+		result, err := api.History.Call(ctx, rd.Fleet.Members[host].Agent, api.HistoryParams{Get: name})
 		if err == nil {
 			if err = decode(result.Content[name]); err == nil {
 				return nil

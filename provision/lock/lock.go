@@ -68,7 +68,7 @@ func (l *Lock) lockAll(ctx context.Context, names []string, params api.LockParam
 func (l *Lock) take(ctx context.Context, name string, params api.LockParams) error {
 	m := l.Fleet.Members[name]
 	params.Seen = &m.Facts.Owned.Epoch
-	result, err := m.Agent.Lock(ctx, params)
+	result, err := api.Lock.Call(ctx, m.Agent, params)
 	switch {
 	case err != nil:
 		return LockFailed(name, err)

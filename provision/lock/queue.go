@@ -125,7 +125,7 @@ func (l *Lock) awaitLock(ctx context.Context, err error) error {
 	others := slices.DeleteFunc(l.Fleet.Names(), func(name string) bool { return name == locked.Host })
 	fleet.Each(others, func(name string) error { return l.Fleet.Members[name].Agent.Close() })
 	l.Fleet.Emit(event.Event{Type: event.Note, Host: locked.Host, Text: locked.waiting(left)})
-	if awaited := l.Fleet.Members[locked.Host].Agent.Await(ctx, api.AwaitParams{Brief: locked.Brief, Within: left}); awaited != nil {
+	if awaited := api.Await.Do(ctx, l.Fleet.Members[locked.Host].Agent, api.AwaitParams{Brief: locked.Brief, Within: left}); awaited != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -125,13 +125,13 @@ func (a *agent) Close() error {
 	return err
 }
 
-// Lock remembers the epoch: blobs are received under it.
-func (a *agent) Lock(ctx context.Context, params api.LockParams) (api.LockResult, error) {
-	result, err := a.Session.Lock(ctx, params)
-	if err == nil && result.Granted {
-		a.epoch.Store(result.Epoch)
+// Call remembers the epoch of the lock: blobs are received under it.
+func (a *agent) Call(ctx context.Context, method string, params, result any) error {
+	err := a.Session.Call(ctx, method, params, result)
+	if lock, ok := result.(*api.LockResult); ok && err == nil && lock.Granted {
+		a.epoch.Store(lock.Epoch)
 	}
-	return result, err
+	return err
 }
 
 // SendBlobs starts a receiver on a channel of its own.

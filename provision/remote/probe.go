@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"provision/provision/agent/api"
 	"provision/provision/facts"
 	"provision/provision/internal/ssh"
 	"provision/provision/internal/system"
@@ -69,7 +70,7 @@ func (c *Connector) probe(ctx context.Context, h inventory.Host, lab *Lab) inter
 		return interview.Result{Err: err, Unknown: unknown}
 	}
 	defer agent.Close()
-	known, err := agent.Facts(ctx)
+	known, err := api.Facts.Call(ctx, agent, api.FactsParams{})
 	switch {
 	case err != nil:
 		return interview.Result{Err: err}

@@ -38,7 +38,7 @@ type Chronicle struct {
 	o       *Runner
 	run     history.Run
 	plan    *plan.Plan
-	Keepers map[string]Keeping
+	Keepers map[string]api.Caller
 	sources []byte // nil: they cannot be kept
 	absent  error  // of hosts that take no part
 }
@@ -47,7 +47,7 @@ type Chronicle struct {
 // has the lock and consent and before it changes anything; end notes how it ended.
 // A run that is killed in between shows as not finished.
 func (rn *Runner) Record(ctx context.Context, p *plan.Plan, epoch uint64) *Chronicle {
-	keepers := map[string]Keeping{}
+	keepers := map[string]api.Caller{}
 	for _, name := range rn.Fleet.Keepers() {
 		keepers[name] = rn.Fleet.Members[name].Agent
 	}
@@ -55,7 +55,7 @@ func (rn *Runner) Record(ctx context.Context, p *plan.Plan, epoch uint64) *Chron
 }
 
 // RecordOn is record for keepers, and targets, that are others than usual.
-func (rn *Runner) RecordOn(ctx context.Context, p *plan.Plan, epoch uint64, keepers map[string]Keeping, targets []string) *Chronicle {
+func (rn *Runner) RecordOn(ctx context.Context, p *plan.Plan, epoch uint64, keepers map[string]api.Caller, targets []string) *Chronicle {
 	c := &Chronicle{o: rn, plan: p, Keepers: keepers, absent: survey.Incomplete(p)}
 	salt, err := authority.UUID()
 	if err != nil {
@@ -208,7 +208,7 @@ func (c *Chronicle) forsake(result engine.Result) {
 }
 
 // keep puts the run's record, and the files with it, on all keepers.
-func (c *Chronicle) keep(ctx context.Context, files map[string][]byte, on func(context.Context, Keeping, map[string][]byte) error) {
+func (c *Chronicle) keep(ctx context.Context, files map[string][]byte, on func(context.Context, api.Caller, map[string][]byte) error) {
 	raw, err := c.run.Encode()
 	if err != nil {
 		c.o.Fleet.Emit(event.Event{Type: event.Warning, Text: "The history does not tell of this run: " + err.Error()})
@@ -226,16 +226,16 @@ func (c *Chronicle) keep(ctx context.Context, files map[string][]byte, on func(c
 
 // putOn only adds to what is there, in one exchange: a run waits for it before it
 // does anything. Where that fails there is no room, perhaps.
-func (c *Chronicle) putOn(ctx context.Context, keeper Keeping, files map[string][]byte) error {
-	if _, err := keeper.History(ctx, api.HistoryParams{Put: files}); err == nil || ctx.Err() != nil {
+func (c *Chronicle) putOn(ctx context.Context, keeper api.Caller, files map[string][]byte) error {
+	if err := api.History.Do(ctx, keeper, api.HistoryParams{Put: files}); err == nil || ctx.Err() != nil {
 		return err
 	}
 	return c.sweepOn(ctx, keeper, files)
 }
 
 // sweepOn drops what is too old as well.
-func (c *Chronicle) sweepOn(ctx context.Context, keeper Keeping, files map[string][]byte) error {
-	have, err := keeper.History(ctx, api.HistoryParams{Runs: true})
+func (c *Chronicle) sweepOn(ctx context.Context, keeper api.Caller, files map[string][]byte) error {
+	have, err := api.History.Call(ctx, keeper, api.HistoryParams{Runs: true})
 	if err != nil {
 		return err
 	}
@@ -248,6 +248,6 @@ func (c *Chronicle) sweepOn(ctx context.Context, keeper Keeping, files map[strin
 		size += int64(len(content))
 	}
 	drop := slices.DeleteFunc(history.Surplus(history.Kept{Sizes: have.Sizes, Runs: have.Content}, size), func(old string) bool { return files[old] != nil })
-	_, err = keeper.History(ctx, api.HistoryParams{Put: put, Drop: drop})
+	err = api.History.Do(ctx, keeper, api.HistoryParams{Put: put, Drop: drop})
 	return err
 }

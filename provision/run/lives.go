@@ -24,7 +24,7 @@ func (s *Steps) lives(ctx context.Context, step plan.Step, r resource.Resource, 
 			continue
 		}
 		params := api.ProbeParams{URL: live.URL, CA: live.CA, Shows: live.CA == "", Within: healthDeadline}
-		_, err := s.o.Fleet.Members[r.Address.Host].Agent.Probe(ctx, params)
+		err := api.Probe.Do(ctx, s.o.Fleet.Members[r.Address.Host].Agent, params)
 		if err != nil {
 			return fmt.Errorf("%s was restarted and does not come up: %w; look at: provision logs %s %s", r.Address.Name, err, r.Address.Host, r.Address.Name)
 		}

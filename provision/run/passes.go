@@ -15,7 +15,7 @@ import (
 // passes waits until a component's gate says that it works on a host.
 func (s *Steps) passes(ctx context.Context, m *fleet.Member, gate component.Gate, within time.Duration) error {
 	if gate.URL != "" {
-		if _, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: within}); err != nil {
+		if err := api.Probe.Do(ctx, m.Agent, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: within}); err != nil {
 			return err
 		}
 	}

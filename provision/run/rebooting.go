@@ -55,7 +55,7 @@ func (s *Steps) reboot(ctx context.Context, host string) error {
 func (s *Steps) restarted(ctx context.Context, m *fleet.Member) (uint64, error) {
 	o, host, was := s.o, m.Host.Name, m.Facts.BootID
 	old := m.Agent.Session()
-	_, err := old.Reboot(ctx, api.RebootParams{Epoch: s.epoch, BootID: was})
+	err := api.Reboot.Do(ctx, old, api.RebootParams{Epoch: s.epoch, BootID: was})
 	var refused *api.Error
 	if errors.As(err, &refused) {
 		return 0, err
@@ -133,19 +133,19 @@ func (s *Steps) relock(ctx context.Context, m *fleet.Member, known facts.Host) (
 		if o.Fleet.Decision.Identity != nil {
 			params.UUID = o.Fleet.Decision.Identity.UUID
 		}
-		result, err := m.Agent.Lock(ctx, params)
+		result, err := api.Lock.Call(ctx, m.Agent, params)
 		switch {
 		case err != nil:
 			return 0, lock.LockFailed(host, err)
 		case result.Granted:
 			return params.Epoch, nil
 		case result.Brief || result.Silent > api.Quiet:
-			err = m.Agent.Await(ctx, api.AwaitParams{Brief: result.Brief, Within: relockWithin})
+			err = api.Await.Do(ctx, m.Agent, api.AwaitParams{Brief: result.Brief, Within: relockWithin})
 		case result.Holder != "":
 			return 0, &lock.LockedError{Host: host, Holder: result.Holder, Doing: result.Doing, Since: result.Since, Silent: result.Silent}
 		}
 		if err == nil {
-			known, err = m.Agent.Facts(ctx)
+			known, err = api.Facts.Call(ctx, m.Agent, api.FactsParams{})
 		}
 		if err != nil {
 			return 0, err
@@ -165,7 +165,7 @@ func (s *Steps) sameRoster(found *facts.Roster) bool {
 // Ready.
 func (s *Steps) wellAgain(ctx context.Context, m *fleet.Member, epoch uint64) error {
 	o, host := s.o, m.Host.Name
-	boot, err := m.Agent.Reboot(ctx, api.RebootParams{Epoch: epoch, BootID: m.Facts.BootID})
+	boot, err := api.Reboot.Call(ctx, m.Agent, api.RebootParams{Epoch: epoch, BootID: m.Facts.BootID})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (s *Steps) unitsBack(ctx context.Context, m *fleet.Member) error {
 	deadline := time.NewTimer(wellWithin)
 	defer deadline.Stop()
 	for gap := firstRetry; ; gap = min(2*gap, lastRetry) {
-		health, err := m.Agent.Health(ctx, api.HealthParams{Units: units})
+		health, err := api.Health.Call(ctx, m.Agent, api.HealthParams{Units: units})
 		if err != nil {
 			return err
 		}

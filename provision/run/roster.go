@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"provision/provision/agent/api"
 	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/resource/cert"
@@ -33,7 +34,7 @@ func (rn *Runner) writeRoster(ctx context.Context, s *survey.Survey, forgotten .
 		roster.Hosts = append(roster.Hosts, entry)
 	}
 	slices.SortFunc(roster.Hosts, func(a, b facts.RosterHost) int { return strings.Compare(a.Name, b.Name) })
-	return rn.Fleet.Do(rn.Fleet.Keepers(), func(name string) error { return rn.Fleet.Members[name].Agent.Roster(ctx, roster) })
+	return rn.Fleet.Do(rn.Fleet.Keepers(), func(name string) error { return api.Roster.Do(ctx, rn.Fleet.Members[name].Agent, roster) })
 }
 
 func (rn *Runner) rosterHost(s *survey.Survey, h inventory.Host, known map[string]facts.RosterHost) facts.RosterHost {

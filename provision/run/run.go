@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"provision/provision/agent/api"
 	"provision/provision/engine"
 	"provision/provision/event"
 	"provision/provision/fleet"
@@ -94,7 +95,7 @@ func (rn *Runner) awaited(s *survey.Survey, p *plan.Plan) []string {
 
 // Commit lets the agents compact their ledgers and drop what is not used.
 func (rn *Runner) Commit(ctx context.Context, locked []string) {
-	errs := fleet.Each(locked, func(name string) error { return rn.Fleet.Members[name].Agent.Commit(ctx) })
+	errs := fleet.Each(locked, func(name string) error { return api.Commit.Do(ctx, rn.Fleet.Members[name].Agent, api.Empty{}) })
 	for name, err := range errs {
 		rn.Fleet.Emit(event.Event{Type: event.Warning, Host: name, Text: "tidying up after the run: " + err.Error()})
 	}

@@ -21,7 +21,7 @@ func (s *Steps) serversReady(ctx context.Context) error {
 		tiered, ok := c.(component.Tiered)
 		if gate := c.Gate(); ok && tiered.Tier() == component.TierServers && gate.URL != "" {
 			errs = fleet.Each(masters, func(name string) error {
-				_, err := s.o.Fleet.Members[name].Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
+				err := api.Probe.Do(ctx, s.o.Fleet.Members[name].Agent, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: healthDeadline})
 				return err
 			})
 		}

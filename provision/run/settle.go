@@ -66,7 +66,7 @@ func (s *Steps) reports(ctx context.Context, host string) error {
 // kubeletSince is when the kubelet was started last, by its host's clock, as
 // what it reports is.
 func (s *Steps) kubeletSince(ctx context.Context, m *fleet.Member) (time.Time, error) {
-	health, err := m.Agent.Health(ctx, api.HealthParams{Units: []string{kubelet.Unit}})
+	health, err := api.Health.Call(ctx, m.Agent, api.HealthParams{Units: []string{kubelet.Unit}})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("asking %s for its kubelet: %w", m.Host.Name, err)
 	}
@@ -82,11 +82,11 @@ const lastLines = 5
 func (s *Steps) kubeletLog(m *fleet.Member) string {
 	ctx, cancel := context.WithTimeout(context.Background(), access.ReachBudget)
 	defer cancel()
-	lines, err := m.Agent.Journal(ctx, kubelet.Unit, lastLines)
-	if err != nil || len(lines) == 0 {
+	log, err := api.Journal.Call(ctx, m.Agent, api.JournalParams{Unit: kubelet.Unit, Lines: lastLines})
+	if err != nil || len(log.Lines) == 0 {
 		return fmt.Sprintf("; look at: provision logs %s %s", m.Host.Name, kubelet.Unit)
 	}
-	return fmt.Sprintf("; the end of the log of %s on %s:\n%s", kubelet.Unit, m.Host.Name, strings.Join(lines, "\n"))
+	return fmt.Sprintf("; the end of the log of %s on %s:\n%s", kubelet.Unit, m.Host.Name, strings.Join(log.Lines, "\n"))
 }
 
 // drainedFor are, by host, the blobs that its drain makes way for. They are

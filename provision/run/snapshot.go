@@ -17,7 +17,7 @@ import (
 func (s *Steps) snapshot(ctx context.Context, a resource.Address) error {
 	hop := s.survey.Hops[0]
 	pki := func(name string) string { return path.Join(etcdcomponent.PKIDir, name) }
-	result, err := s.o.Fleet.Members[a.Host].Agent.Snapshot(ctx, api.SnapshotParams{
+	result, err := api.Snapshot.Call(ctx, s.o.Fleet.Members[a.Host].Agent, api.SnapshotParams{
 		Epoch: s.epoch, Keep: survey.KeptSnapshots, Within: survey.SnapshotLimit, Programs: component.BinDir,
 		Name:     fmt.Sprintf("before-%s-etcd-%s-%s.db", hop.Kubernetes, hop.Etcd, s.o.Fleet.Now().UTC().Format("20060102T150405Z")),
 		Data:     path.Join(etcdcomponent.MemberDir(s.o.Fleet.Inventory), "snap", "db"),

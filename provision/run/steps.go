@@ -103,7 +103,7 @@ func (s *Steps) step(ctx context.Context, step plan.Step) error {
 		}
 		return s.o.Surveyor.Ledger.Remove(ctx, env, a)
 	case step.Action == plan.Remove:
-		_, err := s.o.Fleet.Members[a.Host].Agent.Remove(ctx, api.RemoveParams{Epoch: s.epoch, ID: a.ID()})
+		err := api.Remove.Do(ctx, s.o.Fleet.Members[a.Host].Agent, api.RemoveParams{Epoch: s.epoch, ID: a.ID()})
 		return err
 	}
 	r, ok := s.survey.Graph.Get(a)
@@ -129,7 +129,7 @@ func (s *Steps) step(ctx context.Context, step plan.Step) error {
 		slot := s.slots[a.Host]
 		slot <- struct{}{}
 		defer func() { <-slot }()
-		_, err := s.o.Fleet.Members[a.Host].Agent.Apply(ctx, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step), Keep: keep})
+		err := api.Apply.Do(ctx, s.o.Fleet.Members[a.Host].Agent, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step), Keep: keep})
 		return err
 	}
 	if s.tries(step, r) {

@@ -58,7 +58,7 @@ func (s *Steps) try(ctx context.Context, step plan.Step, r resource.Resource, re
 	err := restart()
 	if err == nil {
 		params.Act = api.TrialWatch
-		_, err = agent.Trial(ctx, params)
+		err = api.Trial.Do(ctx, agent, params)
 	}
 	if err == nil && ready {
 		err = s.reports(ctx, r.Address.Host)
@@ -70,7 +70,7 @@ func (s *Steps) try(ctx context.Context, step plan.Step, r resource.Resource, re
 	}
 	if err == nil {
 		params.Act = api.TrialPass
-		_, err = agent.Trial(ctx, params)
+		err = api.Trial.Do(ctx, agent, params)
 		return err
 	}
 	if ctx.Err() != nil || s.reprogrammed(r.Address) {
@@ -80,7 +80,7 @@ func (s *Steps) try(ctx context.Context, step plan.Step, r resource.Resource, re
 	s.reverted = append(s.reverted, r.Address.Host)
 	s.mu.Unlock()
 	params.Act = api.TrialRevert
-	result, failed := agent.Trial(ctx, params)
+	result, failed := api.Trial.Call(ctx, agent, params)
 	return trial.Verdict{
 		Unit: r.Address.Name, Host: r.Address.Host, Why: err, Result: result, Failed: failed,
 		Written: trial.Written(s.o.Fleet.Inventory.Places, s.inputs(r.Address), s.differences(ctx, r.Address, result)),
@@ -152,7 +152,7 @@ func (s *Steps) differences(ctx context.Context, unit resource.Address, result a
 	if len(result.Reverted) == 0 {
 		return s.survey.Hosts[unit.Host].Result.Items
 	}
-	seen, err := s.o.Fleet.Members[unit.Host].Agent.Plan(ctx, api.PlanParams{Resources: s.inputs(unit)})
+	seen, err := api.Plan.Call(ctx, s.o.Fleet.Members[unit.Host].Agent, api.PlanParams{Resources: s.inputs(unit)})
 	if err != nil {
 		return nil
 	}

@@ -18,11 +18,6 @@ import (
 // those of a dead cluster do not answer.
 const witnessTime = 5 * time.Second
 
-// Keeping is a host that keeps the history.
-type Keeping interface {
-	History(ctx context.Context, params api.HistoryParams) (api.HistoryResult, error)
-}
-
 // Witnesses are the masters and etcd hosts that a reset of others leaves as they
 // are: they only keep its record, and their locks meanwhile.
 type Witnesses struct {
@@ -73,7 +68,7 @@ func (rn *Runner) Witness(ctx context.Context, list []inventory.Host, epoch uint
 	})
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		m := found[name]
-		result, err := m.Agent.Lock(ctx, api.LockParams{Holder: rn.Lock.Holder, Doing: doing, Epoch: w.Epoch, UUID: m.Facts.Owned.Identity.UUID, Brief: true})
+		result, err := api.Lock.Call(ctx, m.Agent, api.LockParams{Holder: rn.Lock.Holder, Doing: doing, Epoch: w.Epoch, UUID: m.Facts.Owned.Identity.UUID, Brief: true})
 		if err != nil || !result.Granted {
 			_ = m.Agent.Close() // nothing was done there
 			continue

@@ -74,7 +74,7 @@ func (rd *Reader) supportHost(ctx context.Context, a *Archive, m *fleet.Member, 
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
-		found, err := m.Agent.Collect(ctx, api.CollectParams{Files: configFiles(m, e)})
+		found, err := api.Collect.Call(ctx, m.Agent, api.CollectParams{Files: configFiles(m, e)})
 		if err != nil {
 			a.Failed(folder+"collected", err)
 			return
@@ -93,12 +93,12 @@ func (rd *Reader) supportHost(ctx context.Context, a *Archive, m *fleet.Member, 
 	})
 	for _, w := range e.Units {
 		all.Go(func() {
-			log, err := m.Agent.Journal(ctx, w.Unit, lines)
+			log, err := api.Journal.Call(ctx, m.Agent, api.JournalParams{Unit: w.Unit, Lines: lines})
 			if err != nil {
 				a.Failed(folder+"journal/"+w.Unit, err)
 				return
 			}
-			a.Add(folder+"journal/"+w.Unit+".log", []byte(strings.Join(log, "\n")+"\n"))
+			a.Add(folder+"journal/"+w.Unit+".log", []byte(strings.Join(log.Lines, "\n")+"\n"))
 		})
 	}
 }

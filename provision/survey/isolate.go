@@ -144,7 +144,7 @@ func (i *Isolation) anotherServes(ctx context.Context, o *Surveyor) error {
 			if c.Name() != "controlplane" || gate.URL == "" {
 				continue
 			}
-			if _, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget}); err == nil {
+			if err := api.Probe.Do(ctx, m.Agent, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget}); err == nil {
 				return nil
 			}
 		}

@@ -181,7 +181,7 @@ func (sv *Surveyor) down(ctx context.Context, role inventory.Role, part, but str
 		if gate.URL == "" {
 			return nil
 		}
-		_, err := m.Agent.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
+		err := api.Probe.Do(ctx, m.Agent, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: serveBudget})
 		return err
 	})
 	return slices.Sorted(maps.Keys(errs)), fleet.InOrder(errs)

@@ -118,7 +118,7 @@ func (sv *Surveyor) darkness(ctx context.Context, s *Survey) error {
 	}
 	var mu sync.Mutex
 	fleet.Spread(sv.Fleet.Names(), func(name string) {
-		health, err := sv.Fleet.Members[name].Agent.Health(ctx, api.HealthParams{Certs: paths[name]})
+		health, err := api.Health.Call(ctx, sv.Fleet.Members[name].Agent, api.HealthParams{Certs: paths[name]})
 		if err != nil {
 			return // it is not for this to say
 		}

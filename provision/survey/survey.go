@@ -219,7 +219,7 @@ func (sv *Surveyor) Compare(ctx context.Context, s *Survey, names []string) {
 	fleet.Spread(names, func(name string) {
 		m := sv.Fleet.Members[name]
 		defer waiting.Ready(name)
-		result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(sv.Keys.DigestKey)})
+		result, err := api.Plan.Call(ctx, m.Agent, api.PlanParams{Resources: byHost[name], DigestKey: secret.OnWire(sv.Keys.DigestKey)})
 		if err != nil {
 			err = fmt.Errorf("comparing host %s: %w", name, err)
 		}
@@ -327,7 +327,7 @@ func (sv *Surveyor) CompareOne(ctx context.Context, r resource.Resource) ([]reso
 	if m == nil {
 		return nil, fmt.Errorf("host %s takes no part", r.Address.Host)
 	}
-	result, err := m.Agent.Plan(ctx, api.PlanParams{Resources: []resource.Resource{r}, DigestKey: secret.OnWire(sv.Keys.DigestKey)})
+	result, err := api.Plan.Call(ctx, m.Agent, api.PlanParams{Resources: []resource.Resource{r}, DigestKey: secret.OnWire(sv.Keys.DigestKey)})
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (sv *Surveyor) programs(ctx context.Context) (installed, error) {
 		if _, listed := sv.Fleet.Inventory.Host(name); !listed || m.Facts.Owned.Identity == nil {
 			return nil
 		}
-		result, err := m.Agent.Health(ctx, api.HealthParams{Files: paths})
+		result, err := api.Health.Call(ctx, m.Agent, api.HealthParams{Files: paths})
 		if err != nil {
 			return fmt.Errorf("looking at the programs of %s: %w", name, err)
 		}

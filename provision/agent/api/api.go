@@ -13,25 +13,6 @@ import (
 // the operator (argv) follows, then a newline.
 const Hello = "PROVISION/1 "
 
-// Methods that an agent answers.
-const (
-	MethodFacts    = "facts"    // FactsParams → facts.Host
-	MethodPlan     = "plan"     // PlanParams → PlanResult
-	MethodLock     = "lock"     // LockParams → LockResult
-	MethodAwait    = "await"    // AwaitParams → Empty: until the lock may be free
-	MethodApply    = "apply"    // ApplyParams → ApplyResult
-	MethodRemove   = "remove"   // RemoveParams → ApplyResult
-	MethodIdentity = "identity" // IdentityParams → IdentityResult
-	MethodSign     = "sign"     // system.SignRequest → SignResult
-	MethodRoster   = "roster"   // facts.Roster → Empty
-	MethodCommit   = "commit"   // Empty → Empty: compacts the ledger, drops unused blobs
-	MethodJournal  = "journal"  // JournalParams → JournalResult: last log lines of a unit
-	MethodProbe    = "probe"    // ProbeParams → ProbeResult: waits until a URL of the host answers 200
-)
-
-// MethodAskSign is answered by the operator: system.SignRequest → SignResult.
-const MethodAskSign = "ask.sign"
-
 // Empty is a result or parameter without content.
 type Empty struct{}
 

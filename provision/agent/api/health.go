@@ -5,12 +5,6 @@ import (
 	"time"
 )
 
-// Methods that look at how a host is doing. They change nothing and need no lock.
-const (
-	MethodHealth  = "health"  // HealthParams → HealthResult
-	MethodCollect = "collect" // CollectParams → CollectResult
-)
-
 // StreamJournal is the type of a stream that carries a unit's log. The
 // operator's end of it ends the stream.
 const StreamJournal = "journal"
@@ -51,7 +45,7 @@ type HealthResult struct {
 	// MemoryKiB is what is available to programs.
 	MemoryKiB int64 `json:"memory_kib,omitempty"`
 	// Lock is who holds the host's lock; nil when it is free.
-	Lock *Lock `json:"lock,omitempty"`
+	Lock *Holder `json:"lock,omitempty"`
 	// Silent are the URLs where somebody takes connections and says nothing.
 	Silent []string `json:"silent,omitempty"`
 	// Routes are the host's IPv4 routes but for the default one; empty when they
@@ -128,8 +122,8 @@ type Listener struct {
 	Unit    string `json:"unit,omitempty"`
 }
 
-// Lock is who holds a host's lock.
-type Lock struct {
+// Holder is who holds a host's lock.
+type Holder struct {
 	Holder string    `json:"holder"`
 	Since  time.Time `json:"since"`
 }

@@ -1,9 +1,5 @@
 package api
 
-// MethodHistory reads and writes the records of runs that a host keeps:
-// HistoryParams → HistoryResult.
-const MethodHistory = "history"
-
 // Bounds of the records that a host keeps.
 const (
 	// MaxHistoryFile is the size of one record.

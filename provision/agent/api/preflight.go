@@ -2,15 +2,6 @@ package api
 
 import "time"
 
-// Methods that look at what a host is fit for. None changes it.
-const (
-	MethodClock   = "clock"   // Empty → ClockResult
-	MethodInspect = "inspect" // InspectParams → InspectResult
-	MethodLatency = "latency" // LatencyParams → LatencyResult
-	MethodListen  = "listen"  // ListenParams → ListenResult
-	MethodReach   = "reach"   // ReachParams → ReachResult
-)
-
 // ClockResult is the host's time while it answers.
 type ClockResult struct {
 	Now time.Time `json:"now"`

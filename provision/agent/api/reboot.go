@@ -1,11 +1,8 @@
 package api
 
-// MethodReboot restarts the host: RebootParams → RebootResult. Only the holder
-// of the lock may.
-const MethodReboot = "reboot"
-
 // RebootParams name the boot that is to end. A host that runs another one has
-// rebooted already: it waits until that boot is over, and says how it went.
+// rebooted already: it waits until that boot is over, and says how it went. Only
+// the holder of the lock may.
 type RebootParams struct {
 	Epoch  uint64 `json:"epoch"`
 	BootID string `json:"boot_id"` // as in the facts

@@ -2,12 +2,8 @@ package api
 
 import "time"
 
-// MethodSnapshot keeps etcd's data as they are: SnapshotParams → SnapshotResult.
-// Only the holder of the lock may.
-const MethodSnapshot = "snapshot"
-
 // SnapshotParams say how to reach the host's own etcd member. Programs, files
-// and folders are the host's.
+// and folders are the host's. Only the holder of the lock may.
 type SnapshotParams struct {
 	Epoch uint64 `json:"epoch"`
 	// Name is that of the file in the host's folder of snapshots.

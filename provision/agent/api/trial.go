@@ -2,9 +2,6 @@ package api
 
 import "time"
 
-// MethodTrial is about units with new settings: TrialParams → TrialResult.
-const MethodTrial = "trial"
-
 // Acts of a trial.
 const (
 	// TrialWatch waits until the first of the units works: it runs, its URL

@@ -144,7 +144,7 @@ func (p Process) kill() error {
 }
 
 func (o Options) handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
-	if method != api.MethodAskSign || o.OnSign == nil {
+	if method != api.AskSign.Name || o.OnSign == nil {
 		return nil, &api.Error{Code: api.CodeBadRequest, Message: fmt.Sprintf("unknown method %q", method)}
 	}
 	var request system.SignRequest

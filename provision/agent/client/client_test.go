@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/agent/api"
 	"provision/provision/internal/wire"
 )
 
@@ -65,7 +66,7 @@ func TestGarbageBehindTheHelloEndsTheSession(t *testing.T) {
 	}
 	<-s.Done()
 	assert.ErrorContains(t, s.Err(), "m1: session ended")
-	_, err = s.Facts(t.Context())
+	err = api.Facts.Do(t.Context(), s, api.FactsParams{})
 	assert.ErrorIs(t, err, wire.ErrClosed)
 }
 
@@ -76,7 +77,7 @@ func TestGarbageBehindTheHelloIsNamedWheneverItIsNoticed(t *testing.T) {
 		process := shell("PROVISION/1 n\n"+strings.Repeat("\x07\xfe garbage", 10_000), nil)
 		s, err := Start(t.Context(), process, "n", Options{})
 		if err == nil {
-			_, err = s.Facts(t.Context())
+			err = api.Facts.Do(t.Context(), s, api.FactsParams{})
 			require.NoError(t, s.Close())
 		}
 		require.ErrorContains(t, err, "it speaks something else than our agent")

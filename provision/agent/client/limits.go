@@ -37,7 +37,7 @@ func (l Limits) orUsual() Limits {
 }
 
 func (l Limits) of(method string) time.Duration {
-	if method == api.MethodApply || method == api.MethodRemove {
+	if method == api.Apply.Name || method == api.Remove.Name {
 		return l.Change
 	}
 	return l.Look

@@ -29,7 +29,7 @@ func TestASuspendedAgentEndsTheSession(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), wire.Silence+time.Minute)
 	defer cancel()
-	_, err = s.Plan(ctx, api.PlanParams{})
+	err = api.Plan.Do(ctx, s, api.PlanParams{})
 	require.Error(t, err)
 	require.NoError(t, ctx.Err(), "a call ends with the session")
 	select {

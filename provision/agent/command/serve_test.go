@@ -27,7 +27,7 @@ func TestServeLooksAtThisMachine(t *testing.T) {
 	s, err := client.Start(t.Context(), process, "n1", client.Options{})
 	require.NoError(t, err)
 
-	host, err := s.Facts(t.Context())
+	host, err := api.Facts.Call(t.Context(), s, api.FactsParams{})
 	require.NoError(t, err)
 	name, err := os.Hostname()
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestServeLooksAtThisMachine(t *testing.T) {
 
 	path := filepath.Join(t.TempDir(), "x")
 	require.NoError(t, os.WriteFile(path, []byte("there\n"), 0o644))
-	result, err := s.Plan(t.Context(), api.PlanParams{Resources: []resource.Resource{
+	result, err := api.Plan.Call(t.Context(), s, api.PlanParams{Resources: []resource.Resource{
 		file.New("here", path, "there\n", 0o644), file.New("here", path+"y", "wanted\n", 0o644),
 	}})
 	require.NoError(t, err)

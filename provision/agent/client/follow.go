@@ -10,16 +10,6 @@ import (
 	"provision/provision/internal/wire"
 )
 
-// Health looks at how the host is doing.
-func (s *Session) Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error) {
-	return call[api.HealthResult](ctx, s, api.MethodHealth, params)
-}
-
-// Collect gathers what a helper would want to see.
-func (s *Session) Collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error) {
-	return call[api.CollectResult](ctx, s, api.MethodCollect, params)
-}
-
 // Follow copies a unit's log to out until it ends, or ctx does, which is no
 // error.
 func (s *Session) Follow(ctx context.Context, header api.JournalHeader, out io.Writer) error {

@@ -1,10 +1,33 @@
 package client
 
 import (
+	"path"
 	"strings"
 
 	"provision/provision/agent/api"
 )
+
+// checkSnapshot refuses what no snapshot is.
+func checkSnapshot(r api.SnapshotResult) error {
+	if err := plainText("the path of a snapshot", r.Path); err != nil {
+		return err
+	}
+	if !path.IsAbs(r.Path) || r.Size <= 0 || r.Revision < 0 || r.Keys < 0 {
+		return nonsense("a snapshot %q of %d bytes, %d keys and revision %d", r.Path, r.Size, r.Keys, r.Revision)
+	}
+	return nil
+}
+
+// checkReboot refuses what is no boot.
+func checkReboot(r api.RebootResult) error {
+	if err := plainText("the boot id", r.BootID); err != nil {
+		return err
+	}
+	if r.BootID == "" {
+		return nonsense("it rebooted and has no boot id")
+	}
+	return plainText("the state of the boot", r.State)
+}
 
 // checkHistory refuses records that were not asked for, or that no host of ours
 // keeps. What is in them is checked by those who read them.
