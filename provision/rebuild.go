@@ -26,7 +26,7 @@ func (o *Operator) Rebuilding(ctx context.Context, host string) (Rebuilding, err
 	entry, member := known[host]
 	m := o.fleet.Members[host]
 	if m == nil {
-		return Rebuilding{}, fmt.Errorf("cannot rebuild host %s: it does not answer: %w", host, o.fleet.Failed[host])
+		return Rebuilding{}, fmt.Errorf("cannot rebuild host %s: it does not answer: %w", host, o.fleet.Absent[host].Why)
 	}
 	switch {
 	case !member && m.Facts.Owned.Identity == nil:

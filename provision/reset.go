@@ -132,7 +132,7 @@ func (o *Operator) namedOnes() error {
 		m := o.fleet.Members[name]
 		switch {
 		case m == nil:
-			bad[name] = o.fleet.Failed[name]
+			bad[name] = o.fleet.Absent[name].Why
 		case m.Facts.Owned.Epoch == 0 && !owns(m.Facts.Owned):
 			bad[name] = fleet.StrangeHost(name)
 		}
@@ -141,7 +141,7 @@ func (o *Operator) namedOnes() error {
 		return fmt.Errorf("cannot reset, nothing was changed:\n%w", fleet.InOrder(bad))
 	}
 	o.dropBare()
-	if len(o.fleet.Members)+len(o.fleet.Failed)+len(o.fleet.Silent) == 0 {
+	if len(o.fleet.Members)+len(o.fleet.Absent) == 0 {
 		return survey.ErrNothingToReset
 	}
 	return nil

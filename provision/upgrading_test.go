@@ -255,6 +255,19 @@ func TestArtifactsOfTheWholeWayAreNeeded(t *testing.T) {
 	assert.Equal(t, []string{"1.37.1 1.36.4 3.7.3", "1.36.4 1.36.4 3.7.3", "1.37.1 1.36.4 3.6.5"}, stops)
 }
 
+// A master that left the inventory runs on until it is removed.
+func TestVersionsStayWhileAMasterThatLeftDoesNotAnswer(t *testing.T) {
+	inv := masters(t, "3")
+	f := boot(t, inv, fleettest.Options{})
+	_, err := apply(t, f, inv)
+	require.NoError(t, err)
+	f.Host("m3").Fail(sshtest.Refuse)
+	f.Host("n1").Fail(sshtest.Refuse)
+	newer := without(versions(inv, "1.37.2", "3.7.4"), "m3", "n1")
+	_, err = look(t, f, newer)
+	require.ErrorContains(t, err, "cannot change versions while m3 takes no part", "a worker that left holds up nobody")
+}
+
 func TestVersionsStayWhileAMasterTakesNoPart(t *testing.T) {
 	inv := masters(t, "3")
 	f := boot(t, inv, fleettest.Options{})

@@ -116,6 +116,6 @@ func TestALookTellsClockDriftAndWhatDoesNotAnswer(t *testing.T) {
 	assert.True(t, seen.Cut)
 	assert.NotEmpty(t, seen.Unmade, "its ledger has nothing")
 	assert.Equal(t, "it was not asked", Doctor(c.Inventory, f, host, e, nil).Error)
-	f.Failed["n9"] = errors.New("no route")
+	f.Absent["n9"] = fleet.Absent{Why: errors.New("no route")}
 	assert.Equal(t, "no route", Doctor(c.Inventory, f, inventory.Host{Name: "n9"}, nil, nil).Error)
 }

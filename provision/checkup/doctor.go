@@ -12,7 +12,7 @@ import (
 // Doctor is a host as the doctor sees it.
 func Doctor(inv *inventory.Inventory, f *fleet.Fleet, h inventory.Host, e *Expectation, c *Checkup) doctor.Host {
 	d := doctor.Host{Name: h.Name, Master: h.Has(inventory.RoleMaster), Etcd: h.Has(inventory.RoleEtcd), Joins: h.Joins()}
-	if err := f.Failed[h.Name]; err != nil {
+	if err := f.Absent[h.Name].Why; err != nil {
 		d.Error = err.Error()
 		return d
 	}

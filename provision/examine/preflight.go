@@ -56,7 +56,7 @@ func (rd *Reader) Preflight(ctx context.Context, full bool) (*Preflight, error) 
 	}
 	p := &Preflight{Cluster: rd.Fleet.Inventory.Cluster.Name, Target: rd.Fleet.Target(), Hosts: len(rd.Fleet.Inventory.Hosts)}
 	for _, h := range rd.Fleet.Inventory.Hosts {
-		if err := rd.Fleet.Failed[h.Name]; err != nil {
+		if err := rd.Fleet.Absent[h.Name].Why; err != nil {
 			p.Findings = append(p.Findings, unreachable(h.Name, err))
 		}
 	}
@@ -64,7 +64,7 @@ func (rd *Reader) Preflight(ctx context.Context, full bool) (*Preflight, error) 
 	if errors.Is(err, identity.ErrForeign) {
 		return nil, err // nothing is measured on another cluster's hosts
 	}
-	if err != nil && len(rd.Fleet.Failed) == 0 {
+	if err != nil && len(rd.Fleet.Absent) == 0 {
 		p.Findings = append(p.Findings, preflight.Finding{Severity: preflight.Error, Check: preflight.Cluster, What: err.Error(),
 			Why: "apply would refuse", Remedy: "see docs/operations.md"})
 	}

@@ -16,7 +16,7 @@ import (
 // Dial connects to all hosts at once (the connector bounds how many really are)
 // and asks for their facts. A host that fails does not stop the others.
 func (f *Fleet) Dial(ctx context.Context) {
-	f.Members, f.Failed = map[string]*Member{}, map[string]error{}
+	f.Members, f.Absent = map[string]*Member{}, map[string]Absent{}
 	var mu sync.Mutex
 	var names []string
 	for _, h := range f.Inventory.Hosts {
@@ -30,7 +30,7 @@ func (f *Fleet) Dial(ctx context.Context) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			f.Failed[host.Name] = err
+			f.Absent[host.Name] = Absent{Host: host, Why: err}
 			f.Emit(event.Event{Type: event.HostFailed, Host: host.Name, Text: err.Error()})
 			return
 		}

@@ -30,9 +30,10 @@ func (f *Fleet) Do(names []string, do func(name string) error) error {
 
 // Exclude lets a host that answered take no part.
 func (f *Fleet) Exclude(name string, why error) {
-	_ = f.Members[name].Agent.Close() // it takes no part either way
+	m := f.Members[name]
+	_ = m.Agent.Close() // it takes no part either way
 	delete(f.Members, name)
-	f.Failed[name] = why
+	f.Absent[name] = Absent{Host: m.Host, Why: why}
 	f.Emit(event.Event{Type: event.HostFailed, Host: name, Text: why.Error()})
 }
 
@@ -70,6 +71,6 @@ func (e *NotFitError) Error() string {
 func (f *Fleet) NotFit(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		var bad *NotFitError
-		return !errors.As(f.Failed[name], &bad)
+		return !errors.As(f.Absent[name].Why, &bad)
 	})
 }

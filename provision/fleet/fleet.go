@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -22,6 +23,13 @@ type Member struct {
 // Join makes a member of a host whose agent was started.
 func Join(host inventory.Host, agent Agent, known facts.Host) *Member {
 	return &Member{Host: host, Agent: newLine(agent), Facts: known}
+}
+
+// Absent is a host that takes no part.
+type Absent struct {
+	Host inventory.Host // of one that left: with the roles that it had
+	Why  error          // nil: nothing is left to do there
+	Left bool           // it left the inventory, or is taken out to be reset
 }
 
 // Options are how hosts are reached, and what is told of it.
@@ -48,7 +56,8 @@ type Options struct {
 type Fleet struct {
 	Options
 	Members map[string]*Member
-	Failed  map[string]error
+	// Absent are who takes no part.
+	Absent map[string]Absent
 	// Aside are hosts that answered but cannot be worked on: no later look of the
 	// run dials them.
 	Aside map[string]error
@@ -57,14 +66,13 @@ type Fleet struct {
 	// Resetting are hosts of the inventory that leave the cluster for now.
 	Resetting map[string]inventory.Host
 
-	leavers sync.Mutex // guards the next two, while leaving hosts are dialled
+	leavers sync.Mutex // guards Leaving and Absent, while leaving hosts are dialled
 	Leaving map[string]Departure
-	Silent  map[string]error // hosts that left the inventory and do not answer
 }
 
 // New is a fleet of nobody yet.
 func New(options Options) *Fleet {
-	return &Fleet{Options: options, Members: map[string]*Member{}, Failed: map[string]error{}}
+	return &Fleet{Options: options, Members: map[string]*Member{}, Absent: map[string]Absent{}}
 }
 
 // Answered are the hosts of the inventory that take part, in its order.
@@ -95,6 +103,18 @@ func (f *Fleet) Close() {
 		all.Go(func() { _ = m.Agent.Close() }) // the session is over either way
 	}
 	all.Wait()
+}
+
+// Left are the names of the hosts that left and take no part, sorted.
+func (f *Fleet) Left() []string {
+	var names []string
+	for name, a := range f.Absent {
+		if a.Left {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Facts are those of the hosts that answered.

@@ -29,7 +29,7 @@ func (f *Fleet) Identify(ctx context.Context) error {
 func (f *Fleet) Nobody() error {
 	var lines []string
 	for _, h := range f.Inventory.Hosts {
-		if err := f.Failed[h.Name]; err != nil {
+		if err := f.Absent[h.Name].Why; err != nil {
 			lines = append(lines, h.Name+": "+err.Error())
 		}
 	}

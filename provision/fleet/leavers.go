@@ -37,7 +37,8 @@ func (f *Fleet) DialLeavers(ctx context.Context) {
 		}
 	}
 	list = append(list, f.unlisted(known)...)
-	f.Leaving, f.Silent = map[string]Departure{}, map[string]error{}
+	f.Leaving = map[string]Departure{}
+	maps.DeleteFunc(f.Absent, func(_ string, a Absent) bool { return a.Left })
 	Spread(list, func(h inventory.Host) {
 		d := Departure{Host: h, Whole: true, Gone: slices.Contains(f.Forgotten, h.Name)}
 		m, err := f.DialOne(ctx, h)
@@ -64,11 +65,12 @@ func (f *Fleet) leave(name string, d Departure, m *Member, err error) {
 	f.leavers.Lock()
 	defer f.leavers.Unlock()
 	if reset, err := f.unfitForReset(name, m, err); reset {
-		f.Silent[name] = err
+		f.Absent[name] = Absent{Host: d.Host, Why: err, Left: true}
 		return
 	}
 	if err != nil {
-		f.Silent[name] = fmt.Errorf("it left the inventory and does not answer, so it is not removed: %w; if it never will again: provision node remove --force %s", err, name)
+		err = fmt.Errorf("it left the inventory and does not answer, so it is not removed: %w; if it never will again: provision node remove --force %s", err, name)
+		f.Absent[name] = Absent{Host: d.Host, Why: err, Left: true}
 		return
 	}
 	if m != nil {
@@ -77,7 +79,7 @@ func (f *Fleet) leave(name string, d Departure, m *Member, err error) {
 			_ = m.Agent.Close() // another machine by now, or another cluster's: nothing there is ours
 		case d.Gone:
 			_ = m.Agent.Close()
-			f.Silent[name] = errors.New("it answers, so it is not forgotten: its pods would not be drained, and its kubelet would go on with the cluster's certificates. Remove it without --force; if that cannot work, power it off first")
+			f.Absent[name] = Absent{Host: d.Host, Left: true, Why: errors.New("it answers, so it is not forgotten: its pods would not be drained, and its kubelet would go on with the cluster's certificates. Remove it without --force; if that cannot work, power it off first")}
 			return
 		default:
 			f.Members[name] = m

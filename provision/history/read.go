@@ -33,8 +33,8 @@ func (rd *Reader) History(ctx context.Context) (*History, error) {
 		return nil, err
 	}
 	h := &History{Silent: map[string]error{}}
-	for name, err := range rd.Fleet.Failed {
-		h.Silent[name] = err
+	for name, absent := range rd.Fleet.Absent {
+		h.Silent[name] = absent.Why
 	}
 	kept := map[string]Kept{}
 	var mu sync.Mutex

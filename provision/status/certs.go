@@ -109,8 +109,8 @@ func (rd *Reader) Certificates(ctx context.Context, hosts ...string) (*Certifica
 		c := checked[h.Name]
 		switch {
 		case !asked(h.Name):
-		case rd.Fleet.Failed[h.Name] != nil:
-			out.Silent[h.Name] = rd.Fleet.Failed[h.Name].Error()
+		case rd.Fleet.Absent[h.Name].Why != nil:
+			out.Silent[h.Name] = rd.Fleet.Absent[h.Name].Why.Error()
 		case c == nil:
 			out.Silent[h.Name] = "it was not asked"
 		case c.Err != nil:

@@ -95,7 +95,7 @@ func (rd *Reader) Status(ctx context.Context) (*Status, error) {
 
 func (rd *Reader) hostStatus(h inventory.Host, nodes map[string]kube.NodeStatus) HostStatus {
 	status := HostStatus{Name: h.Name, Address: h.Address.String(), Roles: h.Roles}
-	if err := rd.Fleet.Failed[h.Name]; err != nil {
+	if err := rd.Fleet.Absent[h.Name].Why; err != nil {
 		status.Error = err.Error()
 	}
 	if m := rd.Fleet.Members[h.Name]; m != nil {

@@ -40,7 +40,7 @@ func (rd *Reader) Gather(ctx context.Context, a *Archive, lines int) (silent []s
 	a.JSON("inventory.json", View(rd.Fleet.Inventory))
 	expected := rd.Expect()
 	for _, h := range rd.Fleet.Inventory.Hosts {
-		if failed := rd.Fleet.Failed[h.Name]; failed != nil {
+		if failed := rd.Fleet.Absent[h.Name].Why; failed != nil {
 			a.Failed("hosts/"+h.Name+"/unreachable", failed)
 			silent = append(silent, h.Name)
 		}

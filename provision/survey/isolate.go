@@ -106,7 +106,7 @@ func (i *Isolation) proven(ctx context.Context, o *Surveyor) error {
 	}
 	for _, name := range i.Hosts {
 		if o.Fleet.Members[name] == nil {
-			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.Fleet.Failed[name])
+			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.Fleet.Absent[name].Why)
 		}
 		object, err := env.Objects.Get(ctx, drain.Ref(name))
 		if err != nil {

@@ -124,7 +124,7 @@ func (r *Reboot) Check(ctx context.Context, o *Surveyor) error {
 		switch {
 		case o.Fleet.Members[name] == nil && r.All:
 		case o.Fleet.Members[name] == nil:
-			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.Fleet.Failed[name])
+			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.Fleet.Absent[name].Why)
 		case !member && !r.All:
 			return fmt.Errorf("cannot reboot host %s: it is not part of the cluster yet; apply first", name)
 		}
@@ -176,7 +176,7 @@ func (sv *Surveyor) down(ctx context.Context, role inventory.Role, part, but str
 	errs := fleet.Each(names, func(name string) error {
 		m := sv.Fleet.Members[name]
 		if m == nil {
-			return sv.Fleet.Failed[name]
+			return sv.Fleet.Absent[name].Why
 		}
 		if gate.URL == "" {
 			return nil

@@ -3,7 +3,6 @@ package survey
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +36,7 @@ func (r *Removal) Check(_ context.Context, o *Surveyor) error {
 	bad := map[string]error{}
 	for _, name := range r.Hosts {
 		leaves := o.Fleet.Leaving[name].Whole
-		switch err := o.Fleet.Silent[name]; {
+		switch err := o.Fleet.Absent[name].Why; {
 		case err != nil:
 			bad[name] = fmt.Errorf("host %s: %w", name, err)
 		case !leaves:
@@ -60,7 +59,7 @@ func (r *Removal) Limit(*Surveyor, *Survey, *plan.Input) (only []string) {
 
 // notLeaving says that nothing is known of a host, and of which there is.
 func (sv *Surveyor) notLeaving(name string) error {
-	left := slices.Collect(maps.Keys(sv.Fleet.Silent))
+	left := sv.Fleet.Left()
 	for name, d := range sv.Fleet.Leaving {
 		if d.Whole {
 			left = append(left, name)

@@ -34,7 +34,7 @@ func (r *Reset) Scope() Scope {
 func (r *Reset) Check(_ context.Context, o *Surveyor) error {
 	bad := map[string]error{}
 	for name := range o.Fleet.Resetting {
-		if err := o.Fleet.Silent[name]; err != nil {
+		if err := o.Fleet.Absent[name].Why; err != nil {
 			bad[name] = err
 		}
 	}

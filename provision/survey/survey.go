@@ -202,13 +202,8 @@ func (sv *Surveyor) learn(ctx context.Context, s *Survey) error {
 
 // Compare has all agents, and the cluster's API, compare at once.
 func (sv *Surveyor) Compare(ctx context.Context, s *Survey, names []string) {
-	for _, h := range sv.Fleet.Inventory.Hosts {
-		if err := sv.Fleet.Failed[h.Name]; err != nil {
-			s.Hosts[h.Name] = plan.Observed{Err: err}
-		}
-	}
-	for name, err := range sv.Fleet.Silent {
-		s.Hosts[name] = plan.Observed{Err: err}
+	for name, absent := range sv.Fleet.Absent {
+		s.Hosts[name] = plan.Observed{Err: absent.Why}
 	}
 	byHost := s.Graph.ByHost()
 	var mu sync.Mutex

@@ -235,8 +235,8 @@ func (sv *Surveyor) allKeepers() error {
 			silent = append(silent, h.Name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(sv.Fleet.Silent)) {
-		if sv.Fleet.Leaving[name].Host.Keeper() {
+	for _, name := range sv.Fleet.Left() {
+		if absent := sv.Fleet.Absent[name]; absent.Host.Keeper() && absent.Why != nil {
 			silent = append(silent, name)
 		}
 	}
