@@ -33,6 +33,12 @@ func (l *loader) bind(root *node) *Inventory {
 	l.bindParts(root, inv, hosts)
 	l.checkMembers(inv.Pools, hosts)
 	l.check(root, inv, hosts)
+	inv.Catalogue = l.opts.Catalogue
+	for _, p := range l.opts.Parts {
+		if judge, ok := p.(Judge); ok {
+			l.report(judge.Judge(inv)...)
+		}
+	}
 	return inv
 }
 

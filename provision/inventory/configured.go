@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"github.com/hashicorp/hcl/v2"
+
+	"provision/provision/diag"
 )
 
 // Part is a member of a catalogue: a component, a pod network, a kind of
@@ -46,6 +48,15 @@ type AddonKind interface {
 type RoleUser interface {
 	Part
 	Roles() []Role
+}
+
+// Judge knows what programs make of settings that the inventory hands to them as
+// they are: fields of their configuration, flags.
+type Judge interface {
+	Part
+	// Judge says what they would refuse. inv is decoded; it may hold problems
+	// that are told already, and zeros in their place.
+	Judge(inv *Inventory) diag.List
 }
 
 // Addon is an instance of a kind of add-on.

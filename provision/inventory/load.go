@@ -186,7 +186,7 @@ func (l *loader) finish() (*Inventory, diag.List) {
 		return nil, list
 	}
 	inv.Digest, inv.PublicDigest = l.digest.sums()
-	inv.Sources, inv.Catalogue = l.sources, l.opts.Catalogue
+	inv.Sources = l.sources
 	inv.Written = l.wrote()
 	return inv, list
 }

@@ -12,6 +12,17 @@ import (
 // kubernetes.kubelet.maxPods, kubelet.POOL.cpu_manager.
 type Places map[string]hcl.Range
 
+// Near is where a setting is written, or else the nearest that it is a part of:
+// values that functions or variables make are not written one by one.
+func (p Places) Near(path ...string) hcl.Range {
+	for n := len(path); n > 0; n-- {
+		if at, ok := p[strings.Join(path[:n], ".")]; ok {
+			return at
+		}
+	}
+	return hcl.Range{}
+}
+
 // note notes the attributes of a body, and of the blocks in it.
 func (p Places) note(path string, body *hclsyntax.Body) {
 	for name, a := range body.Attributes {

@@ -10,35 +10,13 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/agext/levenshtein"
-
 	"provision/provision/diag"
 )
 
-// quote shows a value of the input, bounded and without control characters.
-func quote(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return `"` + diag.Printable(s) + `"`
-}
+// quote shows a value of the input.
+func quote(s string) string { return diag.Quote(s) }
 
-// didYouMean returns "; did you mean …?" for the nearest word, or "".
-func didYouMean(s string, words []string) string {
-	if len(s) > 64 || len(words) > 500 {
-		return ""
-	}
-	best, bestAt := "", 4
-	for _, w := range words {
-		if d := levenshtein.Distance(strings.ToLower(s), strings.ToLower(w), nil); d < bestAt && d*2 <= max(len(w), 2) {
-			best, bestAt = w, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
+func didYouMean(s string, words []string) string { return diag.DidYouMean(s, words) }
 
 func printable(s string) error {
 	if strings.ContainsFunc(s, unicode.IsControl) {

@@ -24,6 +24,8 @@ var undamaged = map[string]string{
 	"provision/resource/drain":             "fed with resource/node's damaged Nodes",
 	"provision/cluster":                    "its callers are fed: Decode is one of the decoders",
 	"provision/component":                  "manifests that components have just written",
+	"provision/component/judge":            "values of an inventory, which was read and checked",
+	"provision/component/kubelet":          "what it has just written, of an inventory whose types were judged",
 	"provision/component/renewal":          "specs that other components have just written",
 	"provision/survey":                     "what its own components wanted, or what other packages checked",
 	"provision/run":                        "what its own components wanted",

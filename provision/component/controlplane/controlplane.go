@@ -3,6 +3,8 @@ package controlplane
 import (
 	"provision/provision/bundle"
 	"provision/provision/component"
+	"provision/provision/component/judge"
+	"provision/provision/diag"
 	"provision/provision/inventory"
 	"provision/provision/resource"
 	"provision/provision/resource/cert"
@@ -86,4 +88,11 @@ func scheduler(s *component.Set) {
 		"profiling":                 "false",
 	}.Merge(s.Cluster.Inventory.Kubernetes.SchedulerArgs)
 	s.Service(Scheduler, service("Kubernetes scheduler", "simple", flags.ExecStart(component.BinDir+"/kube-scheduler"), hardened), access...)
+}
+
+// Judge implements inventory.Judge.
+func (controlPlane) Judge(inv *inventory.Inventory) diag.List {
+	list := judge.Flags(inv, "kubernetes.apiserver_args", "kube-apiserver", inv.Kubernetes.APIServerArgs)
+	list = append(list, judge.Flags(inv, "kubernetes.controller_manager_args", "kube-controller-manager", inv.Kubernetes.ControllerManagerArgs)...)
+	return append(list, judge.Flags(inv, "kubernetes.scheduler_args", "kube-scheduler", inv.Kubernetes.SchedulerArgs)...)
 }

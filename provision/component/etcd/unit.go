@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"provision/provision/component"
+	"provision/provision/component/judge"
+	"provision/provision/diag"
 	"provision/provision/inventory"
 )
 
@@ -84,4 +86,9 @@ func flags(inv *inventory.Inventory, host inventory.Host) component.Flags {
 		// to find one that differs.
 		"feature-gates": "CompactHashCheck=true,InitialCorruptCheck=true",
 	}.Merge(inv.Etcd.Args)
+}
+
+// Judge implements inventory.Judge.
+func (etcd) Judge(inv *inventory.Inventory) diag.List {
+	return judge.Flags(inv, "etcd.args", "etcd", inv.Etcd.Args)
 }

@@ -44,7 +44,7 @@ func defaults(inv *inventory.Inventory, host inventory.Host, known facts.Host) m
 		"clusterDomain":            inv.Network.DNSDomain,
 		"resolvConf":               resolver(known),
 		"failSwapOn":               inv.OS.Swap != "ignore",
-		"maxPods":                  maxPods(inv.Network.NodePrefix),
+		"maxPods":                  maxPods(inv.Network),
 		"serializeImagePulls":      false,
 		"maxParallelImagePulls":    4,
 		"containerLogMaxSize":      "20Mi",
@@ -94,16 +94,20 @@ func resolver(known facts.Host) string {
 	return osfacts.For(known.OS).Resolver
 }
 
-// maxPods is what the host's pod CIDR can hold, at most the usual 110: the
-// network, gateway and broadcast addresses are not for pods.
-func maxPods(prefix int) int {
-	if prefix <= 0 || prefix > 32 {
-		return 110
+// maxPods is what the host's pod CIDR can hold, at most the usual 110.
+func maxPods(n inventory.Network) int { return max(min(room(n), 110), 1) }
+
+// room is how many pods have an address on a Node: the network, gateway and
+// broadcast addresses are not for pods.
+func room(n inventory.Network) int {
+	bits := 32
+	if n.Pods.Addr().Is6() {
+		bits = 128
 	}
-	if room := 1<<(32-prefix) - 3; room < 110 {
-		return max(room, 1)
+	if n.NodePrefix <= 0 || n.NodePrefix > bits || bits-n.NodePrefix > 20 {
+		return 1 << 20
 	}
-	return 110
+	return 1<<(bits-n.NodePrefix) - 3
 }
 
 // merge puts over on top of base: maps are merged, everything else replaced.
