@@ -40,7 +40,7 @@ func agreed(ok bool, err error) error {
 
 // Apply locks the hosts, plans, asks, and does it. What approve sees is exactly
 // what is done: the locks are held meanwhile. Hosts that answer but cannot be
-// locked, because their disk is full or they are dying, take no part, like those
+// locked, because their disk is full or they are dying, are skipped, like those
 // that do not answer.
 func (o *Operator) Apply(ctx context.Context, approve Approve) (*run.Outcome, error) {
 	for {

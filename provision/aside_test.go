@@ -12,7 +12,7 @@ import (
 )
 
 // unlockable makes the lock of a host's ledger something that cannot be opened.
-func unlockable(t *testing.T, h *fleettest.Host) (mend func()) {
+func unlockable(t *testing.T, h *fleettest.Host) (fix func()) {
 	t.Helper()
 	path := filepath.Join(h.Root, "var/lib/provision/ledger/lock")
 	require.NoError(t, os.RemoveAll(path))
@@ -28,16 +28,16 @@ func TestAHostThatCannotBeLockedStopsNoOther(t *testing.T) {
 	require.NoError(t, err)
 	for _, host := range []string{"n1", "m2"} {
 		t.Run(host, func(t *testing.T) {
-			mend := unlockable(t, f.Host(host))
+			fix := unlockable(t, f.Host(host))
 			for _, name := range []string{"m1", "m3", host} {
 				require.NoError(t, f.Host(name).Write(drifted, "by hand\n"))
 			}
 			outcome, err := apply(t, f, inv)
-			require.ErrorContains(t, err, "host "+host+" took no part: cannot lock it: ")
+			require.ErrorContains(t, err, "host "+host+" was skipped: cannot lock it: ")
 			assert.NotContains(t, err.Error(), "m1")
 			assert.Empty(t, outcome.Result.Failed)
 			assert.Equal(t, []string{"m1", "m3"}, haveNot(t, f, drifted, "by hand\n", "m1", "m3", host))
-			mend()
+			fix()
 			_, err = apply(t, f, inv)
 			require.NoError(t, err)
 			assert.NotEmpty(t, haveNot(t, f, drifted, "by hand\n", host))
@@ -69,7 +69,7 @@ func TestHostsThatCannotBeLockedAreSilentOnes(t *testing.T) {
 		unlockable(t, f.Host("m1"))
 		unlockable(t, f.Host("m2"))
 		_, err = apply(t, f, inv)
-		require.ErrorContains(t, err, "2 of its 3 masters and etcd hosts take no part (m1, m2)")
+		require.ErrorContains(t, err, "2 of its 3 masters and etcd hosts are skipped (m1, m2)")
 	})
 	t.Run("a cluster that is not there yet", func(t *testing.T) {
 		inv := masters(t, "3")

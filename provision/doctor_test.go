@@ -48,7 +48,7 @@ func TestDoctorNamesServicesOfHosts(t *testing.T) {
 	}
 	require.Contains(t, byID, "m1/etcd.service/failed")
 	masked := byID["n1/kubelet.service/masked"]
-	assert.Equal(t, []string{"apply", "--target", "n1"}, masked.Mend)
+	assert.Equal(t, []string{"apply", "--target", "n1"}, masked.Fix)
 	require.Len(t, masked.Changed, 1)
 	assert.Contains(t, masked.Changed[0], "/etc/kubernetes/kubelet.yaml")
 }

@@ -236,7 +236,7 @@ func withBad(t *testing.T, bad badAgent) (took time.Duration) {
 	f.Host("n2").Pretend(nil)
 	f.Host("n2").Login(nil)
 	_, err = apply(t, f, inv)
-	require.NoError(t, err, "a host that is mended takes part")
+	require.NoError(t, err, "a host that is fixed takes part")
 	return took
 }
 

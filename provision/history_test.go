@@ -141,7 +141,7 @@ func TestHowRunsEndIsTold(t *testing.T) {
 	f := boot(t, inv, fleettest.Options{})
 	f.Host("n2").Fail(sshtest.Refuse)
 	_, err := apply(t, f, inv, as("apply"))
-	require.ErrorContains(t, err, "n2 took no part")
+	require.ErrorContains(t, err, "n2 was skipped")
 	f.Host("n2").Fail(sshtest.None)
 	require.NoError(t, os.MkdirAll(filepath.Join(f.Host("n2").Root, "/etc/kubernetes/kubelet.yaml"), 0o755))
 	_, err = apply(t, f, inv, as("apply"))
@@ -157,7 +157,7 @@ func TestHowRunsEndIsTold(t *testing.T) {
 	require.NotEmpty(t, h.Runs[0].Failures)
 	assert.Contains(t, h.Runs[0].Failures[0].Address, "n2/")
 	assert.Equal(t, history.Incomplete, h.Runs[1].Result)
-	assert.Contains(t, h.Runs[1].Error, "n2 took no part")
+	assert.Contains(t, h.Runs[1].Error, "n2 was skipped")
 	assert.NoError(t, h.Runs[1].Returnable())
 	assert.Error(t, h.Runs[0].Returnable())
 }

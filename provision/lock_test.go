@@ -90,16 +90,16 @@ func TestARunNeedsMostOfTheHostsThatHoldTheLock(t *testing.T) {
 	f.Host("m2").Fail(sshtest.Refuse)
 	f.Host("m3").Fail(sshtest.Refuse)
 	_, err = apply(t, f, inv)
-	require.ErrorContains(t, err, `cannot change cluster "dc3": 2 of its 3 masters and etcd hosts take no part (m2, m3)`)
+	require.ErrorContains(t, err, `cannot change cluster "dc3": 2 of its 3 masters and etcd hosts are skipped (m2, m3)`)
 	require.ErrorContains(t, err, "--allow-minority")
 	assert.Equal(t, "by hand\n", f.Host("m1").Read("/etc/haproxy/haproxy.cfg"), "nothing was changed")
 	_, err = apply(t, f, inv, func(o *provision.Options) { o.AllowMinority = true })
-	require.ErrorContains(t, err, "host m2 took no part")
+	require.ErrorContains(t, err, "host m2 was skipped")
 	assert.NotEqual(t, "by hand\n", f.Host("m1").Read("/etc/haproxy/haproxy.cfg"), "who says so repairs what is left")
 	f.Host("m2").Fail(sshtest.None)
 	require.NoError(t, f.Host("m1").Write("/etc/haproxy/haproxy.cfg", "by hand\n"))
 	_, err = apply(t, f, inv)
-	require.ErrorContains(t, err, "host m3 took no part")
+	require.ErrorContains(t, err, "host m3 was skipped")
 	assert.NotEqual(t, "by hand\n", f.Host("m1").Read("/etc/haproxy/haproxy.cfg"), "two of three are most")
 }
 
@@ -113,7 +113,7 @@ func TestNewMastersDoNotOutvoteThoseThatWereThere(t *testing.T) {
 	five := masters(t, "5")
 	require.NoError(t, f.Boot(five))
 	_, err = apply(t, f, five)
-	require.ErrorContains(t, err, "2 of its 3 masters and etcd hosts take no part (m1, m2)", "m3, m4, m5 are most of five, but not of the three that were there")
+	require.ErrorContains(t, err, "2 of its 3 masters and etcd hosts are skipped (m1, m2)", "m3, m4, m5 are most of five, but not of the three that were there")
 }
 
 func TestARunThatLosesTheClustersLockStops(t *testing.T) {

@@ -47,8 +47,8 @@ type Options struct {
 	// AllowRemovals is how many hosts Apply may take away from the cluster, or
 	// from a role, when it is more than one or a role's last.
 	AllowRemovals int
-	// AllowMinority changes a cluster although most masters and etcd hosts take
-	// no part.
+	// AllowMinority changes a cluster although most masters and etcd hosts are
+	// skipped.
 	AllowMinority bool
 	// Targets limits plan and apply to these addresses, or hosts, and what
 	// they require.

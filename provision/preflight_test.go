@@ -86,7 +86,7 @@ func TestApplyLeavesOutHostsThatAreNotFit(t *testing.T) {
 	f := boot(t, inv, fleettest.Options{})
 	require.NoError(t, f.Host("n2").Write("/proc/meminfo", "MemTotal: 262144 kB\n"))
 	outcome, err := apply(t, f, inv)
-	require.ErrorContains(t, err, "host n2 took no part")
+	require.ErrorContains(t, err, "host n2 was skipped")
 	assert.ErrorContains(t, err, "256 MiB")
 	assert.Zero(t, hostsOf(outcome.Plan)["n2"])
 	assert.Equal(t, []string{"m1", "n1"}, f.API.Names("Node"))
@@ -132,7 +132,7 @@ func TestMastersThatAreNotFitAreTheOnlyReasonGiven(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, f.Host("m1").Write("/proc/meminfo", "MemTotal: 262144 kB\n"))
 	_, err = apply(t, f, inv)
-	require.ErrorContains(t, err, "1 of its 1 masters and etcd hosts are not fit (m1)")
+	require.ErrorContains(t, err, "1 of its 1 masters and etcd hosts cannot be used (m1)")
 	assert.NotContains(t, err.Error(), "--allow-minority")
 }
 

@@ -166,7 +166,7 @@ func (o *Operator) rotatable(ctx context.Context, item string) error {
 	}
 	for _, h := range o.fleet.EtcdHosts() {
 		if _, answers := ids[h.Name]; !answers {
-			return fmt.Errorf("etcd's member on %s does not answer; mend it first", h.Name)
+			return fmt.Errorf("etcd's member on %s does not answer; fix it first", h.Name)
 		}
 	}
 	return nil

@@ -129,7 +129,7 @@ func TestARotationIsNotBegunWhereOthersWouldBreak(t *testing.T) {
 
 	f.Host("n2").Fail(sshtest.Refuse)
 	_, err = rotate(t, f, inv, provision.Rotation{Name: "etcd"})
-	require.ErrorContains(t, err, "host n2 took no part")
+	require.ErrorContains(t, err, "host n2 was skipped")
 	f.Host("n2").Fail(sshtest.None)
 	nothingLeft(t, f, inv)
 }
@@ -184,7 +184,7 @@ func TestARotationDoesNotMakeHostsEqualForEver(t *testing.T) {
 	asked := 0
 	begun, err := o.Rotate(t.Context(), provision.Rotation{Name: "etcd"}, func(p *plan.Plan) (bool, error) {
 		asked++
-		for i, file := range files { // the one that this plan does not mend
+		for i, file := range files { // the one that this plan does not fix
 			if !strings.Contains(fmt.Sprint(p.Steps), file) {
 				return true, f.Host("n1").Write(files[i], "changed by hand")
 			}

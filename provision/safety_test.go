@@ -10,7 +10,7 @@ import (
 	"provision/provision/inventory"
 )
 
-// Each of these would leave a cluster that no later apply mends.
+// Each of these would leave a cluster that no later apply fixes.
 func TestInventoriesThatWouldBreakTheClusterAreRefused(t *testing.T) {
 	inv := load(t, "dc1", 2)
 	f := boot(t, inv, fleettest.Options{})

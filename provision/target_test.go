@@ -306,13 +306,13 @@ func TestAMachineUnderAnOldNameIsRefusedUntilItIsAccepted(t *testing.T) {
 		"a worker is replaced by an empty machine with another machine-id and host key", "%s; joined in %d ms once accepted", figure, took.Milliseconds())
 }
 
-// A host that takes no part keeps its place on the roster.
+// A host that is skipped keeps its place on the roster.
 func TestTheRosterRemembersMachinesThatAreDown(t *testing.T) {
 	f, inv := formed(t, 2)
 	f.Host("n1").Fail(sshtest.Refuse)
 	require.NoError(t, f.Host("n2").Write("/usr/local/bin/kubelet", "something else\n"))
 	_, err := apply(t, f, inv)
-	require.ErrorContains(t, err, "host n1 took no part")
+	require.ErrorContains(t, err, "host n1 was skipped")
 	require.NoError(t, f.Replace(inv.Hosts[1]))
 	_, err = apply(t, f, inv)
 	require.ErrorContains(t, err, "refusing host n1")

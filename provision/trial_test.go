@@ -147,8 +147,8 @@ func TestASettingWithWhichTheNodeIsNotReadyIsTakenBack(t *testing.T) {
 	assert.Empty(t, holding(f, kubeletYAML, "300Mi", "m1", "n1", "n2"))
 }
 
-// Whoever mends what is broken is not held up by it.
-func TestABrokenKubeletIsMendedByTheRightSetting(t *testing.T) {
+// Whoever fixes what is broken is not held up by it.
+func TestABrokenKubeletIsFixedByTheRightSetting(t *testing.T) {
 	all := []string{"m1", "n1", "n2"}
 	f, inv := formed(t, 2)
 	for _, h := range all { // as an older version left it

@@ -113,7 +113,7 @@ func TestVersionsThatNoSnapshotPrecedes(t *testing.T) {
 	_, err = look(t, f, versions(inv, "1.37.2", "3.8.0"))
 	require.ErrorContains(t, err, "without one there would be no way back")
 	p, err := look(t, f, inv)
-	require.NoError(t, err, "it may be what mends etcd")
+	require.NoError(t, err, "it may be what fixes etcd")
 	assert.Contains(t, strings.Join(p.Warnings, "\n"), "no snapshot of it is taken")
 	for _, s := range p.Steps {
 		assert.NotEqual(t, plan.SnapshotKind, s.Address.Kind)

@@ -277,7 +277,7 @@ func TestVersionsStayWhileAMasterTakesNoPart(t *testing.T) {
 
 	f.Host("m2").Fail(sshtest.Refuse)
 	_, err = apply(t, f, newer, unasked)
-	require.ErrorContains(t, err, "cannot change versions while m2 takes no part")
+	require.ErrorContains(t, err, "cannot change versions while m2 is skipped")
 	assert.Equal(t, "1.37.1", runs(f, "m1", "kube-apiserver"))
 	f.Host("m2").Fail(sshtest.None)
 
@@ -292,7 +292,7 @@ func TestVersionsStayWhileAMasterTakesNoPart(t *testing.T) {
 	}
 	assert.Equal(t, []string{"m1", "m2"}, keep, "on two etcd hosts")
 	_, err = apply(t, f, newer, unasked)
-	require.ErrorContains(t, err, "host n1 took no part", "a worker holds up nobody")
+	require.ErrorContains(t, err, "host n1 was skipped", "a worker holds up nobody")
 	assert.Equal(t, "1.37.2", runs(f, "m3", "kubelet"))
 	f.Host("n1").Fail(sshtest.None)
 	_, err = apply(t, f, newer, unasked)

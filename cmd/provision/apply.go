@@ -82,7 +82,7 @@ and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 }
 
 func (a *application) minorityFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts take no part: only if nobody else is at work")
+	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts are skipped: only if nobody else is at work")
 }
 
 func (a *application) run(ctx context.Context, args []string) error {

@@ -17,7 +17,7 @@ import (
 func doctorVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [HOST...]",
-		Short: "Say what is wrong with the cluster, why, and which command mends it",
+		Short: "Say what is wrong with the cluster, why, and which command fixes it",
 		Long: `Looks at the services that each host's roles require, at what they need (ports,
 disks, certificates, clocks, swap), at what was changed on the hosts, and at etcd,
 the API and the Nodes. What others follow from comes first. Nothing is changed.
@@ -122,8 +122,8 @@ func (g *global) withCommands(d *provision.Diagnosis) any {
 	found := make([]prescribed, 0, len(d.Findings))
 	for _, f := range d.Findings {
 		p := prescribed{Finding: f}
-		if len(f.Mend) > 0 {
-			p.Command = g.again(f.Mend...)
+		if len(f.Fix) > 0 {
+			p.Command = g.again(f.Fix...)
 		}
 		found = append(found, p)
 	}
@@ -157,8 +157,8 @@ func (g *global) showDiagnosis(d *provision.Diagnosis) {
 	default:
 		fmt.Fprintf(g.out, "\n%d problems; begin with the first.\n", problems)
 	}
-	if all := mendAll(d.Findings); len(all) > 0 {
-		fmt.Fprintln(g.out, "To mend all that can be mended: "+g.again(all...))
+	if all := fixAll(d.Findings); len(all) > 0 {
+		fmt.Fprintln(g.out, "To fix all that can be fixed: "+g.again(all...))
 	}
 }
 
@@ -196,8 +196,8 @@ func (g *global) showFinding(f doctor.Finding, number int) {
 	if f.First != "" {
 		line("first", f.First+where(f))
 	}
-	if len(f.Mend) > 0 {
-		line("mend", g.again(f.Mend...))
+	if len(f.Fix) > 0 {
+		line("fix", g.again(f.Fix...))
 	}
 }
 
@@ -209,19 +209,19 @@ func where(f doctor.Finding) string {
 	return " (on " + f.Host + ")"
 }
 
-// mendAll is one apply for all problems: of the hosts that have them.
-func mendAll(found []doctor.Finding) []string {
+// fixAll is one apply for all problems: of the hosts that have them.
+func fixAll(found []doctor.Finding) []string {
 	argv := []string{"apply"}
 	commands := 0
 	for _, f := range found {
-		if f.Level != doctor.Problem || len(f.Mend) == 0 || f.Mend[0] != "apply" {
+		if f.Level != doctor.Problem || len(f.Fix) == 0 || f.Fix[0] != "apply" {
 			continue
 		}
 		commands++
-		if len(f.Mend) == 1 {
-			return f.Mend // the whole cluster
+		if len(f.Fix) == 1 {
+			return f.Fix // the whole cluster
 		}
-		for _, host := range f.Mend[1:] {
+		for _, host := range f.Fix[1:] {
 			if host != "--target" && !slices.Contains(argv, host) {
 				argv = append(argv, "--target", host)
 			}

@@ -24,7 +24,7 @@ func labFaultVerb(g *global) *cobra.Command {
 	var clear bool
 	cmd := &cobra.Command{
 		Use:   "fault KIND HOST [ARGUMENTS] | fault HOST --clear",
-		Short: "Break something of a lab host, and mend it",
+		Short: "Break something on a lab host, and fix it",
 		Long: `Makes a fault on a lab host, or ends it with --restore. It lasts until then, or for
 the time given with --for, in which the command waits; lab list shows it. Faults
 of a host end with its power, but for a full disk; all end with the lab. Only
@@ -45,7 +45,7 @@ lab hosts can be named here, never real ones.`,
 			if err != nil {
 				return err
 			}
-			if err := opened.MendAll(cmd.Context(), args[0]); err != nil {
+			if err := opened.FixAll(cmd.Context(), args[0]); err != nil {
 				return err
 			}
 			return g.tellFaults(opened, args[0])
@@ -96,7 +96,7 @@ func (g *global) faultKind(cmd *cobra.Command, least int, read func(host string,
 			return err
 		}
 		if flags.restore {
-			if err := mend(cmd.Context(), opened, faults); err != nil {
+			if err := fix(cmd.Context(), opened, faults); err != nil {
 				return err
 			}
 			return g.tellFaults(opened, args[0])
@@ -106,8 +106,8 @@ func (g *global) faultKind(cmd *cobra.Command, least int, read func(host string,
 	return cmd
 }
 
-// mend ends faults; one without a path ends that kind on every path.
-func mend(ctx context.Context, l *lab.Lab, wanted []lab.Fault) error {
+// fix ends faults; one without a path ends that kind on every path.
+func fix(ctx context.Context, l *lab.Lab, wanted []lab.Fault) error {
 	all, err := l.Faults()
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func mend(ctx context.Context, l *lab.Lab, wanted []lab.Fault) error {
 	for _, have := range all {
 		for _, w := range wanted {
 			if have.Host == w.Host && have.Kind == w.Kind && (w.Path == "" || w.Path == have.Path) {
-				errs = append(errs, l.Mend(ctx, have))
+				errs = append(errs, l.Fix(ctx, have))
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func (g *global) inject(ctx context.Context, l *lab.Lab, f lab.Fault, length tim
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	if err := l.Mend(context.WithoutCancel(ctx), f); err != nil {
+	if err := l.Fix(context.WithoutCancel(ctx), f); err != nil {
 		return err
 	}
 	if err := g.tellFaults(l, f.Host); err != nil {

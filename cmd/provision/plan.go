@@ -89,7 +89,7 @@ func (g *global) targetFlag(cmd *cobra.Command, targets *[]string) {
 	g.completeTargets(cmd)
 }
 
-// planExit is 1 when hosts took no part, whatever else is true.
+// planExit is 1 when hosts were skipped, whatever else is true.
 func planExit(p *plan.Plan, detailed bool) error {
 	switch {
 	case p.Incomplete():

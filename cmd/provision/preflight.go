@@ -30,7 +30,7 @@ Masters and etcd hosts are tried with all hosts, each host with three others,
 and one pair for each two subnets; with --full, all with all.
 
 apply and plan do the same by themselves for hosts that join; there, hosts with
-errors take no part. docs/operations.md has a table of the checks.
+errors are skipped. docs/operations.md has a table of the checks.
 
 Exit codes: 0 when no error was found (warnings may be), 1 otherwise.`,
 		Example: `  provision preflight

@@ -187,7 +187,7 @@ func (r *resetting) show(p *plan.Plan) {
 	}
 	for _, h := range p.Hosts {
 		if h.Error != "" && p.Concerns(h.Name) {
-			fmt.Fprintf(r.out, "  %s takes no part: %s\n", report.Line(h.Name), report.Line(h.Error))
+			fmt.Fprintf(r.out, "  %s is skipped: %s\n", report.Line(h.Name), report.Line(h.Error))
 		}
 	}
 	fmt.Fprintln(r.out, report.Summary(p)+" (-v lists all)")

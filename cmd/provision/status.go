@@ -22,7 +22,7 @@ is changed. What each host has is in --json: services, programs with the version
 installed and the one wanted, certificates with the days they have left.
 
 Exit codes: 0 all is well; 1 something is not, or could not be asked. Why, and
-what mends it, is what "provision doctor" tells.`,
+what fixes it, is what "provision doctor" tells.`,
 		Example: "  provision status\n  provision --lab status inventories/lab.hcl --json",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -112,7 +112,7 @@ func (g *global) showStatus(s *provision.Status) error {
 		}
 	}
 	if s.UUID != "" && !s.Healthy() {
-		fmt.Fprintln(g.out, "\nWhy, and what mends it: "+g.again("doctor"))
+		fmt.Fprintln(g.out, "\nWhy, and what fixes it: "+g.again("doctor"))
 	}
 	return nil
 }

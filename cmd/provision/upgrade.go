@@ -24,7 +24,7 @@ neither on hosts nor in the inventory.
 An upgrade itself is a change of the inventory: set the version, then plan and
 apply. That also goes on with one that was interrupted.
 
-Exit codes: 0 when it could be done, 1 when not, or when hosts took no part.`,
+Exit codes: 0 when it could be done, 1 when not, or when hosts were skipped.`,
 		Example: `  provision upgrade --to 1.37.2
   provision upgrade --to 1.37.2 --etcd 3.7.4 inventories/dc1.hcl
   provision --lab upgrade --to 1.38.0 --json`,

@@ -128,7 +128,7 @@ type Ask interface {
 type Lesson struct {
 	// Known is kept for the component: Learned returns it.
 	Known any
-	// Unfit are hosts that take no part in the run because of it, and why.
+	// Unfit are hosts that are skipped in the run because of it, and why.
 	Unfit    map[string]error
 	Warnings []string
 }

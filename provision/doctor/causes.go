@@ -120,7 +120,7 @@ func explain(s sign, line string) cause {
 }
 
 // attempts are the lines of the last two attempts to run: what was wrong before
-// may have been mended.
+// may have been fixed.
 func attempts(log []string) []string {
 	mark := "]: Started " // services that do not say when they are ready
 	for _, line := range log {

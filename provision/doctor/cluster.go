@@ -85,12 +85,12 @@ func (d *diagnosis) etcd() {
 	if all > 0 && 2*(all-len(broken)) <= all {
 		d.add(Finding{Level: Problem, Host: ClusterHost, What: "etcd-quorum", order: clusterOrder,
 			Summary: fmt.Sprintf("etcd has no quorum: %s work, %d are needed; missing are %s", count(all-len(broken), all, "members"), all/2+1, d.whom(broken, d.in.Member)),
-			Because: d.causes(broken, d.in.Member), Mend: targets(broken)})
+			Because: d.causes(broken, d.in.Member), Fix: targets(broken)})
 		return
 	}
 	if d.in.EtcdError != "" && len(broken) == 0 {
 		d.add(Finding{Level: Problem, Host: ClusterHost, What: "etcd-quorum", order: clusterOrder,
-			Summary: "etcd cannot be asked, although its services run", Cause: firstLine(d.in.EtcdError), Mend: []string{"apply"}})
+			Summary: "etcd cannot be asked, although its services run", Cause: firstLine(d.in.EtcdError), Fix: []string{"apply"}})
 	}
 	for _, m := range d.in.Etcd {
 		d.member(m)
@@ -103,7 +103,7 @@ const lagging = 5000
 func (d *diagnosis) member(m etcd.MemberStatus) {
 	host := d.hostOf(m)
 	name := cmp.Or(m.Name, host, etcdmember.ID(m.ID))
-	f := Finding{Level: Problem, Host: ClusterHost, What: "etcd-member", ID: name, order: clusterOrder, Mend: apply(name)}
+	f := Finding{Level: Problem, Host: ClusterHost, What: "etcd-member", ID: name, order: clusterOrder, Fix: apply(name)}
 	switch {
 	case len(m.Alarms) > 0:
 		f.Summary = fmt.Sprintf("etcd member %s raises the alarm %s", name, strings.Join(m.Alarms, ", "))
@@ -116,7 +116,7 @@ func (d *diagnosis) member(m etcd.MemberStatus) {
 		if h, known := d.hosts[host]; known {
 			f.Because = append(d.causes([]Host{h}, d.in.Member), d.strays(host)...)
 		} else {
-			f.Cause, f.Mend = "no host of the inventory has it", nil
+			f.Cause, f.Fix = "no host of the inventory has it", nil
 		}
 	case m.Lag > lagging:
 		f.Level, f.order = Note, noteOrder
@@ -137,11 +137,11 @@ func (d *diagnosis) api() {
 	if d.in.APIError == "" && (len(broken) < all || all == 0) {
 		return
 	}
-	f := Finding{Level: Problem, Host: ClusterHost, What: "api", order: clusterOrder + 1, Mend: []string{"apply"}, Cause: firstLine(d.in.APIError),
+	f := Finding{Level: Problem, Host: ClusterHost, What: "api", order: clusterOrder + 1, Fix: []string{"apply"}, Cause: firstLine(d.in.APIError),
 		Summary: fmt.Sprintf("the Kubernetes API cannot be used: %s work", count(all-len(broken), all, "API servers"))}
 	if len(broken) > 0 {
 		f.Summary += "; missing are " + d.whom(broken, d.in.API)
-		f.Because, f.Mend = d.causes(broken, d.in.API), targets(broken)
+		f.Because, f.Fix = d.causes(broken, d.in.API), targets(broken)
 	}
 	d.add(f)
 }
@@ -162,19 +162,19 @@ func (d *diagnosis) nodes() {
 			continue
 		}
 		if n.Unschedulable {
-			d.add(Finding{Level: Note, Host: n.Name, What: "cordoned", order: noteOrder, Mend: []string{"node", "uncordon", n.Name},
+			d.add(Finding{Level: Note, Host: n.Name, What: "cordoned", order: noteOrder, Fix: []string{"node", "uncordon", n.Name},
 				Summary: "its Node is cordoned: no new pods come to it", Cause: "somebody drained, cordoned or isolated it, or a rollout stopped there"})
 		}
 		if n.Ready {
 			continue
 		}
-		f := Finding{Level: Problem, Host: n.Name, What: "node-not-ready", order: nodeOrder, Mend: apply(n.Name),
+		f := Finding{Level: Problem, Host: n.Name, What: "node-not-ready", order: nodeOrder, Fix: apply(n.Name),
 			Summary: "its Node is not Ready: " + firstLine(n.Reason), Because: d.problems(n.Name)}
 		d.add(f)
 	}
 	for _, h := range d.in.Hosts {
 		if h.Joins && h.Error == "" && !h.New && !known[h.Name] {
-			d.add(Finding{Level: Problem, Host: h.Name, What: "node-missing", order: nodeOrder, Mend: apply(h.Name),
+			d.add(Finding{Level: Problem, Host: h.Name, What: "node-missing", order: nodeOrder, Fix: apply(h.Name),
 				Summary: "has no Node in the cluster", Because: d.problems(h.Name)})
 		}
 	}
@@ -212,13 +212,13 @@ func (d *diagnosis) place(f Finding) {
 		f.ID = f.Host
 		f.Summary, f.Host = "Node "+f.Host+" "+strings.Replace(f.Summary, "its Node is", "is", 1), ClusterHost
 	} else if f.What == "node-deleting" {
-		f.Mend = apply(f.Host)
+		f.Fix = apply(f.Host)
 	}
 	d.add(f)
 }
 
 // byHand takes back the commands for what only follows from what no apply
-// mends: a host that is cut off, a program that hangs.
+// fixes: a host that is cut off, a program that hangs.
 func (d *diagnosis) byHand() {
 	what := map[string]string{}
 	for _, f := range d.found {
@@ -234,7 +234,7 @@ func (d *diagnosis) byHand() {
 			}
 		}
 		if f.What != "stopped" && len(f.Because) > 0 && (cut || hangs == len(f.Because)) {
-			f.Mend = nil
+			f.Fix = nil
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestACordonedNodeIsWorthKnowing(t *testing.T) {
 	found := doctor.Diagnose(in)
 	f := find(t, found, "m2/cordoned")
 	assert.Equal(t, doctor.Note, f.Level)
-	assert.Equal(t, []string{"node", "uncordon", "m2"}, f.Mend)
+	assert.Equal(t, []string{"node", "uncordon", "m2"}, f.Fix)
 	assert.True(t, doctor.Healthy(found))
 }
 
@@ -105,7 +105,7 @@ func TestAHostWithoutServicesIsNamed(t *testing.T) {
 	f := find(t, cut(running(proxy), true), "m1/no-services")
 	assert.Equal(t, doctor.Problem, f.Level)
 	assert.Contains(t, f.First, "systemctl restart "+proxy)
-	assert.Empty(t, f.Mend, "no apply mends it")
+	assert.Empty(t, f.Fix, "no apply fixes it")
 	assert.NotContains(t, ids(cut(api.Unit{Name: proxy, Active: "failed"}, true)), "m1/no-services", "that says more")
 	assert.Empty(t, cut(running(proxy), false))
 }
@@ -133,7 +133,7 @@ func TestWhatUnitsAre(t *testing.T) {
 		f := find(t, found, "m1/"+containerd+"/"+c.what)
 		assert.Equal(t, c.cause, f.Cause, c.title)
 		assert.Equal(t, doctor.Problem, f.Level, c.title)
-		assert.Equal(t, []string{"apply", "--target", "m1"}, f.Mend, c.title)
+		assert.Equal(t, []string{"apply", "--target", "m1"}, f.Fix, c.title)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestAnAuthorityThatEndedIsNamedFirst(t *testing.T) {
 		Authorities: []doctor.Authority{{Name: "cluster", NotAfter: end, Ended: true}, {Name: "etcd", NotAfter: end}}})
 	require.NotEmpty(t, found)
 	require.Equal(t, "cluster/cluster/certificate", found[0].ID)
-	require.Equal(t, []string{"certs", "renew"}, found[0].Mend)
+	require.Equal(t, []string{"certs", "renew"}, found[0].Fix)
 	require.Equal(t, doctor.Problem, found[0].Level)
 	for _, f := range found {
 		if f.ID == "cluster/etcd/certificate" {
@@ -305,7 +305,7 @@ func TestAnEtcdMemberThatWasRemovedIsNamed(t *testing.T) {
 		in.Etcd = in.Etcd[:2]
 		return in
 	}
-	mend := []string{"apply", "--target", "m3"}
+	fix := []string{"apply", "--target", "m3"}
 	for title, test := range map[string]struct {
 		change        func(in *doctor.Input)
 		what, summary string
@@ -327,7 +327,7 @@ func TestAnEtcdMemberThatWasRemovedIsNamed(t *testing.T) {
 			found := doctor.Diagnose(in)
 			require.Equal(t, "m3/"+test.what, found[0].ID, "%v", ids(found))
 			assert.Contains(t, found[0].Summary, test.summary)
-			assert.Equal(t, mend, found[0].Mend)
+			assert.Equal(t, fix, found[0].Fix)
 			unit := find(t, found, "m3/etcd.service/restarting")
 			assert.Contains(t, unit.Because, found[0].ID)
 			assert.Empty(t, unit.First, "apply does it")
@@ -335,7 +335,7 @@ func TestAnEtcdMemberThatWasRemovedIsNamed(t *testing.T) {
 				assert.NotContains(t, f.Summary, "member  ", "it has a name")
 				if f.What == "etcd-member" {
 					assert.Equal(t, "cluster/m3/etcd-member", f.ID)
-					assert.Equal(t, mend, f.Mend)
+					assert.Equal(t, fix, f.Fix)
 					assert.Contains(t, f.Because, found[0].ID)
 				}
 			}

@@ -19,7 +19,7 @@ func TestNodesThatNoHostIs(t *testing.T) {
 	assert.Equal(t, []string{"cluster/x2/node-foreign", "cluster/x3/node-deleting", "cluster/x1/node-foreign"}, ids(found))
 	assert.Equal(t, "Node x2 is a Node of no host in the inventory, not Ready", found[0].Summary)
 	assert.Contains(t, found[0].First, "kubectl delete node x2")
-	assert.Empty(t, found[0].Mend, "no verb knows it")
+	assert.Empty(t, found[0].Fix, "no verb knows it")
 	assert.Equal(t, "Node x3 is being deleted since 2026-01-02T03:04:05Z, held by finalizer example.com/gone", found[1].Summary)
 	assert.Equal(t, doctor.Note, found[2].Level)
 	assert.Contains(t, found[2].Summary, "Ready since 2026-01-02T03:04:05Z")

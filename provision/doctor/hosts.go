@@ -22,7 +22,7 @@ const (
 
 // host judges one host, apart from its services.
 func (d *diagnosis) host(h Host) {
-	base := Finding{Level: Problem, Host: h.Name, order: hostOrder, strong: true, Mend: apply(h.Name)}
+	base := Finding{Level: Problem, Host: h.Name, order: hostOrder, strong: true, Fix: apply(h.Name)}
 	if h.Error != "" {
 		base.What, base.Summary, base.Cause = "unreachable", "does not answer", firstLine(h.Error)
 		base.First = "see that it is powered on and reachable over SSH"
@@ -44,7 +44,7 @@ func (d *diagnosis) host(h Host) {
 	if h.Health.MemoryKiB > 0 && h.Health.MemoryKiB < lowMemory {
 		f := base
 		f.What, f.Summary = "memory", fmt.Sprintf("has only %d MiB of memory left", h.Health.MemoryKiB>>10)
-		f.First, f.Mend = "find what takes it: systemd-cgtop -m", nil
+		f.First, f.Fix = "find what takes it: systemd-cgtop -m", nil
 		d.add(f)
 	}
 	d.certs(base, h)
@@ -76,7 +76,7 @@ func (d *diagnosis) disks(base Finding, disks []api.Space) {
 		}
 		seen[disk.Device] = true
 		f := base
-		f.Mend, f.ID = nil, disk.Path
+		f.Fix, f.ID = nil, disk.Path
 		left := float64(disk.Free) / float64(disk.Total)
 		switch {
 		case disk.ReadOnly:
@@ -112,7 +112,7 @@ func (d *diagnosis) cut(f Finding, h Host) {
 	f.What, f.Summary = "no-api", "does not reach any API server (port 6443), although other hosts do"
 	f.Cause = "a firewall or a missing route between it and the masters"
 	f.First = "see what drops it: nft list ruleset; iptables-save; ip route get MASTER"
-	f.Mend = nil
+	f.Fix = nil
 	d.add(f)
 }
 
@@ -126,7 +126,7 @@ func (d *diagnosis) services(f Finding, h Host) {
 	f.What, f.Summary = "no-services", "reaches the API servers, but not their service address: none of the cluster's services can be used from here"
 	f.Cause = "the rules of kube-proxy are gone: somebody flushed the packet filter (nft list tables), or loaded another one"
 	f.First = "systemctl restart " + d.in.Proxy + "; if somebody took the routes to pods away as well (ip route), restart the network's service, too"
-	f.Mend = nil
+	f.Fix = nil
 	d.add(f)
 }
 
@@ -177,7 +177,7 @@ func (d *diagnosis) certs(base Finding, h Host) {
 // authorities that have ended explain whatever does not answer.
 func (d *diagnosis) authorities() {
 	for _, a := range d.in.Authorities {
-		f := Finding{Level: Problem, Host: ClusterHost, ID: a.Name, What: "certificate", strong: true, order: hostOrder, Mend: []string{"certs", "renew"},
+		f := Finding{Level: Problem, Host: ClusterHost, ID: a.Name, What: "certificate", strong: true, order: hostOrder, Fix: []string{"certs", "renew"},
 			Summary: fmt.Sprintf("the authority %s ends on %s", a.Name, a.NotAfter.Format(time.DateOnly)), Cause: "nothing renewed it"}
 		if a.Ended {
 			f.Summary = fmt.Sprintf("the authority %s ended on %s: nothing that it signed is accepted any more", a.Name, a.NotAfter.Format(time.DateOnly))
@@ -193,7 +193,7 @@ func (d *diagnosis) notes(base Finding, h Host) {
 	base.Level, base.order = Note, noteOrder
 	if lock := h.Health.Lock; lock != nil {
 		f := base
-		f.What, f.Mend = "locked", nil
+		f.What, f.Fix = "locked", nil
 		f.Summary = fmt.Sprintf("is locked by %s since %s", lock.Holder, lock.Since.UTC().Format(time.RFC3339))
 		f.First = "it is free when that run ends, or ten seconds after its machine is lost"
 		d.add(f)
@@ -209,7 +209,7 @@ func (d *diagnosis) notes(base Finding, h Host) {
 			}
 			f.Changed = append(f.Changed, drift.Address+": "+drift.Text)
 		}
-		f.Mend = []string{"plan", "--target", h.Name}
+		f.Fix = []string{"plan", "--target", h.Name}
 		d.add(f)
 	}
 }

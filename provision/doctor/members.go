@@ -17,7 +17,7 @@ func (d *diagnosis) memberships() {
 		if !h.Etcd || h.Error != "" || h.New {
 			continue
 		}
-		f := Finding{Level: Problem, Host: h.Name, order: hostOrder, strong: true, Mend: apply(h.Name)}
+		f := Finding{Level: Problem, Host: h.Name, order: hostOrder, strong: true, Fix: apply(h.Name)}
 		listed := slices.IndexFunc(d.in.Etcd, func(m etcd.MemberStatus) bool { return d.hostOf(m) == h.Name })
 		switch {
 		case h.EtcdData != nil && slices.ContainsFunc(d.in.Etcd, func(m etcd.MemberStatus) bool { return etcdmember.ID(m.ID) == h.EtcdData.Member }):
@@ -41,7 +41,7 @@ func (d *diagnosis) memberships() {
 }
 
 // follows has what is wrong with a host's etcd follow from a finding, which
-// mends it.
+// fixes it.
 func (d *diagnosis) follows(host, id string) {
 	for i := range d.found {
 		if f := &d.found[i]; f.Host == host && f.Unit == d.in.Member && f.Level == Problem {

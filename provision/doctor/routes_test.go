@@ -79,7 +79,7 @@ func TestAHostWithoutRoutesToPodsIsNamed(t *testing.T) {
 				assert.Equal(t, c.says, f.Summary)
 				assert.Equal(t, doctor.Problem, f.Level)
 				assert.NotEmpty(t, f.Cause)
-				assert.Empty(t, f.Mend, "no apply mends it")
+				assert.Empty(t, f.Fix, "no apply fixes it")
 			}
 			if c.want == nil {
 				c.want = map[string]string{}

@@ -21,9 +21,9 @@ func TestAServiceThatHangsIsNamedBeforeWhatFollows(t *testing.T) {
 	assert.Equal(t, "runs but does not answer", found[0].Summary)
 	assert.Contains(t, found[0].Cause, "containerd does not answer although it runs")
 	assert.Equal(t, "systemctl restart containerd.service", found[0].First)
-	assert.Empty(t, found[0].Mend, "an apply leaves a unit that is active as it is")
+	assert.Empty(t, found[0].Fix, "an apply leaves a unit that is active as it is")
 	assert.Equal(t, []string{"m1/containerd.service/silent"}, found[1].Because)
-	assert.Empty(t, found[1].Mend)
+	assert.Empty(t, found[1].Fix)
 }
 
 func TestAGateOfAServiceThatHangsIsNoFindingOfItsOwn(t *testing.T) {
@@ -57,7 +57,7 @@ func TestAHostThatIsCutOffFromTheAPI(t *testing.T) {
 	assert.Contains(t, found[0].Summary, "does not reach any API server")
 	assert.Contains(t, found[0].First, "ip route get")
 	for _, f := range found {
-		assert.Empty(t, f.Mend, "%s: an apply opens no firewall", f.ID)
+		assert.Empty(t, f.Fix, "%s: an apply opens no firewall", f.ID)
 	}
 	assert.Contains(t, found[1].Because, "m2/no-api")
 	m1.Reaches, m1.Cut = false, true
@@ -71,7 +71,7 @@ func TestWhatNoApplyHasStartedWasNotStopped(t *testing.T) {
 	f := find(t, doctor.Diagnose(input(h)), "m1/kubelet.service/stopped")
 	assert.Equal(t, "it was never started: the last apply did not get that far", f.Cause)
 	assert.Equal(t, []string{"m1///disk-full"}, f.Because)
-	assert.Equal(t, []string{"apply", "--target", "m1"}, f.Mend)
+	assert.Equal(t, []string{"apply", "--target", "m1"}, f.Fix)
 }
 
 func TestAKeyThatCannotBeReadIsAProblem(t *testing.T) {
@@ -80,5 +80,5 @@ func TestAKeyThatCannotBeReadIsAProblem(t *testing.T) {
 	f := find(t, doctor.Diagnose(input(h)), "m1/kube-apiserver.service/lost")
 	assert.Equal(t, doctor.Problem, f.Level)
 	assert.Contains(t, f.Cause, "mode is 0000")
-	assert.Equal(t, []string{"apply", "--target", "m1"}, f.Mend)
+	assert.Equal(t, []string{"apply", "--target", "m1"}, f.Fix)
 }

@@ -141,8 +141,8 @@ type Finding struct {
 	Log     []string `json:"log,omitempty"` // last lines
 	// First is what a person has to do on the host, if anything.
 	First string `json:"first,omitempty"`
-	// Mend is the command that mends it, as arguments of provision.
-	Mend []string `json:"mend,omitempty"`
+	// Fix is the command that fixes it, as arguments of provision.
+	Fix []string `json:"fix,omitempty"`
 
 	strong bool // the cause is on the host itself
 	order  int

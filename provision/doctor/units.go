@@ -23,7 +23,7 @@ func (d *diagnosis) units(h Host) {
 		if !looked {
 			continue
 		}
-		f := Finding{Level: Problem, Host: h.Name, Unit: u.Name, order: unitOrder + i, Mend: apply(h.Name)}
+		f := Finding{Level: Problem, Host: h.Name, Unit: u.Name, order: unitOrder + i, Fix: apply(h.Name)}
 		d.changes(&f, h)
 		switch {
 		case u.Error != "":
@@ -144,7 +144,7 @@ func (d *diagnosis) up(f Finding, h Host, u api.Unit) {
 		if why, found := read(u.Log); found {
 			g.Cause = why.text
 		}
-		g.Mend = nil
+		g.Fix = nil
 		d.add(g)
 	}
 	hangs := d.silent(f, h)
@@ -185,7 +185,7 @@ func (d *diagnosis) silent(f Finding, h Host) bool {
 	name := strings.TrimSuffix(f.Unit, ".service")
 	f.What, f.Summary, f.strong = "silent", "runs but does not answer", true
 	f.Cause = name + " does not answer although it runs: its process hangs, or was halted by a signal"
-	f.First, f.Mend = "systemctl restart "+f.Unit, nil
+	f.First, f.Fix = "systemctl restart "+f.Unit, nil
 	d.add(f)
 	return true
 }
@@ -215,7 +215,7 @@ func (d *diagnosis) dropIns(f Finding, u api.Unit) {
 			return
 		}
 	}
-	f.Level, f.What, f.Changed, f.Mend = Note, "drop-in", nil, nil
+	f.Level, f.What, f.Changed, f.Fix = Note, "drop-in", nil, nil
 	f.Summary = "is changed by " + strings.Join(u.DropIns, ", ") + ", which provision did not write"
 	d.add(f)
 }

@@ -80,7 +80,7 @@ func (rd *Reader) Preflight(ctx context.Context, full bool) (*Preflight, error) 
 	return p, nil
 }
 
-// unreachable puts the error of a host that takes no part into a finding.
+// unreachable puts the error of a host that is skipped into a finding.
 func unreachable(host string, err error) preflight.Finding {
 	f := preflight.Finding{Severity: preflight.Error, Host: host, Check: preflight.SSH, What: err.Error(), Remedy: "log in by hand to see more: ssh -v"}
 	var known *ssh.Error

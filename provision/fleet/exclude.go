@@ -28,16 +28,16 @@ func (f *Fleet) Do(names []string, do func(name string) error) error {
 	return errors.Join(list...)
 }
 
-// Exclude lets a host that answered take no part.
+// Exclude skips a host that answered.
 func (f *Fleet) Exclude(name string, why error) {
 	m := f.Members[name]
-	_ = m.Agent.Close() // it takes no part either way
+	_ = m.Agent.Close() // it is skipped either way
 	delete(f.Members, name)
 	f.Absent[name] = Absent{Host: m.Host, Why: why}
 	f.Emit(event.Event{Type: event.HostFailed, Host: name, Text: why.Error()})
 }
 
-// Refuse lets hosts take no part. A new cluster is not born without one of its
+// Refuse skips hosts. A new cluster is not born without one of its
 // masters or etcd hosts: it would come back as a stranger.
 func (f *Fleet) Refuse(refused map[string]error) error {
 	var all []error
@@ -56,7 +56,7 @@ func (f *Fleet) Refuse(refused map[string]error) error {
 	return nil
 }
 
-// NotFitError is why a host takes no part that answered and could not be used.
+// NotFitError is why a host that answered is skipped.
 type NotFitError struct {
 	Host  string
 	Lines []string
@@ -64,7 +64,7 @@ type NotFitError struct {
 
 // Error implements error.
 func (e *NotFitError) Error() string {
-	return fmt.Sprintf("host %s is not fit (--ignore-preflight CHECK takes it all the same):\n  %s", e.Host, strings.Join(e.Lines, "\n  "))
+	return fmt.Sprintf("host %s fails preflight (--ignore-preflight CHECK accepts it):\n  %s", e.Host, strings.Join(e.Lines, "\n  "))
 }
 
 // NotFit are those of the hosts that preflight keeps out. The run has said why.

@@ -6,9 +6,9 @@ import (
 	"provision/provision/identity"
 )
 
-// strangers lets machines take no part that answer under the name of a host of
-// the cluster and are other machines: the name of a host opens the cluster's
-// keys to it. A machine that replaces another is accepted by its host key.
+// strangers skips machines that answer under a name of the cluster's hosts but
+// are other machines: that name opens the cluster's keys to them. A machine that
+// replaces another is accepted by its host key.
 func (f *Fleet) strangers() {
 	known := f.Known()
 	for _, name := range f.Names() {

@@ -44,7 +44,7 @@ func newAPI(now func() time.Time) *API {
 	return &API{now: now, objects: map[cluster.Ref]cluster.Object{}, releases: map[string][]cluster.Revision{}, charts: map[string]cluster.Chart{}}
 }
 
-// Break makes the API answer with an error; nil mends it.
+// Break makes the API answer with an error; nil fixes it.
 func (a *API) Break(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -234,7 +234,7 @@ func (h *Host) Hangup() { h.server.Hangup() }
 // Execs counts the exec channels opened so far.
 func (h *Host) Execs() int { return h.server.Execs() }
 
-// Break lets a unit fail to start, with this log; none mends it.
+// Break lets a unit fail to start, with this log; none fixes it.
 func (h *Host) Break(unit, log string) error {
 	fake, err := systemfake.Open(h.Root, systemfake.Options{})
 	if err != nil {

@@ -16,7 +16,7 @@ type Result string
 // The results. A run that was killed, or is still at work, has none.
 const (
 	Done       Result = "done"
-	Incomplete Result = "incomplete" // all was done that could be: hosts took no part
+	Incomplete Result = "incomplete" // all was done that could be: hosts were skipped
 	Failed     Result = "failed"
 	Stopped    Result = "stopped" // interrupted, or its lock was lost
 )

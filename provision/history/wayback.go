@@ -47,7 +47,7 @@ func (w *Way) versions(now, then inventory.Versions) {
 			// What runs decides, and the plan knows that: the newer one may never have been installed.
 			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, which is refused where the newer minor release runs already: then write the old inventory out with --write, set the newer version there, and apply that", one.what, one.now, one.then))
 		default:
-			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, and with it what was mended in between", one.what, one.now, one.then))
+			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, and with it what was fixed in between", one.what, one.now, one.then))
 		}
 	}
 }

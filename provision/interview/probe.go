@@ -151,7 +151,7 @@ func (s *session) settle(failed []failure) ([]netip.Addr, error) {
 		s.say("  %-15s FAILED: %v", f.address, f.err)
 	}
 	if !s.options.Ask {
-		return nil, fmt.Errorf("cannot reach %d of %d hosts (see above); mend it, or write the inventory without tests: --no-ssh", len(failed), len(s.draft.Hosts))
+		return nil, fmt.Errorf("cannot reach %d of %d hosts (see above); fix it, or write the inventory without tests: --no-ssh", len(failed), len(s.draft.Hosts))
 	}
 	var again []netip.Addr
 	rest := ""

@@ -79,7 +79,7 @@ func (f Fault) String() string {
 // damage is one kind of fault: how it is done, and undone. Undoing what is
 // gone already, with a power cut or a reboot, is no error.
 type damage struct {
-	inject, mend func(*Lab, context.Context, hostState, Fault) error
+	inject, fix func(*Lab, context.Context, hostState, Fault) error
 	check        func(*Lab, hostState, Fault) error // may be nil
 	lasting      bool                               // outlives a power cut
 }
@@ -87,21 +87,21 @@ type damage struct {
 func damageOf(k FaultKind) (damage, error) {
 	switch k {
 	case FaultNetwork:
-		return damage{inject: (*Lab).unplug, mend: (*Lab).plug}, nil
+		return damage{inject: (*Lab).unplug, fix: (*Lab).plug}, nil
 	case FaultBlock:
-		return damage{inject: (*Lab).block, mend: (*Lab).unblock, check: (*Lab).checkBlock}, nil
+		return damage{inject: (*Lab).block, fix: (*Lab).unblock, check: (*Lab).checkBlock}, nil
 	case FaultRate:
-		return damage{inject: (*Lab).limit, mend: (*Lab).unlimit, check: (*Lab).checkRate}, nil
+		return damage{inject: (*Lab).limit, fix: (*Lab).unlimit, check: (*Lab).checkRate}, nil
 	case FaultSlow:
-		return damage{inject: (*Lab).throttle, mend: (*Lab).unthrottle, check: (*Lab).checkSlow}, nil
+		return damage{inject: (*Lab).throttle, fix: (*Lab).unthrottle, check: (*Lab).checkSlow}, nil
 	case FaultFreeze:
-		return damage{inject: (*Lab).freeze, mend: (*Lab).thaw}, nil
+		return damage{inject: (*Lab).freeze, fix: (*Lab).thaw}, nil
 	case FaultDisk:
-		return damage{inject: (*Lab).fill, mend: (*Lab).free, check: checkPath, lasting: true}, nil
+		return damage{inject: (*Lab).fill, fix: (*Lab).free, check: checkPath, lasting: true}, nil
 	case FaultReadOnly:
-		return damage{inject: (*Lab).protect, mend: (*Lab).unprotect, check: checkPath}, nil
+		return damage{inject: (*Lab).protect, fix: (*Lab).unprotect, check: checkPath}, nil
 	case FaultClock:
-		return damage{inject: (*Lab).shiftClock, mend: (*Lab).resetClock, check: (*Lab).checkClock}, nil
+		return damage{inject: (*Lab).shiftClock, fix: (*Lab).resetClock, check: (*Lab).checkClock}, nil
 	}
 	return damage{}, fmt.Errorf("cannot make fault %q: there is no such kind", k)
 }
@@ -134,14 +134,14 @@ func (l *Lab) Inject(ctx context.Context, f Fault) error {
 	}
 	if err := d.inject(l, ctx, h, f); err != nil {
 		err = fmt.Errorf("making fault %s on %s: %w", f.Kind, f.Host, err)
-		return errors.Join(err, l.Mend(context.WithoutCancel(ctx), f))
+		return errors.Join(err, l.Fix(context.WithoutCancel(ctx), f))
 	}
 	return nil
 }
 
-// Mend ends a fault, given by host, kind and path. One that is not there is no
+// Fix ends a fault, given by host, kind and path. One that is not there is no
 // error.
-func (l *Lab) Mend(ctx context.Context, f Fault) error {
+func (l *Lab) Fix(ctx context.Context, f Fault) error {
 	h, d, err := l.victim(f)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (l *Lab) Mend(ctx context.Context, f Fault) error {
 		return nil
 	}
 	if h.Process.alive() {
-		if err := d.mend(l, ctx, h, f); err != nil {
+		if err := d.fix(l, ctx, h, f); err != nil {
 			return fmt.Errorf("ending fault %s on %s: %w", f.Kind, f.Host, err)
 		}
 	} else if d.lasting {
@@ -162,8 +162,8 @@ func (l *Lab) Mend(ctx context.Context, f Fault) error {
 	return nil
 }
 
-// MendAll ends all faults of a host.
-func (l *Lab) MendAll(ctx context.Context, host string) error {
+// FixAll ends all faults of a host.
+func (l *Lab) FixAll(ctx context.Context, host string) error {
 	if _, err := l.host(host); err != nil {
 		return err
 	}
@@ -171,18 +171,18 @@ func (l *Lab) MendAll(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	// What hinders a host's own work, and so the mending of its disks, ends first.
-	slices.SortStableFunc(faults, func(a, b Fault) int { return mendOrder(a.Kind) - mendOrder(b.Kind) })
+	// What hinders a host's own work, and so the fixing of its disks, ends first.
+	slices.SortStableFunc(faults, func(a, b Fault) int { return fixOrder(a.Kind) - fixOrder(b.Kind) })
 	var errs []error
 	for _, f := range faults {
 		if f.Host == host {
-			errs = append(errs, l.Mend(ctx, f))
+			errs = append(errs, l.Fix(ctx, f))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func mendOrder(k FaultKind) int {
+func fixOrder(k FaultKind) int {
 	return slices.Index([]FaultKind{FaultFreeze, FaultSlow, FaultNetwork, FaultBlock, FaultRate, FaultReadOnly, FaultDisk, FaultClock}, k)
 }
 

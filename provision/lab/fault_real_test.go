@@ -189,7 +189,7 @@ func TestAllFaultsEndAtOnce(t *testing.T) {
 		assert.Len(t, faults, 6)
 		other, err := OpenIn(filepath.Dir(l.Dir()), l.Name()) // as another process would
 		require.NoError(t, err)
-		require.NoError(t, other.MendAll(ctx, "f1"))
+		require.NoError(t, other.FixAll(ctx, "f1"))
 		none(t)
 		inHost(t, l, "f1", "touch", "/var/lib/etcd/new", "/etc/new")
 	})

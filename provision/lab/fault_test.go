@@ -48,8 +48,8 @@ func TestEachKindOfFaultCanBeMadeAndSaysWhatItIs(t *testing.T) {
 		d, err := damageOf(k)
 		require.NoError(t, err)
 		assert.NotNil(t, d.inject, k)
-		assert.NotNil(t, d.mend, k)
-		assert.GreaterOrEqual(t, mendOrder(k), 0, k)
+		assert.NotNil(t, d.fix, k)
+		assert.GreaterOrEqual(t, fixOrder(k), 0, k)
 		assert.NotEmpty(t, Fault{Kind: k}.String())
 	}
 	_, err := damageOf("earthquake")

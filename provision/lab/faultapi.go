@@ -24,8 +24,8 @@ func (l *Lab) LimitRate(ctx context.Context, host string, bitsPerSecond int64) e
 
 // RestoreNetwork ends what CutNetwork, Block and LimitRate made.
 func (l *Lab) RestoreNetwork(ctx context.Context, host string) error {
-	return errors.Join(l.Mend(ctx, Fault{Host: host, Kind: FaultNetwork}), l.Mend(ctx, Fault{Host: host, Kind: FaultBlock}),
-		l.Mend(ctx, Fault{Host: host, Kind: FaultRate}))
+	return errors.Join(l.Fix(ctx, Fault{Host: host, Kind: FaultNetwork}), l.Fix(ctx, Fault{Host: host, Kind: FaultBlock}),
+		l.Fix(ctx, Fault{Host: host, Kind: FaultRate}))
 }
 
 // FillDisk fills the file system that holds path, to the last block. It must be
@@ -36,7 +36,7 @@ func (l *Lab) FillDisk(ctx context.Context, host, path string) error {
 
 // FreeDisk ends what FillDisk made.
 func (l *Lab) FreeDisk(ctx context.Context, host, path string) error {
-	return l.Mend(ctx, Fault{Host: host, Kind: FaultDisk, Path: path})
+	return l.Fix(ctx, Fault{Host: host, Kind: FaultDisk, Path: path})
 }
 
 // Protect makes a folder read-only. Files that are open for writing stay so.
@@ -46,7 +46,7 @@ func (l *Lab) Protect(ctx context.Context, host, path string) error {
 
 // Unprotect ends what Protect made.
 func (l *Lab) Unprotect(ctx context.Context, host, path string) error {
-	return l.Mend(ctx, Fault{Host: host, Kind: FaultReadOnly, Path: path})
+	return l.Fix(ctx, Fault{Host: host, Kind: FaultReadOnly, Path: path})
 }
 
 // Freeze stops all processes of the host. Connections to a container are still
@@ -57,7 +57,7 @@ func (l *Lab) Freeze(ctx context.Context, host string) error {
 
 // Thaw ends what Freeze made.
 func (l *Lab) Thaw(ctx context.Context, host string) error {
-	return l.Mend(ctx, Fault{Host: host, Kind: FaultFreeze})
+	return l.Fix(ctx, Fault{Host: host, Kind: FaultFreeze})
 }
 
 // Slow leaves the host a share of one processor, in percent: 0.1 or more.
@@ -67,7 +67,7 @@ func (l *Lab) Slow(ctx context.Context, host string, percent float64) error {
 
 // FullSpeed ends what Slow made.
 func (l *Lab) FullSpeed(ctx context.Context, host string) error {
-	return l.Mend(ctx, Fault{Host: host, Kind: FaultSlow})
+	return l.Fix(ctx, Fault{Host: host, Kind: FaultSlow})
 }
 
 // SetClock moves the clock of a virtual machine away from the true time.
@@ -77,5 +77,5 @@ func (l *Lab) SetClock(ctx context.Context, host string, offset time.Duration) e
 
 // ResetClock ends what SetClock made.
 func (l *Lab) ResetClock(ctx context.Context, host string) error {
-	return l.Mend(ctx, Fault{Host: host, Kind: FaultClock})
+	return l.Fix(ctx, Fault{Host: host, Kind: FaultClock})
 }

@@ -17,8 +17,8 @@ type Lock struct {
 	Fleet *fleet.Fleet
 	// Holder names this operator to others: user@machine.
 	Holder string
-	// AllowMinority changes a cluster although most masters and etcd hosts take
-	// no part.
+	// AllowMinority changes a cluster although most masters and etcd hosts are
+	// skipped.
 	AllowMinority bool
 	// Patience is how long a run waits for locks that should be free soon; 0: 30 s.
 	Patience time.Duration
@@ -99,11 +99,11 @@ func (l *Lock) majority(names []string) error {
 			continue
 		}
 		if bad := l.Fleet.NotFit(missing); (len(missing)-len(bad))*2 < len(all) {
-			return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts are not fit (%s), for the reasons above; mend those and run the same command again. Nothing was changed",
+			return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts cannot be used (%s), for the reasons above; fix those and run the same command again. Nothing was changed",
 				l.Fleet.Inventory.Cluster.Name, len(bad), len(all), strings.Join(bad, ", "))
 		}
-		return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts take no part (%s), and another operator who reaches them could be changing it; "+
-			"bring them back, or, if you know that nobody else is at work, add --allow-minority",
+		return fmt.Errorf("cannot change cluster %q: %d of its %d masters and etcd hosts are skipped (%s), and another operator may be changing it through them; "+
+			"bring them back, or add --allow-minority if you know that nobody else is at work",
 			l.Fleet.Inventory.Cluster.Name, len(missing), len(all), strings.Join(missing, ", "))
 	}
 	return nil

@@ -36,7 +36,7 @@ type brokenError struct{ err error }
 
 // Error implements error.
 func (e *brokenError) Error() string {
-	return fmt.Sprintf("cannot lock it: %v; mend that and run the same command again", e.err)
+	return fmt.Sprintf("cannot lock it: %v; fix that and run the same command again", e.err)
 }
 
 // Unwrap implements errors.

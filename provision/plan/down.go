@@ -32,7 +32,7 @@ func (b *builder) downOf(tier component.Tier) []resource.Address {
 
 // chain lets restarts go from host to host in the order of the list. First come
 // the hosts that are down, all at once, because they may need one another; no
-// other restarts before they are mended, nor if they cannot be.
+// other restarts before they are fixed, nor if they cannot be.
 func (b *builder) chain(units, down []resource.Address) {
 	ill := map[string]bool{}
 	for _, a := range down {

@@ -49,8 +49,8 @@ func TestNobodyRestartsWhileAMemberIsDown(t *testing.T) {
 	}
 }
 
-// What mends a member that is down does not wait for those that are well.
-func TestAMemberThatIsDownIsMendedFirst(t *testing.T) {
+// What fixes a member that is down does not wait for those that are well.
+func TestAMemberThatIsDownIsFixedFirst(t *testing.T) {
 	g, all := stack(t)
 	seen := replaced(g, all, "etcd")
 	ill(seen, "m3", "etcd.service")

@@ -139,7 +139,7 @@ func Travels(unit resource.Resource, input resource.Address) bool {
 
 // ill reports whether a host has nothing to lose: its kubelet, or a unit that is
 // restarted in waves, does not work as it is. It waits for nobody, and nobody for
-// it, or one broken host would hold up all others, and what mends it too. What
+// it, or one broken host would hold up all others, and what fixes it too. What
 // takes pods away keeps to the waves.
 func (g *guards) ill(t *turn, seen api.PlanResult) bool {
 	return slices.ContainsFunc(seen.Ill, func(name string) bool {

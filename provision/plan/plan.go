@@ -60,7 +60,7 @@ type Host struct {
 	Digest string `json:"digest,omitempty"`
 	Wanted int    `json:"wanted"` // resources compared
 	New    bool   `json:"new,omitempty"`
-	// Error says why the host takes no part.
+	// Error says why the host is skipped.
 	Error string `json:"error,omitempty"`
 }
 
@@ -100,7 +100,7 @@ func (p *Plan) Empty() bool {
 	return true
 }
 
-// Incomplete reports whether a host that the plan is about takes no part.
+// Incomplete reports whether a host that the plan is about is skipped.
 func (p *Plan) Incomplete() bool {
 	for _, h := range p.Hosts {
 		if h.Error != "" && p.Concerns(h.Name) {

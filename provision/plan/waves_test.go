@@ -191,9 +191,9 @@ func TestPodsWithoutAnotherPlaceStay(t *testing.T) {
 	assert.Contains(t, find(t, p, plan.WaveGate(1)).Of, service("n1", "kubelet.service").Address)
 }
 
-// A kubelet that does not run would never end the pods: what mends it waits for
+// A kubelet that does not run would never end the pods: what fixes it waits for
 // nothing, and the Node is uncordoned after it.
-func TestAKubeletThatDoesNotRunIsMendedAtOnce(t *testing.T) {
+func TestAKubeletThatDoesNotRunIsFixedAtOnce(t *testing.T) {
 	seen := map[string]plan.Observed{"n1": differs(nil, kubelet("n1"), service("n1", "kubelet.service")), "n2": changed("n2")["n2"]}
 	p := farm{workers: []string{"n1", "n2"}, seen: seen, cordoned: []string{"n1"}}.build(t)
 	assert.False(t, has(p, object("drain", "n1").Address))

@@ -147,7 +147,7 @@ func (in Input) unreached(t *trouble, h Host) Finding {
 		f.What, f.Remedy = direction+": there is no way", "check addresses, gateways and cables: ip route get ADDRESS"
 	case api.ReachUntested:
 		f.Severity = Warning
-		f.What, f.Why, f.Remedy = direction+": not tried, the time was over", "", "mend what else is found and run this again"
+		f.What, f.Why, f.Remedy = direction+": not tested: time ran out", "", "fix the other findings and run this again"
 	case api.ReachOther:
 		f.What, f.Remedy = direction+": something else answers there", "look for a proxy or a translation of addresses between the hosts"
 	default:

@@ -64,7 +64,7 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 	}
 	for _, h := range p.Hosts {
 		if h.Error != "" {
-			fmt.Fprintf(w, "\n%s takes no part: %s\n", style.paint("31", Line(h.Name)), indent(Clean(h.Error), "  "))
+			fmt.Fprintf(w, "\n%s is skipped: %s\n", style.paint("31", Line(h.Name)), indent(Clean(h.Error), "  "))
 		}
 	}
 	waves(w, p, style)

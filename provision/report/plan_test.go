@@ -62,7 +62,7 @@ cluster
   ? node["n1"]
       uid: ? → later
 
-n2 takes no part: host unreachable
+n2 is skipped: host unreachable
   no route
 
 Warning: the API did not answer

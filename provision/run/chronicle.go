@@ -40,7 +40,7 @@ type Chronicle struct {
 	plan    *plan.Plan
 	Keepers map[string]api.Caller
 	sources []byte // nil: they cannot be kept
-	absent  error  // of hosts that take no part
+	absent  error  // of hosts that are skipped
 }
 
 // Record notes that a run begins. Every verb that changes hosts calls it, when it

@@ -31,7 +31,7 @@ const (
 func (s *Steps) reboot(ctx context.Context, host string) error {
 	o, m := s.o, s.o.Fleet.Members[host]
 	if m == nil {
-		return fmt.Errorf("host %s takes no part", host)
+		return fmt.Errorf("host %s is skipped", host)
 	}
 	if err := o.Surveyor.Spared(ctx, host); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (s *Steps) settled(ctx context.Context, r resource.Resource) error {
 	host := r.Address.Name
 	m := s.o.Fleet.Members[host]
 	if m == nil {
-		return fmt.Errorf("host %s takes no part", host)
+		return fmt.Errorf("host %s is skipped", host)
 	}
 	if changes, err := s.o.Surveyor.Observe(ctx, r); err != nil || len(changes) == 0 {
 		return err
@@ -128,7 +128,7 @@ func (rn *Runner) StillCordoned(ctx context.Context, s *survey.Survey, p *plan.P
 	stay, unknown := rn.cordonedOf(ctx, s, names)
 	var errs []error
 	if len(stay) > 0 {
-		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; the other Nodes serve. Mend what failed and apply again; or put the inventory back as it was, and apply", strings.Join(stay, ", ")))
+		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; the other Nodes serve. Fix what failed and apply again; or put the inventory back as it was, and apply", strings.Join(stay, ", ")))
 	}
 	if len(unknown) > 0 {
 		errs = append(errs, fmt.Errorf("perhaps cordoned, the API does not say: %s; apply again", strings.Join(unknown, ", ")))

@@ -13,7 +13,7 @@ import (
 )
 
 // admit examines the hosts that are not what their roles say yet. Those that
-// are not fit take no part, with all the reasons.
+// are not fit are skipped, with all reasons.
 func (sv *Surveyor) admit(ctx context.Context, s *Survey) error {
 	if slices.Contains(sv.IgnorePreflight, "all") || !slices.ContainsFunc(sv.Examiner().Candidates(), preflight.Host.New) {
 		return nil

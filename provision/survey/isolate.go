@@ -117,7 +117,7 @@ func (i *Isolation) proven(ctx context.Context, o *Surveyor) error {
 			return err
 		}
 		if h, _ := o.Fleet.Inventory.Host(name); h.Joins() && !state.Ready {
-			return fmt.Errorf("cannot let host %s recover: its Node is not Ready; why, is what provision doctor %s tells. It stays isolated", name, name)
+			return fmt.Errorf("cannot recover host %s: its Node is not Ready. It stays isolated; to see why: provision doctor %s", name, name)
 		}
 	}
 	return nil
@@ -155,5 +155,5 @@ func (i *Isolation) anotherServes(ctx context.Context, o *Surveyor) error {
 	case len(asked) == 0:
 		return fmt.Errorf("cannot isolate %s: no other master is in service, and the cluster would have no API; let another one recover, or add one, first", strings.Join(taken, ", "))
 	}
-	return fmt.Errorf("cannot isolate %s: no other master serves (asked: %s), and the cluster would have no API; see provision doctor, and mend one of them first", strings.Join(taken, ", "), strings.Join(asked, ", "))
+	return fmt.Errorf("cannot isolate %s: no other master serves (asked: %s), and the cluster would have no API; see provision doctor, and fix one of them first", strings.Join(taken, ", "), strings.Join(asked, ", "))
 }

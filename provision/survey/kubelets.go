@@ -9,7 +9,7 @@ import (
 	"provision/provision/upgrade"
 )
 
-// learnSilent asks the API for the kubelets of hosts that take no part.
+// learnSilent asks the API for the kubelets of hosts that are skipped.
 func (sv *Surveyor) learnSilent(ctx context.Context, s *Survey) {
 	away := func(name string) bool {
 		h, listed := sv.Fleet.Inventory.Host(name)
@@ -22,7 +22,7 @@ func (sv *Surveyor) learnSilent(ctx context.Context, s *Survey) {
 	defer cancel()
 	status, err := sv.API.Status(ctx)
 	if err != nil {
-		s.warn = append(s.warn, "it is not known which kubelets the hosts have that take no part: "+err.Error())
+		s.warn = append(s.warn, "cannot check the kubelets of skipped hosts: "+err.Error())
 	}
 	for _, n := range status.Nodes {
 		if v, err := upgrade.Parse(n.Kubelet); err == nil && away(n.Name) {

@@ -73,12 +73,12 @@ func (sv *Surveyor) removals() removal.Set {
 	return removal.Of(slices.Collect(maps.Values(known)), sv.Fleet.Inventory)
 }
 
-// Incomplete is the error of a run in which hosts took no part.
+// Incomplete is the error of a run in which hosts were skipped.
 func Incomplete(p *plan.Plan) error {
 	var list []error
 	for _, h := range p.Hosts {
 		if h.Error != "" && p.Concerns(h.Name) {
-			list = append(list, fmt.Errorf("host %s took no part: %s", h.Name, h.Error))
+			list = append(list, fmt.Errorf("host %s was skipped: %s", h.Name, h.Error))
 		}
 	}
 	return errors.Join(list...)

@@ -151,13 +151,13 @@ func (sv *Surveyor) Spared(ctx context.Context, host string) error {
 	h, _ := sv.Fleet.Inventory.Host(host)
 	if h.Has(inventory.RoleEtcd) {
 		if down, why := sv.down(ctx, inventory.RoleEtcd, "etcd", host); len(down) > 0 {
-			return fmt.Errorf("cannot reboot host %s: etcd's member on %s does not answer, and while two are away etcd may lose its quorum; see provision doctor, and mend %s first: %w",
+			return fmt.Errorf("cannot reboot host %s: etcd's member on %s does not answer, and with two down etcd may lose its quorum; fix %s first (provision doctor): %w",
 				host, strings.Join(down, ", "), strings.Join(down, ", "), why)
 		}
 	}
 	if masters := sv.Fleet.Inventory.With(inventory.RoleMaster); h.Has(inventory.RoleMaster) && len(masters) > 1 {
 		if down, why := sv.down(ctx, inventory.RoleMaster, "controlplane", host); len(down) == len(masters)-1 {
-			return fmt.Errorf("cannot reboot host %s: no other master serves, and the cluster would have no API; see provision doctor, and mend one of %s first: %w",
+			return fmt.Errorf("cannot reboot host %s: no other master serves, so the cluster would have no API; fix one of %s first (provision doctor): %w",
 				host, strings.Join(down, ", "), why)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // safe refuses inventories that would break a running cluster in a way that no
-// later apply mends. Everything is reported at once.
+// later apply fixes. Everything is reported at once.
 func (sv *Surveyor) safe(context.Context, *Survey) error {
 	in := safety.Input{Inventory: sv.Fleet.Inventory, Facts: sv.Fleet.Facts(), Known: sv.Fleet.Known(), Founded: sv.Fleet.Decision.Identity != nil}
 	if newest := sv.Fleet.Roster(); newest != nil {

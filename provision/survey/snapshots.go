@@ -53,7 +53,7 @@ func works(seen api.PlanResult, u resource.Address) bool {
 }
 
 // unkept is for versions that change while no member of etcd works, so that no
-// snapshot can be taken: that must be possible, because it may be what mends
+// snapshot can be taken: that must be possible, because it may be what fixes
 // them, but there is no way back from another minor release.
 func (sv *Surveyor) unkept(s *Survey, p *plan.Plan, before, after []upgrade.Host) error {
 	if !upgrading(s) || len(sv.snapshots(s)) > 0 {
@@ -63,7 +63,7 @@ func (sv *Surveyor) unkept(s *Survey, p *plan.Plan, before, after []upgrade.Host
 		for _, program := range []string{upgrade.Etcd, upgrade.APIServer} {
 			was, is := h.Programs[program], after[i].Programs[program]
 			if was.Known() && is.Known() && was.Line() != is.Line() {
-				return fmt.Errorf("cannot change %s of %s from %s to %s: etcd runs on no host, so no snapshot of it can be taken before, and without one there would be no way back; mend it with the versions that it has (provision doctor), then upgrade", program, h.Name, was, is)
+				return fmt.Errorf("cannot change %s of %s from %s to %s: etcd runs on no host, so no snapshot can be taken and there would be no way back; fix etcd with its present versions first (provision doctor)", program, h.Name, was, is)
 			}
 		}
 	}

@@ -178,7 +178,7 @@ func (sv *Surveyor) want(ctx context.Context, s *Survey) error {
 	return err
 }
 
-// learn has components ask the cluster. Hosts that they find unfit take no part.
+// learn has components ask the cluster. Hosts that they find unfit are skipped.
 func (sv *Surveyor) learn(ctx context.Context, s *Survey) error {
 	s.Cluster.Learned = map[string]any{}
 	for _, c := range sv.Components {
@@ -226,8 +226,8 @@ func (sv *Surveyor) Compare(ctx context.Context, s *Survey, names []string) {
 	all.Wait()
 }
 
-// loseSilent lets hosts take no part that could not compare: their agents hang,
-// talk nonsense or are gone. Nobody waits for their locks.
+// loseSilent skips hosts that could not compare: their agents hang, talk
+// nonsense or are gone. Nobody waits for their locks.
 func (sv *Surveyor) loseSilent(_ context.Context, s *Survey) error {
 	lost := map[string]error{}
 	for _, name := range sv.Fleet.Names() {
@@ -320,7 +320,7 @@ func (sv *Surveyor) CompareOne(ctx context.Context, r resource.Resource) ([]reso
 	}
 	m := sv.Fleet.Members[r.Address.Host]
 	if m == nil {
-		return nil, fmt.Errorf("host %s takes no part", r.Address.Host)
+		return nil, fmt.Errorf("host %s is skipped", r.Address.Host)
 	}
 	result, err := api.Plan.Call(ctx, m.Agent, api.PlanParams{Resources: []resource.Resource{r}, DigestKey: secret.OnWire(sv.Keys.DigestKey)})
 	if err != nil {

@@ -28,7 +28,7 @@ type installed struct {
 	hosts []upgrade.Host
 	// unknown are programs, as HOST: NAME, that this store knows no version of.
 	unknown []string
-	// silent are Nodes whose hosts take no part, with the versions that their
+	// silent are Nodes whose hosts are skipped, with the versions that their
 	// kubelets told the API: they will meet the API servers when they come back.
 	silent []upgrade.Host
 	// unfinished: a restart into what is installed is still to be done.
@@ -243,7 +243,7 @@ func (sv *Surveyor) allKeepers() error {
 	if len(silent) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot change versions while %s takes no part: all masters and etcd hosts must, because API servers may be one minor release apart only and etcd must keep its quorum while its members restart; bring it back, replace it, or take it out first: provision node remove",
+	return fmt.Errorf("cannot change versions while %s is skipped: API servers may be only one minor release apart, and etcd must keep its quorum while members restart, so every master and etcd host must answer. Bring it back, replace it, or remove it first: provision node remove",
 		strings.Join(silent, " and "))
 }
 

@@ -86,7 +86,7 @@ func TestPolicy(t *testing.T) {
 		"etcd members two minors apart":   {one(member(t, "e1", "3.6.5"), member(t, "e2", "3.5.26")), one(member(t, "e1", "3.7.3"), member(t, "e2", "3.6.5")), "within one minor release"},
 		"another major release":           {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "2.0.0")), "skips"},
 		"what is wrong already may stay":  {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.2"), node(t, "w1", "1.30.0")), "7 minor releases older than an API server, of version 1.37.2"},
-		"what is wrong already is mended": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
+		"what is wrong already is fixed": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
 		"a kubelet of unknown version":    {one(master(t, "m1", "1.36.4"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), ""},
 		"a worker joins":                  {one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
 	} {

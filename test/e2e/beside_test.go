@@ -23,7 +23,7 @@ func (c *cluster) addsBeside(t *testing.T) {
 	c.files = append(slices.Clone(c.files), extra("node-3.hcl"))
 	r := c.verb(t, "apply", "--yes")
 	assert.Equal(t, 1, r.code, "it is not all done")
-	assert.Contains(t, r.all(), "host "+dead+" took no part")
+	assert.Contains(t, r.all(), "host "+dead+" was skipped")
 	assert.NotContains(t, r.all(), "failed:\n", "nothing else fails")
 	assert.Equal(t, "True", c.node(t, fresh, `{.status.conditions[?(@.type=="Ready")].status}`))
 	for host, was := range before {

@@ -50,7 +50,7 @@ type ailment struct {
 // garbage is no configuration of anything.
 const garbage = `echo '{: garbage' >`
 
-// rounds are broken at once, and mended at once.
+// rounds are broken at once, and fixed at once.
 func rounds() [][]ailment {
 	return [][]ailment{
 		{
@@ -82,7 +82,7 @@ func rounds() [][]ailment {
 }
 
 // doctor breaks each key service in turn, in varying ways: it is named, with
-// its state, the cause and a command; the command mends it.
+// its state, the cause and a command; the command fixes it.
 func (s *suite) doctor(t *testing.T) {
 	c := s.boot(t, "doctor", sample("single.hcl"), extra("shared-kernel.hcl"))
 	c.apply(t)
@@ -103,7 +103,7 @@ func (s *suite) doctor(t *testing.T) {
 	c.fullDisk(t)
 	c.collected(t)
 	c.logsSurvive(t)
-	faults.Record(t, "doctor-names-and-mends", "doctor names a broken service, its state and the likely cause; the command that it gives, after what it says to do by hand, mends it",
+	faults.Record(t, "doctor-names-and-fixes", "doctor names a broken service, its state and the likely cause; the command that it gives, after what it says to do by hand, fixes it",
 		"on one host, ten services, each in one or two of these ways: stopped, disabled, masked, without its program, with damaged configuration, an unknown flag, a taken port, an unreadable data folder, a lost certificate",
 		"%d services in %d ways; the slowest look took %.1f s", len(named), ways, looked.Seconds())
 }

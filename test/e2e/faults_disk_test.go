@@ -36,7 +36,7 @@ func shortages(ctr string) []shortage {
 		{"key", "/etc/kubernetes", "rm /etc/kubernetes/pki/flannel.*",
 			[]string{`cert["/etc/kubernetes/pki/flannel.crt"]`, noRoom}, `test -z "$(ls -A /etc/kubernetes/pki | grep flannel)"`, false},
 		{"ledger", "/var/lib/provision/ledger", "rm /etc/kubernetes/kube-proxy.yaml",
-			[]string{"took no part: cannot lock it", "/var/lib/provision/ledger", noRoom}, "test ! -e /etc/kubernetes/kube-proxy.yaml", false},
+			[]string{"was skipped: cannot lock it", "/var/lib/provision/ledger", noRoom}, "test ! -e /etc/kubernetes/kube-proxy.yaml", false},
 		{"image", "/var/lib/containerd", `ctr -n k8s.io images ls -q | grep /coredns: | xargs ctr -n k8s.io images rm --sync`,
 			[]string{"image[", "coredns", noRoom}, `test -z "$(ctr -n k8s.io images ls -q | grep /coredns:)"`, false},
 	}

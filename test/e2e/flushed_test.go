@@ -16,7 +16,7 @@ import (
 )
 
 // flushed takes kube-proxy's rules away, as a flush of the packet filter does:
-// it runs on, and does not look. The doctor names the host, and what mends it.
+// it runs on, and does not look. The doctor names the host, and what fixes it.
 func (c *cluster) flushed(t *testing.T) {
 	c.on(t, "k1", "nft", "flush", "ruleset")
 	var command string
@@ -35,13 +35,13 @@ func (c *cluster) flushed(t *testing.T) {
 	c.on(t, "k1", strings.Fields(command)...)
 	c.calm(t)
 	c.unchanged(t)
-	faults.Record(t, "doctor-no-services", "doctor names a host from which no service of the cluster can be used although all programs run, and the command that mends it",
+	faults.Record(t, "doctor-no-services", "doctor names a host from which no service of the cluster can be used although all programs run, and the command that fixes it",
 		"the packet filter of a host flushed by hand: kube-proxy does not look at its rules for an hour", "named in %.1f s", looked.Seconds())
 }
 
 // unrouted takes the interface to the pods of other hosts away. flanneld runs on
 // and makes it again, without the routes. The doctor names the host, and what
-// mends it.
+// fixes it.
 func (c *cluster) unrouted(t *testing.T, host string) {
 	before := c.on(t, host, "ip", "-4", "route", "show", "dev", "flannel.1")
 	require.NotEmpty(t, before)
@@ -67,6 +67,6 @@ func (c *cluster) unrouted(t *testing.T, host string) {
 		return err
 	})
 	c.calm(t)
-	faults.Record(t, "doctor-no-routes", "doctor names a host that has no routes to the pods of others although all programs run, and the command that mends it",
+	faults.Record(t, "doctor-no-routes", "doctor names a host that has no routes to the pods of others although all programs run, and the command that fixes it",
 		"flannel's interface deleted on a worker: flanneld makes it again, but not the routes", "named in %.1f s", looked.Seconds())
 }

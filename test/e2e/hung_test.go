@@ -18,7 +18,7 @@ import (
 )
 
 // hung halts services by a signal, as a process that hangs is: systemd calls
-// them active. The doctor names each, and the command that it gives mends it.
+// them active. The doctor names each, and the command that it gives fixes it.
 func (c *cluster) hung(t *testing.T) {
 	units := []string{"containerd.service", "kubelet.service", "kube-proxy.service", "kube-scheduler.service", "kube-controller-manager.service"}
 	for _, unit := range units {
@@ -45,11 +45,11 @@ func (c *cluster) hung(t *testing.T) {
 	}
 	c.calm(t)
 	c.unchanged(t)
-	faults.Record(t, "doctor-hung-services", "doctor names services that systemd calls active and that do not answer, and the command that mends them",
+	faults.Record(t, "doctor-hung-services", "doctor names services that systemd calls active and that do not answer, and the command that fixes them",
 		"containerd, kubelet, kube-proxy, kube-scheduler and kube-controller-manager of one host halted by SIGSTOP, all at once", "5 of 5 named; the slowest look took %.1f s", looked.Seconds())
 }
 
-// silent is the command that mends a unit that is said to hang.
+// silent is the command that fixes a unit that is said to hang.
 func (d diagnosed) silent(unit string) []string {
 	for _, f := range d.Findings {
 		if f.Unit == unit && f.What == "silent" {

@@ -77,7 +77,7 @@ func (c *cluster) masterLost(t *testing.T) {
 	for _, worker := range []string{"n1", "n2"} {
 		c.seconds(t, "one master lost: DNS from "+worker, c.answersDNS(t, worker))
 	}
-	assert.Empty(t, c.plan(t).addresses(), "nothing is planned for a host that takes no part, its Node included")
+	assert.Empty(t, c.plan(t).addresses(), "nothing is planned for a host that is skipped, its Node included")
 	c.applyWithout(t, lost)
 	w := stopWrites()
 	c.note(t, "one master lost: writes", "%s", w)
@@ -111,7 +111,7 @@ func (c *cluster) applyWithout(t *testing.T, lost string) {
 	t.Helper()
 	r := c.verb(t, "apply", "--yes")
 	assert.Equal(t, 1, r.code, "%s", r.all())
-	assert.Contains(t, r.all(), "host "+lost+" took no part")
+	assert.Contains(t, r.all(), "host "+lost+" was skipped")
 	assert.NotContains(t, r.all(), "failed:\n", "nothing else fails")
 	for _, host := range c.applied(t) {
 		if host != lost {

@@ -24,14 +24,14 @@ func (s *suite) preflight(t *testing.T) {
 	c := s.boot(t, "preflight", sample("small.hcl"), extra("shared-kernel.hcl"))
 	clean := c.verb(t, "preflight") // also puts the agents there
 	require.Zero(t, clean.code, "bare hosts: %s", clean.all())
-	mend := c.spoil(t)
+	fix := c.spoil(t)
 	before := c.stand(t)
 	t.Run("all at once", func(t *testing.T) { c.allAtOnce(t, before) })
 	t.Run("killed", func(t *testing.T) { c.killedPreflight(t, before) })
-	t.Run("apply", func(t *testing.T) { c.applyUnfit(t, mend) })
+	t.Run("apply", func(t *testing.T) { c.applyUnfit(t, fix) })
 }
 
-// spoil breaks hosts; each function of the result mends one of them.
+// spoil breaks hosts; each function of the result fixes one of them.
 func (c *cluster) spoil(t *testing.T) map[string]func() {
 	for _, host := range []string{"master", "node-1"} {
 		c.put(t, host, c.testpod, onHost)
@@ -177,23 +177,23 @@ type stillThere struct{ host, processes string }
 
 func (e *stillThere) Error() string { return e.host + " still runs " + e.processes }
 
-// applyUnfit leaves hosts out that are not fit, and takes them when mended.
-func (c *cluster) applyUnfit(t *testing.T, mend map[string]func()) {
+// applyUnfit leaves hosts out that are not fit, and takes them when fixed.
+func (c *cluster) applyUnfit(t *testing.T, fix map[string]func()) {
 	r := c.verb(t, "apply", "--yes")
 	c.refused(t, r, "cannot create cluster", "6443", "rogue.service", "Nothing was changed")
-	mend["master"]()
+	fix["master"]()
 	r = c.verb(t, "apply", "--yes")
-	c.refused(t, r, "node-1 took no part", "node-2 took no part", "machine-id", "10250")
+	c.refused(t, r, "node-1 was skipped", "node-2 was skipped", "machine-id", "10250")
 	a, done := c.tunnel(t)
 	a.allReady(t, "master")
 	done()
-	mend["node-1"]()
-	mend["node-2"]()
+	fix["node-1"]()
+	fix["node-2"]()
 	c.apply(t)
 	c.quiet(t)
 	healthy := c.verb(t, "preflight")
 	assert.Zero(t, healthy.code, "a healthy cluster: %s", healthy.all())
 	c.seconds(t, "preflight of a healthy cluster of three hosts", healthy.took)
-	faults.Record(t, "preflight-apply-leaves-out", "apply leaves out hosts that are not fit, with all reasons, makes the cluster of the others, and takes them when they are mended",
-		"two of three hosts with faults, mended after the first apply", "1 Node, then 3; preflight of the healthy cluster: exit code %d", healthy.code)
+	faults.Record(t, "preflight-apply-leaves-out", "apply leaves out hosts that are not fit, with all reasons, makes the cluster of the others, and takes them when they are fixed",
+		"two of three hosts with faults, fixed after the first apply", "1 Node, then 3; preflight of the healthy cluster: exit code %d", healthy.code)
 }

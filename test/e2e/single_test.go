@@ -148,7 +148,7 @@ func (c *cluster) takenPort(t *testing.T) {
 	_, err = bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	r := c.verb(t, "apply", "--yes")
-	c.refused(t, r, "k1 failed", "not fit", "port 6443 is taken by testpod (process ")
+	c.refused(t, r, "k1 failed", "fails preflight", "port 6443 is taken by testpod (process ")
 	c.seconds(t, "apply refuses a host with a taken port", r.took)
 	in.Close()
 	require.NoError(t, cmd.Wait())

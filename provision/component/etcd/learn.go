@@ -24,7 +24,7 @@ const (
 
 // Learn implements component.Learner. It reads the members of an etcd that has
 // formed, and finds the hosts that join it: those without data, and those whose
-// member was removed. When nobody can tell, hosts without data take no part: a
+// member was removed. When nobody can tell, hosts without data are skipped: a
 // member that started empty under its old identity would break etcd's promises.
 func (etcd) Learn(ctx context.Context, c *component.Cluster, ask component.Ask) (component.Lesson, error) {
 	var lesson component.Lesson

@@ -35,7 +35,7 @@ func (nodes) Gate() component.Gate { return component.Gate{} }
 // Clusterwide implements component.Clusterwide.
 func (nodes) Clusterwide(c *component.Cluster) (component.Wide, error) {
 	w := component.Wide{Barriers: barriers(c), Guards: guards(c), Leaves: map[string]component.Leave{}}
-	// A host that did not answer takes no part: of its Node, too, not all is
+	// A host that did not answer is skipped: of its Node, too, not all is
 	// known, and none is made for a host that may never come.
 	for _, h := range c.Answered() {
 		if h.Joins() {

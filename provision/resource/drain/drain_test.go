@@ -135,7 +135,7 @@ func TestTheCordonSaysWhatItIsFor(t *testing.T) {
 	}
 }
 
-// The change that a drain makes way for may be what mends the Node.
+// The change that a drain makes way for may be what fixes the Node.
 func TestPodsOfANodeThatIsNotReadyStay(t *testing.T) {
 	bare := []cluster.Pod{{Namespace: "default", Name: "bare"}}
 	for status, drained := range map[string]bool{"True": true, "False": false, "Unknown": false} {

@@ -35,7 +35,7 @@ type Spec struct {
 	// Stay evicts nothing: the Node only takes no more pods.
 	Stay bool `json:"stay,omitempty"`
 	// ReadyOnly leaves the pods of a Node that is not Ready: its kubelet would
-	// not end them, and the change that waits for it may be what mends it.
+	// not end them, and the change that waits for it may be what fixes it.
 	ReadyOnly bool `json:"ready_only,omitempty"`
 	// Rollout: a change of the host needs it. The run that ends the change, be it
 	// a later one, lets pods in again.

@@ -124,7 +124,7 @@ func (u *Units) Set(unit string, state Unit) error {
 	})
 }
 
-// Break lets all jobs of a unit fail with this log; none mends it.
+// Break lets all jobs of a unit fail with this log; none fixes it.
 func (u *Units) Break(unit, log string) error {
 	return u.edit(unit, func(have *Unit) error { have.Fail = log; return nil })
 }
