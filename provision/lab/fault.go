@@ -80,8 +80,8 @@ func (f Fault) String() string {
 // gone already, with a power cut or a reboot, is no error.
 type damage struct {
 	inject, fix func(*Lab, context.Context, hostState, Fault) error
-	check        func(*Lab, hostState, Fault) error // may be nil
-	lasting      bool                               // outlives a power cut
+	check       func(*Lab, hostState, Fault) error // may be nil
+	lasting     bool                               // outlives a power cut
 }
 
 func damageOf(k FaultKind) (damage, error) {

@@ -78,17 +78,17 @@ func TestPolicy(t *testing.T) {
 		"a proxy before the API server": {one(master(t, "m1", "1.36.4"), host(t, "w1", "", "", "", "", "", "1.36.4")), one(master(t, "m1", "1.36.4"), host(t, "w1", "", "", "", "", "", "1.37.1")), "kube-proxy 1.37.1 of w1 would be newer"},
 
 		// "Upgrading one minor version at a time"; "skip … not supported"
-		"etcd to the next minor":          {one(member(t, "e1", "3.6.5")), one(member(t, "e1", "3.7.3")), ""},
-		"etcd skips a minor":              {one(member(t, "e1", "3.5.26")), one(member(t, "e1", "3.7.3")), "skips 1 minor"},
-		"etcd back a patch":               {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.7.1")), ""},
-		"etcd back a minor":               {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.6.5")), "restore a snapshot"},
-		"etcd from an early 3.5":          {one(member(t, "e1", "3.5.21")), one(member(t, "e1", "3.6.5")), "3.5.26"},
-		"etcd members two minors apart":   {one(member(t, "e1", "3.6.5"), member(t, "e2", "3.5.26")), one(member(t, "e1", "3.7.3"), member(t, "e2", "3.6.5")), "within one minor release"},
-		"another major release":           {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "2.0.0")), "skips"},
-		"what is wrong already may stay":  {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.2"), node(t, "w1", "1.30.0")), "7 minor releases older than an API server, of version 1.37.2"},
+		"etcd to the next minor":         {one(member(t, "e1", "3.6.5")), one(member(t, "e1", "3.7.3")), ""},
+		"etcd skips a minor":             {one(member(t, "e1", "3.5.26")), one(member(t, "e1", "3.7.3")), "skips 1 minor"},
+		"etcd back a patch":              {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.7.1")), ""},
+		"etcd back a minor":              {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.6.5")), "restore a snapshot"},
+		"etcd from an early 3.5":         {one(member(t, "e1", "3.5.21")), one(member(t, "e1", "3.6.5")), "3.5.26"},
+		"etcd members two minors apart":  {one(member(t, "e1", "3.6.5"), member(t, "e2", "3.5.26")), one(member(t, "e1", "3.7.3"), member(t, "e2", "3.6.5")), "within one minor release"},
+		"another major release":          {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "2.0.0")), "skips"},
+		"what is wrong already may stay": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.2"), node(t, "w1", "1.30.0")), "7 minor releases older than an API server, of version 1.37.2"},
 		"what is wrong already is fixed": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
-		"a kubelet of unknown version":    {one(master(t, "m1", "1.36.4"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), ""},
-		"a worker joins":                  {one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
+		"a kubelet of unknown version":   {one(master(t, "m1", "1.36.4"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), ""},
+		"a worker joins":                 {one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := Check(c.before, c.after)
