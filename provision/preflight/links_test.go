@@ -182,7 +182,7 @@ func TestReasonsOfUnreachedPorts(t *testing.T) {
 		{api.ReachFailure{Code: api.ReachRefused}, Error, Reach, "a rule rejects it"},
 		{api.ReachFailure{Code: api.ReachNoRoute}, Error, Reach, "ip route get"},
 		{api.ReachFailure{Code: api.ReachOther}, Error, Reach, "something else answers"},
-		{api.ReachFailure{Code: api.ReachUntested}, Warning, Reach, "not tried"},
+		{api.ReachFailure{Code: api.ReachUntested}, Warning, Reach, "not tested"},
 		{api.ReachFailure{Code: api.ReachTooLarge, Passed: 1422}, Error, MTU, "mtu = 1450"},
 	}
 	for _, c := range cases {
