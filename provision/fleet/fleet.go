@@ -25,7 +25,7 @@ func Join(host inventory.Host, agent Agent, known facts.Host) *Member {
 	return &Member{Host: host, Agent: newLine(agent), Facts: known}
 }
 
-// Absent is a host that takes no part.
+// Absent is a host that is skipped.
 type Absent struct {
 	Host inventory.Host // of one that left: with the roles that it had
 	Why  error          // nil: nothing is left to do there
@@ -56,7 +56,7 @@ type Options struct {
 type Fleet struct {
 	Options
 	Members map[string]*Member
-	// Absent are who takes no part.
+	// Absent are the skipped hosts.
 	Absent map[string]Absent
 	// Aside are hosts that answered but cannot be worked on: no later look of the
 	// run dials them.
@@ -105,7 +105,7 @@ func (f *Fleet) Close() {
 	all.Wait()
 }
 
-// Left are the names of the hosts that left and take no part, sorted.
+// Left are the names of the hosts that left and are skipped, sorted.
 func (f *Fleet) Left() []string {
 	var names []string
 	for name, a := range f.Absent {
