@@ -43,23 +43,22 @@ func applyVerb(g *global) *cobra.Command {
 	a := application{global: g}
 	cmd := &cobra.Command{
 		Use:   "apply [INVENTORY | PLAN-FILE]",
-		Short: "Make the hosts what the inventory says",
-		Long: `Plans, asks, and does it: on all hosts at once, as fast as order and safety
-allow. It can be interrupted at any moment and run again. A host that fails does
-not stop the others.
+		Short: "Make the hosts match the inventory",
+		Long: `Shows the plan, asks, and runs it on all hosts at once, as fast as order and
+safety allow. You can interrupt it at any moment and run it again. A failed host
+does not stop the others.
 
-A saved plan (plan --out) is applied as it is, or refused when the hosts or the
-inventory have moved on.
+A saved plan (plan --out) is applied as it is. If the hosts or the inventory have
+changed since, it is refused.
 
-For an environment "prod" the cluster's name must be typed, also for a saved
-plan; who cannot be asked gives it with --yes=NAME. A bare --yes is refused.
+In environment "prod" you type the cluster's name, also for a saved plan. A
+script passes --yes=NAME; a bare --yes is refused.
 
-An inventory that takes more than one host away from the cluster or from a
-role, or all that had a role, is refused: a mistyped range or the wrong file
-look the same. When it is meant, --allow-removals says how many hosts may go.
+More than one host that leaves the cluster or a role, or the last host of a role,
+needs --allow-removals N: a mistyped range or the wrong file look the same.
 
-With --json each event is one line of JSON, then comes the plan ("type":"plan"),
-and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
+With --json each event is one line of JSON, then the plan ("type":"plan"), then
+the result ("type":"result"). It cannot ask: add --yes.`,
 		Example: `  provision apply
   provision apply --yes inventories/dc1.hcl
   provision apply --yes=dc1 -i inventories/dc1.hcl -var-file prod.hcl
@@ -73,8 +72,8 @@ and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 		},
 	}
 	a.yes.flag(cmd)
-	cmd.Flags().IntVar(&a.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
-	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	cmd.Flags().IntVar(&a.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster or a role")
+	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
 	a.minorityFlag(cmd)
 	ignoreFlag(cmd, &a.ignore)
 	g.targetFlag(cmd, &a.targets)
@@ -82,7 +81,7 @@ and last how the run ended ("type":"result"). It cannot ask: give --yes.`,
 }
 
 func (a *application) minorityFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "go on although most masters and etcd hosts are skipped: only if nobody else is at work")
+	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "continue without a majority of masters and etcd hosts: only if nobody else is at work")
 }
 
 func (a *application) run(ctx context.Context, args []string) error {
@@ -92,7 +91,7 @@ func (a *application) run(ctx context.Context, args []string) error {
 	}
 	switch {
 	case saved != nil && len(a.targets) > 0:
-		return errors.New("cannot apply the saved plan: --target was given; a saved plan is applied as it is")
+		return errors.New("cannot apply the saved plan with --target: a saved plan is applied as it is; drop --target, or plan again with it")
 	case a.json && !a.yes.given() && saved == nil:
 		return errors.New("cannot ask for consent with --json: add --yes, or apply a saved plan")
 	}
@@ -100,7 +99,7 @@ func (a *application) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if a.removals < 0 {
-		return fmt.Errorf("cannot allow %d removals: --allow-removals says how many hosts may go", a.removals)
+		return fmt.Errorf("cannot allow %d removals: give --allow-removals the number of hosts that may leave", a.removals)
 	}
 	if a.inv, err = a.load(ctx, args); err != nil {
 		return err
@@ -155,7 +154,7 @@ func (a *application) apply(ctx context.Context) error {
 	var running atomic.Bool
 	told := context.AfterFunc(ctx, func() {
 		if running.Load() {
-			fmt.Fprintln(a.err, "Interrupted: steps under way may end, for 10 seconds at most. Interrupt again to stop at once.")
+			fmt.Fprintln(a.err, "Interrupted: running steps get 10 seconds to finish. Interrupt again to stop at once.")
 		}
 	})
 	defer told()

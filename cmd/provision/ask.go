@@ -10,7 +10,7 @@ import (
 // answer asks a question on the terminal and returns the line.
 func (g *global) answer(question string) (string, error) {
 	if !g.ask {
-		return "", errors.New("cannot ask for consent: standard input is no terminal; use --yes")
+		return "", errors.New("cannot ask for consent: standard input is not a terminal; use --yes")
 	}
 	fmt.Fprint(g.out, question)
 	line, err := bufio.NewReader(g.in).ReadString('\n')

@@ -26,13 +26,13 @@ import (
 )
 
 func bundleVerb(g *global) *cobra.Command {
-	return group("bundle", "Obtain, check and list the artifacts that hosts need",
-		pullVerb(g, "pull", "Obtain what the inventory needs and the store lacks",
-			`Obtains every artifact that the inventory's hosts need: from a bundle folder or a
-mirror if one is named, from the publishers' releases over HTTPS, or built from
-source through the Go module proxy; OS packages come with apt from this
-machine's own mirrors. Every byte is checked before it is kept. What the store
-has ($PROVISION_CACHE, else ~/.cache/provision) is reused.`),
+	return group("bundle", "Get, check and list the artifacts that hosts need",
+		pullVerb(g, "pull", "Get what the inventory needs and the store lacks",
+			`Gets every artifact that the inventory's hosts need: from a bundle folder or a
+mirror if you name one, from the publishers' releases over HTTPS, or by building
+from source through the Go module proxy. OS packages come through apt from this
+machine's mirrors. Every byte is checked before it is stored. Artifacts in the
+store ($PROVISION_CACHE, else ~/.cache/provision) are reused.`),
 		pullVerb(g, "build", "Like pull, but build from source only",
 			"Builds every artifact from source through the Go module proxy, whose checksum\ndatabase vouches for it. The first build takes about half an hour on two cores."),
 		verifyVerb(g), bundleListVerb(g), exportVerb(g), importVerb(g))
@@ -77,10 +77,10 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 		},
 	}
 	hosts.flags(cmd)
-	cmd.Flags().StringToStringVar(&options.Repositories, "repository", nil, "ask a mirror: `NAME=URL`, NAME being maven, a registry's host, or the name of an apt repository beside the distribution's")
+	cmd.Flags().StringToStringVar(&options.Repositories, "repository", nil, "use a mirror: `NAME=URL`; NAME is maven, a registry's host, or an extra apt repository")
 	if use == "pull" {
-		cmd.Flags().StringVar(&options.Bundle, "from", "", "take artifacts from this bundle `FOLDER` first")
-		cmd.Flags().StringVar(&options.Mirror, "mirror", "", "take artifacts from this `URL` next")
+		cmd.Flags().StringVar(&options.Bundle, "from", "", "look in this bundle `FOLDER` first")
+		cmd.Flags().StringVar(&options.Mirror, "mirror", "", "then look at this `URL`")
 		cmd.Flags().BoolVar(&options.NoUpstream, "no-upstream", false, "do not ask the publishers")
 		cmd.Flags().BoolVar(&options.NoBuild, "no-build", false, "do not build from source")
 	}
@@ -111,7 +111,7 @@ func needed(inv *inventory.Inventory, hosts kindOfHosts) ([]bundle.Ref, error) {
 		id, release, _ := strings.Cut(name, "-")
 		known, ok := osfacts.Lookup(facts.OS{ID: id, Version: release})
 		if !ok {
-			return nil, fmt.Errorf("cannot obtain packages for %q: use one of debian-12, debian-13, ubuntu-22.04, ubuntu-24.04", name)
+			return nil, fmt.Errorf("cannot get packages for %q: use debian-12, debian-13, ubuntu-22.04 or ubuntu-24.04", name)
 		}
 		for _, arch := range hosts.arches {
 			c := &component.Cluster{Inventory: inv, Components: components.All(), Facts: map[string]facts.Host{}}
@@ -141,7 +141,7 @@ func distinct(refs []bundle.Ref) []bundle.Ref {
 
 func verifyVerb(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify", Short: "Hash every artifact of the store again", Args: cobra.NoArgs,
+		Use: "verify", Short: "Hash every artifact in the store again", Args: cobra.NoArgs,
 		Example: "  provision bundle verify",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			opened, err := store.Open(store.Options{})
@@ -193,7 +193,7 @@ func pathOf(opened *store.Store, r store.Record) string {
 
 func bundleListVerb(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the artifacts of the store and where they came from", Args: cobra.NoArgs,
+		Use: "list", Short: "List the artifacts in the store and where they came from", Args: cobra.NoArgs,
 		Example: "  provision bundle list\n  provision bundle list --json",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			opened, err := store.Open(store.Options{})

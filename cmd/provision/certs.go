@@ -16,24 +16,23 @@ import (
 )
 
 func certsVerb(g *global) *cobra.Command {
-	return group("certs", "See, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
+	return group("certs", "Show, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
 }
 
 func certsStatusVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status [HOST…]",
-		Short: "Show all certificates and authorities, the one that ends first first",
-		Long: `Asks hosts, or all of them, for the certificates that the inventory gives them
-and for the authorities that they know. Works while the API, etcd or other hosts
-are down. Nothing is changed.
+		Short: "Show all certificates and authorities, soonest to expire first",
+		Long: `Asks the named hosts, or all, for their certificates and authorities. It works
+while the API, etcd or other hosts are down. It changes nothing.
 
-The column RENEWS says what renews each: the timer on the host, kubelet, or
-nothing by itself ("apply", "certs renew").
+RENEWS says what renews each: the timer on the host, kubelet, or nothing
+automatic ("apply", "certs renew").
 
-Rotations that are under way are told with the command that goes on with them.
+Rotations in progress are listed with the command that continues them.
 
-Exit codes: 0 all is well, or renews by itself in time; 1 a certificate has
-ended, is missing or overdue, or a host could not be asked.`,
+Exit codes: 0 all is well, or renews in time by itself; 1 a certificate has
+expired, is missing or overdue, or a host could not be asked.`,
 		Example: "  provision certs status\n  provision certs status node-07 --json\n  provision --lab certs status -i inventories/lab.hcl",
 		Args:    cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,7 +81,7 @@ func (g *global) showCertificates(c *provision.Certificates) error {
 		return err
 	}
 	for _, r := range c.Rotations {
-		fmt.Fprintf(g.out, "\nRotation of %s since %s: %s.\n  It goes on with: %s", r.Name, r.Since.UTC().Format(time.DateTime), report.Line(r.Means), r.Command)
+		fmt.Fprintf(g.out, "\nRotation of %s since %s: %s.\n  To continue: %s", r.Name, r.Since.UTC().Format(time.DateTime), report.Line(r.Means), r.Command)
 		if !r.Until.IsZero() {
 			fmt.Fprintf(g.out, " (after %s)", r.Until.UTC().Format(time.DateTime))
 		}

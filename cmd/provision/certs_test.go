@@ -27,7 +27,7 @@ func TestCertificatesAreShownWithWhatIsUnderWay(t *testing.T) {
 	assert.NotContains(t, out.String(), "\x1b", "hosts do not write to the terminal")
 	assert.Regexp(t, `n1 +/p/a.crt +- +- +bad: it is .*missing +timer`, out.String())
 	assert.Regexp(t, `all hosts +authority cluster +CN=dc1 cluster 4 +2026-03-01 12:00:00 +12 +valid +certs rotate-ca`, out.String())
-	assert.Contains(t, out.String(), "\nRotation of cluster since 2026-03-01 12:00:00: both are trusted.\n  It goes on with: provision certs rotate-ca cluster (after 2026-03-01 12:10:00)\n")
+	assert.Contains(t, out.String(), "\nRotation of cluster since 2026-03-01 12:00:00: both are trusted.\n  To continue: provision certs rotate-ca cluster (after 2026-03-01 12:10:00)\n")
 	assert.Contains(t, out.String(), "\nn2 could not be asked: no route\n")
 	assert.False(t, found.Sound())
 }

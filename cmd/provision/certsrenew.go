@@ -15,18 +15,18 @@ func certsRenewVerb(g *global) *cobra.Command {
 	renewal := &provision.Renewal{}
 	cmd := &cobra.Command{
 		Use:   "renew [HOST…]",
-		Short: "Renew certificates that are due or have ended, authorities included",
-		Long: `Plans, asks, and renews the certificates of hosts, or of all of them: those that
-have ended, are missing or in the last third of their life; with --all, each one.
-Nothing else is changed. Services read a renewed certificate by themselves, but
-for those that the plan shows as restarted: one host at a time where it matters.
+		Short: "Renew certificates that are due or have expired, authorities included",
+		Long: `Plans, asks, and renews certificates on the named hosts, or on all: those that
+have expired, are missing or in the last third of their life; with --all, every
+one. Nothing else changes. Services reload a renewed certificate by themselves.
+The plan shows the ones that restart instead, one host at a time where it matters.
 
-An authority that has ended, or will within the life of what it signs, first gets
-a new certificate for the same key, so that all that it has signed stays good;
-what holds the old one in memory is restarted.
+An authority that has expired, or will within the life of what it signs, first
+gets a new certificate for the same key, so what it has signed stays valid.
+Whatever holds the old one in memory is restarted.
 
-It works when everything has ended: without the API and without etcd, over SSH
-alone. Then what is down anyway is restarted on all hosts at once.`,
+It works when everything has expired: without the API and etcd, over SSH alone.
+Services that are down anyway then restart on all hosts at once.`,
 		Example: `  provision certs renew
   provision certs renew --all
   provision certs renew node-07
@@ -39,7 +39,7 @@ alone. Then what is down anyway is restarted on all hosts at once.`,
 		},
 	}
 	a.yes.flag(cmd)
-	cmd.Flags().BoolVar(&renewal.All, "all", false, "renew each certificate, due or not")
+	cmd.Flags().BoolVar(&renewal.All, "all", false, "renew every certificate, due or not")
 	a.minorityFlag(cmd)
 	return cmd
 }

@@ -12,16 +12,16 @@ import (
 )
 
 func certsRotateCAVerb(g *global) *cobra.Command {
-	return rotateVerb(g, "rotate-ca {cluster|etcd|front-proxy}", "Replace a certificate authority by another one", []string{"cluster", "etcd", "front-proxy"},
-		`Makes another certificate authority, has everything trust both, issues all
-certificates anew, and then drops the old one, whose certificates are refused
-from then on. The API answers all the time.
+	return rotateVerb(g, "rotate-ca {cluster|etcd|front-proxy}", "Replace a certificate authority", []string{"cluster", "etcd", "front-proxy"},
+		`Creates a new authority, makes everything trust both, issues all certificates
+again, and drops the old authority. From then on its certificates are refused.
+The API answers all the time.
 
 For the cluster's authority it stops twice for ten minutes and says when to run
-the same command again: once until pods and other clients have read what they
-trust, once until they use their new certificates. Programs in pods that read
-their CA only when they start must be restarted in the first of them; kubeconfigs
-outside the hosts must be handed out anew. --now goes on at once.`,
+the same command again: first until pods and other clients trust the new
+authority, then until they use their new certificates. During the first stop,
+restart programs in pods that read their CA only at start, and hand out new
+kubeconfigs. --now skips the waits.`,
 		`  provision certs rotate-ca etcd
   provision certs rotate-ca cluster
   provision certs rotate-ca cluster --now
@@ -29,16 +29,15 @@ outside the hosts must be handed out anew. --now goes on at once.`,
 }
 
 func certsRotateKeyVerb(g *global) *cobra.Command {
-	return rotateVerb(g, "rotate-key {service-account|encryption}", "Replace the key of service account tokens, or that of Secrets in etcd", []string{"service-account", "encryption"},
-		`service-account: tokens are signed with a new key, and those of the old one
-accepted until all that pods have were renewed; it stops for 75 minutes, and says
-when to run the same command again. --now goes on at once: tokens of the old key
-are refused from then on. While Secrets hold tokens of the old key that nobody
-renews, it is not dropped.
+	return rotateVerb(g, "rotate-key {service-account|encryption}", "Replace the key of service account tokens, or of Secrets in etcd", []string{"service-account", "encryption"},
+		`service-account: a new key signs tokens. It stops for 75 minutes, until pods have
+renewed theirs, and says when to run the same command again. Until then tokens of
+the old key are accepted; --now skips the wait and refuses them at once. The old
+key stays while Secrets hold tokens of it, because nothing renews those.
 
-encryption: Secrets are encrypted with a new key, those that are there too, and
-the old key is dropped. Backups of etcd from before need the old key: keep it for
-as long as you keep them (/etc/kubernetes/encryption.yaml of a master).`,
+encryption: all Secrets are encrypted with a new key, existing ones too, and the
+old key is dropped. Older backups of etcd need the old key: keep it as long as
+you keep them (/etc/kubernetes/encryption.yaml of a master).`,
 		`  provision certs rotate-key encryption
   provision certs rotate-key service-account
   provision --lab certs rotate-key encryption --yes -i inventories/lab.hcl`)
@@ -51,12 +50,12 @@ func rotateVerb(g *global, use, short string, names []string, long, example stri
 		Use: use, Short: short, Example: example,
 		Long: long + `
 
-It goes in phases: each is told to all hosts and then applied, one host at a time
-where it matters. All hosts must answer and be as the inventory says. Interrupted
-or killed, it goes on where it was when run again; an apply meanwhile keeps the
-phase. --yes agrees to all phases; else each plan is asked for.
+It goes in phases. All hosts record each phase, then it is applied, one host at a
+time where it matters. All hosts must answer and match the inventory. After an
+interrupt or a kill, run the same command again; an apply meanwhile keeps the
+phase. You approve each phase; --yes approves all.
 
-Exit codes: 0 it is done, or waits until the time it says; 1 it is not.`,
+Exit codes: 0 done, or waiting until the time shown; 1 not done.`,
 		Args: cobra.MatchAll(exactly(1), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rotation.Name = args[0]
@@ -64,7 +63,7 @@ Exit codes: 0 it is done, or waits until the time it says; 1 it is not.`,
 		},
 	}
 	a.yes.flag(cmd)
-	cmd.Flags().BoolVar(&rotation.Hurry, "now", false, "do not wait for clients that learn of it only in time")
+	cmd.Flags().BoolVar(&rotation.Hurry, "now", false, "do not wait for clients to catch up")
 	return cmd
 }
 
@@ -93,7 +92,7 @@ func (a *application) rotate(ctx context.Context, rotation provision.Rotation) (
 	rotated, err := o.Rotate(ctx, rotation, func(p *plan.Plan) (bool, error) { return a.approve(p) })
 	a.progress.Close()
 	if err != nil && rotated != nil && rotated.Phase != "" {
-		return fmt.Errorf("%w\nThe rotation of %s goes on when the same command is run again", err, rotation.Name)
+		return fmt.Errorf("%w\nTo continue the rotation of %s, run the same command again", err, rotation.Name)
 	}
 	if err != nil {
 		return err
@@ -111,10 +110,10 @@ func (a *application) tellRotated(r *provision.Rotated) error {
 		return nil
 	}
 	if r.Done {
-		fmt.Fprintf(a.out, "\nRotated: %s. Nothing trusts or uses the old one any more.\n", r.Name)
+		fmt.Fprintf(a.out, "\nRotated: %s. Nothing trusts or uses the old one now.\n", r.Name)
 		return nil
 	}
-	fmt.Fprintf(a.out, "\nThe rotation of %s waits (phase %s): clients get time. Run the same command again after %s, or with --now.\n",
+	fmt.Fprintf(a.out, "\nThe rotation of %s waits in phase %s for clients to catch up. Run the same command again after %s, or with --now.\n",
 		r.Name, r.Phase, r.Until.Local().Format(time.DateTime))
 	return nil
 }

@@ -39,9 +39,9 @@ func (g *global) conclude(outcome *provision.Outcome, err error) {
 	fmt.Fprintf(g.out, "Done: %s, %d failed, %d not started.\n", event.Count(r.Done, "step"), len(r.Failed), len(r.Skipped))
 	switch {
 	case len(r.Failed) > 0:
-		fmt.Fprintln(g.out, "Fix what is named above and run the same command again: it goes on from here.")
+		fmt.Fprintln(g.out, "Fix the above and run the same command again: it continues from here.")
 	case len(r.Skipped) > 0:
-		fmt.Fprintln(g.out, "Run the same command again: it goes on from here.")
+		fmt.Fprintln(g.out, "Run the same command again: it continues from here.")
 	}
 }
 

@@ -17,7 +17,7 @@ type consent string
 const anyCluster = "@any"
 
 func (c *consent) flag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP((*string)(c), "yes", "y", "", "do not ask; --yes=`CLUSTER` agrees only for that cluster, and is what production takes")
+	cmd.Flags().StringVarP((*string)(c), "yes", "y", "", "do not ask; --yes=`CLUSTER` approves for that cluster only, and production requires it")
 	cmd.Flags().Lookup("yes").NoOptDefVal = anyCluster
 	_ = cmd.RegisterFlagCompletionFunc("yes", cobra.NoFileCompletions)
 }
@@ -32,9 +32,9 @@ func (c *consent) fits(cluster inventory.Cluster) error {
 	case !c.given() || string(*c) == cluster.Name:
 		return nil
 	case *c != anyCluster:
-		return fmt.Errorf("cannot go on: --yes=%s is for another cluster, the inventory describes %q. Nothing was changed", *c, cluster.Name)
+		return fmt.Errorf("cannot continue: --yes=%s names another cluster; the inventory describes %q. Nothing was changed", *c, cluster.Name)
 	case cluster.Production():
-		return fmt.Errorf("cannot go on: cluster %q is production (environment %q), and a bare --yes does not say which cluster is meant; give --yes=%s. Nothing was changed",
+		return fmt.Errorf("cannot continue: cluster %q is production (environment %q), and a bare --yes does not name it; use --yes=%s. Nothing was changed",
 			cluster.Name, cluster.Environment, cluster.Name)
 	}
 	return nil
@@ -69,7 +69,7 @@ func (g *global) consent(cluster inventory.Cluster, target, what string) (bool, 
 		question = fmt.Sprintf("%s to cluster %q, environment %q, on %s? Type the cluster's name: ", what, cluster.Name, cluster.Environment, target)
 	}
 	if !g.ask && cluster.Production() {
-		return false, fmt.Errorf("cannot ask for consent: standard input is no terminal; use --yes=%s", cluster.Name)
+		return false, fmt.Errorf("cannot ask for consent: standard input is not a terminal; use --yes=%s", cluster.Name)
 	}
 	line, err := g.answer(question)
 	return line == expect, err

@@ -17,16 +17,16 @@ import (
 func doctorVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [HOST...]",
-		Short: "Say what is wrong with the cluster, why, and which command fixes it",
-		Long: `Looks at the services that each host's roles require, at what they need (ports,
-disks, certificates, clocks, swap), at what was changed on the hosts, and at etcd,
-the API and the Nodes. What others follow from comes first. Nothing is changed.
+		Short: "Show what is wrong with the cluster, why, and the command that fixes it",
+		Long: `Examines the services that each host's roles require, what they need (ports,
+disks, certificates, clocks, swap), changes on the hosts, etcd, the API and the
+Nodes. Root causes come first. It changes nothing.
 
-It works while the API, etcd or hosts are down. With HOSTs, only what concerns
-them and the cluster as a whole is shown.
+It works while the API, etcd or hosts are down. With HOSTs it shows only what
+concerns them and the cluster as a whole.
 
-Exit codes: 0 nothing is wrong (there may be notes); 1 something is, or the
-doctor could not look.`,
+Exit codes: 0 nothing is wrong (there may be notes); 1 something is wrong, or
+doctor could not examine it.`,
 		Example:           "  provision doctor\n  provision --lab doctor -i inventories/lab.hcl m1\n  provision doctor --json | jq '.findings[0]'",
 		ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,7 +59,7 @@ doctor could not look.`,
 func noInventories(args []string) error {
 	for _, arg := range args {
 		if strings.HasSuffix(arg, ".hcl") || strings.Contains(arg, "/") {
-			return fmt.Errorf("%q is no host; inventories go with -i FILE", arg)
+			return fmt.Errorf("%q is not a host; give the inventory with -i FILE", arg)
 		}
 	}
 	return nil
@@ -134,7 +134,7 @@ func (g *global) withCommands(d *provision.Diagnosis) any {
 }
 
 func (g *global) showDiagnosis(d *provision.Diagnosis) {
-	fmt.Fprintf(g.out, "Cluster %q on %s: %s on %s looked at\n", d.Cluster, d.Target, event.Count(d.Services, "service"), event.Count(len(d.Hosts), "host"))
+	fmt.Fprintf(g.out, "Cluster %q on %s: examined %s on %s\n", d.Cluster, d.Target, event.Count(d.Services, "service"), event.Count(len(d.Hosts), "host"))
 	problems := 0
 	for _, f := range d.Findings {
 		if f.Level == doctor.Problem {
@@ -155,7 +155,7 @@ func (g *global) showDiagnosis(d *provision.Diagnosis) {
 	case 1:
 		fmt.Fprint(g.out, "\n1 problem.\n")
 	default:
-		fmt.Fprintf(g.out, "\n%d problems; begin with the first.\n", problems)
+		fmt.Fprintf(g.out, "\n%d problems; start with the first.\n", problems)
 	}
 	if all := fixAll(d.Findings); len(all) > 0 {
 		fmt.Fprintln(g.out, "To fix all that can be fixed: "+g.again(all...))

@@ -15,7 +15,7 @@ import (
 )
 
 func etcdVerb(g *global) *cobra.Command {
-	return group("etcd", "Care for etcd's data", etcdDefragVerb(g))
+	return group("etcd", "Maintain etcd", etcdDefragVerb(g))
 }
 
 // defragging is what one defragmentation was asked to do.
@@ -28,27 +28,27 @@ func etcdDefragVerb(g *global) *cobra.Command {
 	d := defragging{application: application{global: g}}
 	cmd := &cobra.Command{
 		Use:   "defrag",
-		Short: "Give disk space of etcd's databases back, and end the alarm NOSPACE",
-		Long: `Has members write their databases anew, one after the other, without the pages
-that are free. A member answers nobody meanwhile, so leadership moves away first,
-the leader is last, and all members must be healthy. Members that have less than
-a third of their database free, or less than 64 MiB, are left alone, unless --all.
+		Short: "Defragment etcd's databases and disarm the alarm NOSPACE",
+		Long: `Defragments members one after the other. A member does not answer meanwhile, so all
+members must be healthy, and the leader hands over and goes last. Members with
+less than a third of their database free, or less than 64 MiB, are skipped unless
+--all is given.
 
-While a member raises the alarm NOSPACE, etcd takes no writes: its database has
-reached quota_bytes. Then former revisions are dropped, all members defragmented,
-and the alarm is disarmed. If objects fill the quota, raise it first.
+While a member raises the alarm NOSPACE, its database has reached quota_bytes and
+etcd takes no writes. Then old revisions are compacted, all members are
+defragmented, and the alarm is disarmed. If objects fill the quota, raise it first.
 
-The alarm CORRUPT is never disarmed: a member that raises it is replaced.
+The alarm CORRUPT is never disarmed: replace the member that raises it.
 
-Exit codes: 0 it is done, or nothing was worth it; 1 it is not.`,
+Exit codes: 0 done, or nothing to gain; 1 not done.`,
 		Example: `  provision etcd defrag
   provision etcd defrag --dry-run
   provision --lab etcd defrag --all -i inventories/lab.hcl`,
 		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
-	cmd.Flags().BoolVar(&d.how.All, "all", false, "take every member, worth it or not")
-	cmd.Flags().BoolVar(&d.how.DryRun, "dry-run", false, "only say what would be done")
+	cmd.Flags().BoolVar(&d.how.All, "all", false, "defragment every member")
+	cmd.Flags().BoolVar(&d.how.DryRun, "dry-run", false, "only show what would be done")
 	d.minorityFlag(cmd)
 	return cmd
 }
@@ -56,7 +56,7 @@ Exit codes: 0 it is done, or nothing was worth it; 1 it is not.`,
 // noArgs refuses words, with a hint that the inventory goes with -i.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("%q is one word too many for %q; an inventory goes with -i FILE", args[0], cmd.CommandPath())
+		return fmt.Errorf("unexpected argument %q for %q; give the inventory with -i FILE", args[0], cmd.CommandPath())
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func (d *defragging) run(ctx context.Context) (err error) {
 		}
 	}
 	if err == nil && done == 0 {
-		fmt.Fprintln(d.out, "No member has enough free to be worth it; --all takes them all the same.")
+		fmt.Fprintln(d.out, "No member has enough free space to gain; use --all to defragment anyway.")
 	}
 	return err
 }

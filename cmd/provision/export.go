@@ -18,11 +18,11 @@ func exportVerb(g *global) *cobra.Command {
 	var hosts kindOfHosts
 	cmd := &cobra.Command{
 		Use:   "export FOLDER | FILE.tar",
-		Short: "Write artifacts of the store to a folder or a tar archive, to carry elsewhere",
-		Long: `Writes artifacts of the store, each checked on the way: those that an inventory
-needs when one is named with -i, else all. A folder can be taken with "bundle
-pull --from" or served by any web server as a mirror; a tar archive is one file
-for "bundle import". A place without internet needs nothing else.`,
+		Short: "Write artifacts to a folder or a tar archive, to carry elsewhere",
+		Long: `Writes artifacts from the store and checks each: those that an inventory needs
+(-i), else all. Use a folder with "bundle pull --from", or serve it as a mirror
+from any web server. Use a tar archive with "bundle import". A site without
+internet needs nothing else.`,
 		Example: `  provision bundle export /media/usb/dc1
   provision bundle export dc1.tar -i inventories/dc1.hcl`,
 		Args: exactly(1),
@@ -102,10 +102,9 @@ func exportTar(opened *store.Store, path string, refs []bundle.Ref) error {
 func importVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import FOLDER | FILE.tar",
-		Short: "Take an export's artifacts into the store",
-		Long: `Takes everything of a folder or tar archive that "bundle export" wrote into the
-store. Every byte is checked against the export's index, and the index against
-what this provision has locked.`,
+		Short: "Import an export into the store",
+		Long: `Imports a folder or tar archive that "bundle export" wrote. Every byte is checked
+against the export's index, and the index against what this provision has locked.`,
 		Example: "  provision bundle import /media/usb/dc1\n  provision bundle import dc1.tar",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -25,16 +25,15 @@ func historyVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [N]",
 		Short: "Show who changed what, when, and how it ended",
-		Long: `Lists the last N runs (20) that changed hosts, the newest first, from what
-masters and etcd hosts keep: who ran what from where, which plan and inventory,
-how many steps and hosts, how it ended and how long it took. A run that was
-killed, or that is at work now, shows as "not finished".
+		Long: `Lists the last N runs (default 20) that changed hosts, newest first: who ran what
+from where, which plan and inventory, how many steps and hosts, how it ended and
+how long it took. A run that was killed, or is running now, is "not finished".
+Masters and etcd hosts keep the records.
 
-BACK is what "provision rollback" takes to go back to the inventory of a run: 0
-is the present one. Runs without a number changed nothing in the inventory, or
-their inventory was not kept.
+BACK is the number to give "provision rollback"; 0 is the present inventory. Runs
+without a number did not change the inventory, or it was not kept.
 
-Exit codes: 0; 1 nobody who keeps records answered.`,
+Exit codes: 0 success; 1 no host with records answered.`,
 		Example: `  provision history
   provision history 50 -i inventories/dc1.hcl
   provision history show 37
@@ -45,7 +44,7 @@ Exit codes: 0; 1 nobody who keeps records answered.`,
 			if len(args) == 1 {
 				var err error
 				if n, err = strconv.Atoi(args[0]); err != nil || n < 1 {
-					return fmt.Errorf("cannot list %q runs: a number is expected; see one run with: provision history show RUN", args[0])
+					return fmt.Errorf("cannot list %q runs: give a number; to see one run: provision history show RUN", args[0])
 				}
 			}
 			return g.withHistory(cmd.Context(), func(_ *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
@@ -62,11 +61,10 @@ func historyShowVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show one run with its steps",
-		Long: `Shows what is recorded of a run, with the steps of its plan. RUN is what the list
-shows, or its number alone.
+		Long: `Shows the record of a run, with the steps of its plan. RUN is the id from the
+list, or its number alone.
 
-With --write the inventory of the run is written to a file or folder that does not
-exist yet.`,
+--write saves the inventory of the run to a file or folder that does not exist yet.`,
 		Example: `  provision history show 37
   provision history show 37-k3x9 --json
   provision history show 37 --write old/`,
@@ -228,7 +226,7 @@ func (g *global) showRun(h *provision.History, r history.Run) {
 		line("Way back", "provision rollback "+r.Short())
 	}
 	if r.Error != "" {
-		fmt.Fprintf(g.out, "\nIt said: %s\n", report.Clean(r.Error))
+		fmt.Fprintf(g.out, "\nError: %s\n", report.Clean(r.Error))
 	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(g.out, "  %s: %s\n", report.Line(f.Address), report.Clean(f.Error))

@@ -30,10 +30,10 @@ type scanned struct {
 func scanVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "scan [INVENTORY]",
-		Short: "Show the SSH host keys that the hosts have now",
-		Long: `Asks every host for its SSH host keys and shows their fingerprints, and the
-line to pin one in the inventory (host_key = "…"). Nothing is accepted: compare
-the fingerprints with what the hosts' consoles show (ssh-keygen -lf
+		Short: "Show the hosts' SSH keys",
+		Long: `Asks every host for its SSH keys and shows the fingerprints, and the line that
+pins a key in the inventory (host_key = "…"). It accepts nothing: compare the
+fingerprints on the hosts' consoles (ssh-keygen -lf
 /etc/ssh/ssh_host_ed25519_key.pub).`,
 		Example: "  provision hostkeys scan inventories/dc1.hcl\n  provision hostkeys scan --json -i dc1.hcl",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
@@ -100,14 +100,13 @@ func acceptVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "accept HOST...",
 		Short: "Write hosts' SSH keys to known_hosts",
-		Long: `Shows the key that each named host has now and, when you agree, writes it to
-known_hosts. A key that differs from a known one is taken only with --replaced:
-use it for a machine that was reinstalled or replaced, and for nothing else.
+		Long: `Shows the key of each named host and, if you agree, writes it to known_hosts. A
+key that differs from the known one needs --replaced. Use --replaced only for a
+machine that was reinstalled or replaced.
 
-A cluster knows its machines: one that answers under the name of another is
-given nothing until its key was accepted with --replaced, also where host keys
-are pinned in the inventory or signed by an authority. The line in known_hosts
-says so. With --lab the lab's own record is meant.`,
+A cluster remembers its machines. Another machine under a host's name gets
+nothing until its key is accepted with --replaced, even if the inventory pins
+host keys or an authority signs them. With --lab, the lab's own record is used.`,
 		Example: "  provision hostkeys accept m1 m2 m3 -i dc1.hcl\n  provision hostkeys accept node-07 --replaced",
 		Args:    atLeast(1), ValidArgsFunction: g.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -116,7 +115,7 @@ says so. With --lab the lab's own record is meant.`,
 				return err
 			}
 			if g.json && !yes {
-				return errors.New("cannot ask for consent with --json: add --yes when the fingerprints were compared")
+				return errors.New("cannot ask for consent with --json: compare the fingerprints, then add --yes")
 			}
 			accepted := []accepted{}
 			for _, name := range args {
@@ -132,8 +131,8 @@ says so. With --lab the lab's own record is meant.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&replaced, "replaced", false, "the machine was replaced: its known key is dropped")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask; the fingerprints were compared already")
+	cmd.Flags().BoolVar(&replaced, "replaced", false, "the machine was replaced: drop its known key")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask: you have compared the fingerprints")
 	cmd.Flags().StringVar(&file, "known-hosts", "", "write to `FILE` (default: the inventory's first known_hosts file, else ~/.ssh/known_hosts)")
 	return cmd
 }
@@ -159,7 +158,7 @@ func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, fil
 	case err != nil:
 		return none, fmt.Errorf("cannot accept a key of %s: %w", name, err)
 	case len(keys) == 0:
-		return none, fmt.Errorf("cannot accept a key of %s: %s showed none", name, address)
+		return none, fmt.Errorf("cannot accept a key of %s: %s offered none", name, address)
 	}
 	key, err := pinned(h, keys, settings.Lab != nil)
 	if err != nil {
@@ -213,5 +212,5 @@ func pinned(h inventory.Host, keys []remote.HostKey, inLab bool) (remote.HostKey
 			return k, nil
 		}
 	}
-	return remote.HostKey{}, fmt.Errorf("cannot accept a key of %s: the inventory pins another one; if the machine was replaced, write host_key = %q first (%s)", h.Name, keys[0].Pin, h.Range)
+	return remote.HostKey{}, fmt.Errorf("cannot accept a key of %s: the inventory pins another one (%[3]s); if the machine was replaced, write host_key = %[2]q there first", h.Name, keys[0].Pin, h.Range)
 }

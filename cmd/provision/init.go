@@ -31,20 +31,20 @@ type initFlags struct {
 	etcd                  []string
 }
 
-const initLong = `Asks for the cluster's name, where the hosts are, what each does, and how to log
-in; tests SSH to each host as it goes; and writes an inventory with comments that
-provision validate accepts. Nothing is written before the last question, and
-nothing is changed on hosts but that the agent is put there.
+const initLong = `Asks for the cluster's name, the hosts, their roles, and how to log in. It tests
+SSH to each host and writes a commented inventory that provision validate
+accepts. It writes nothing before the last question. On the hosts it only
+installs the agent.
 
-FILE is NAME.hcl in the current folder when it is not given. What flags or
---answers say is not asked. Without a terminal nothing is asked: what they leave
-open takes its default, or is an error.
+FILE defaults to NAME.hcl in the current folder. Questions that flags or --answers
+answer are skipped. Without a terminal nothing is asked: open questions take their
+default, or are an error.
 
 --hosts (master and node), --masters and --nodes take addresses (10.0.0.11),
 ranges (10.0.0.11-13 or 10.0.0.[11-13,21]), networks (10.0.0.0/28) and names
 (node1.example). A host of --masters and --nodes is both.
 
-A file of answers is one JSON object; all of its fields may be left out:
+A file of answers is one JSON object. Every field is optional:
   {"name": "dc1", "environment": "prod",
    "hosts": [], "masters": ["10.0.0.11-13"], "nodes": ["10.0.1.11-50"], "etcd": [],
    "host_names": {"10.0.0.11": "m1"},
@@ -60,7 +60,7 @@ func initVerb(g *global) *cobra.Command {
 	f := &initFlags{}
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
-		Short: "Ask what the hosts are and write an inventory",
+		Short: "Ask a few questions and write an inventory",
 		Long:  initLong, Example: initExample,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,14 +81,14 @@ func initVerb(g *global) *cobra.Command {
 	flags.StringVar(&a.User, "user", "", "SSH `USER` (default root)")
 	flags.IntVar(&a.Port, "port", 0, "SSH `PORT` (default 22)")
 	flags.StringVar(&a.IdentityFile, "identity-file", "", "private key `FILE` (default: ssh-agent and the keys of ~/.ssh)")
-	flags.StringVar(&a.Bastion, "bastion", "", "hop on the way, `[USER@]HOST[:PORT]`")
+	flags.StringVar(&a.Bastion, "bastion", "", "SSH bastion, `[USER@]HOST[:PORT]`")
 	flags.BoolVar(&f.sudo, "sudo", true, "become root through sudo, unless the user is root")
 	flags.StringVar(&a.Pods, "pods", "", "`NETWORK` of pods")
 	flags.StringVar(&a.Services, "services", "", "`NETWORK` of services")
-	flags.StringVar(&f.file, "answers", "", "read answers from the JSON `FILE` (- for standard input); flags come before them")
+	flags.StringVar(&f.file, "answers", "", "read answers from the JSON `FILE` (- for standard input); flags override them")
 	flags.StringVar(&f.knownHosts, "known-hosts", "", "write accepted host keys to `FILE` (default ~/.ssh/known_hosts)")
 	flags.BoolVar(&f.noSSH, "no-ssh", false, "do not test SSH")
-	flags.BoolVar(&f.force, "force", false, "replace FILE if it is there")
+	flags.BoolVar(&f.force, "force", false, "replace FILE if it exists")
 	return cmd
 }
 
@@ -98,7 +98,7 @@ func (g *global) init(ctx context.Context, f *initFlags, args []string) error {
 		return err
 	}
 	if g.lab == labOfCluster {
-		return errors.New("cannot tell which lab is meant: name it, --lab=NAME")
+		return errors.New("cannot tell which lab is meant: name it with --lab=NAME")
 	}
 	c := &console{global: g}
 	ask := g.ask && !g.json && f.file != "-"
@@ -136,7 +136,7 @@ func notWritten(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return err
 	case errors.Is(err, io.EOF):
-		return errors.New("no more answers: nothing was written")
+		return errors.New("the answers ended early: nothing was written")
 	}
 	return fmt.Errorf("%w\nNothing was written", err)
 }
@@ -189,7 +189,7 @@ func mayWrite(path string, force, ask bool) error {
 	case errors.Is(err, fs.ErrNotExist):
 		folder, err := os.Stat(filepath.Dir(path))
 		if err == nil && !folder.IsDir() {
-			err = errors.New("it is no folder")
+			err = errors.New("it is not a folder")
 		}
 		if err != nil {
 			return fmt.Errorf("cannot write %s: %s: %w", path, filepath.Dir(path), err)
@@ -198,9 +198,9 @@ func mayWrite(path string, force, ask bool) error {
 	case err != nil:
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("cannot write %s: it is no file", path)
+		return fmt.Errorf("cannot write %s: it is not a regular file", path)
 	case !force && !ask:
-		return fmt.Errorf("cannot write %s: it is there already; replace it with --force, or name another file", path)
+		return fmt.Errorf("cannot write %s: it exists; replace it with --force, or name another file", path)
 	}
 	return nil
 }
@@ -212,7 +212,7 @@ func (g *global) place(ctx context.Context, c *console, path string, ask, force 
 	}
 	question, wanted := fmt.Sprintf("Write %s? Type yes: ", path), "yes"
 	if _, err := os.Stat(path); err == nil && !force {
-		question, wanted = fmt.Sprintf("%s is there already. Type replace to replace it: ", path), "replace"
+		question, wanted = fmt.Sprintf("%s exists. Type replace to replace it: ", path), "replace"
 	}
 	if ask {
 		c.Say("")
@@ -286,12 +286,12 @@ func (g *global) concludeInit(path string, d interview.Draft) error {
 			Next     []string `json:"next"`
 		}{path, d.Name, names, untested, commands})
 	}
-	fmt.Fprintf(g.out, "%s is written: cluster %q, %s.\nNext:\n", path, d.Name, event.Count(len(names), "host"))
+	fmt.Fprintf(g.out, "Wrote %s: cluster %q, %s.\nNext:\n", path, d.Name, event.Count(len(names), "host"))
 	for _, n := range next {
 		fmt.Fprintln(g.out, " ", commandLine(n))
 	}
 	if g.lab == "" {
-		fmt.Fprintln(g.out, "Or rehearse it on this machine first: docs/getting-started.md says how.")
+		fmt.Fprintln(g.out, "To rehearse on this machine first, see docs/getting-started.md.")
 	}
 	return nil
 }

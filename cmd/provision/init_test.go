@@ -144,7 +144,7 @@ func TestInitOnATerminal(t *testing.T) {
 	x = o.run(t, folder, again...)
 	x.Expect("Are these names right?")
 	x.Send("")
-	x.Expect("dc1.hcl is there already. Type replace to replace it: ")
+	x.Expect("dc1.hcl exists. Type replace to replace it: ")
 	x.Send("yes")
 	code, output = x.Wait()
 	assert.Equal(t, 1, code)

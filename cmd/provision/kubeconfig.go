@@ -24,14 +24,14 @@ func kubeconfigVerb(g *global) *cobra.Command {
 	var tunneled bool
 	cmd := &cobra.Command{
 		Use:   "kubeconfig [INVENTORY]",
-		Short: "Write a kubeconfig that is good for an hour",
-		Long: `Makes a key in memory, has its certificate signed on a master for one hour in a
-group that is bound to cluster-admin, and writes a kubeconfig (mode 0600) to
---out, or to standard output.
+		Short: "Write a kubeconfig that is valid for an hour",
+		Long: `Creates a key in memory, has a master sign its certificate for one hour (group
+bound to cluster-admin), and writes a kubeconfig (mode 0600) to --out or standard
+output.
 
-With --tunnel it stays in the foreground and serves the API on loopback,
-through SSH: no port of the cluster need be reachable from here. It ends with 1
-when the sessions with all masters have ended.`,
+With --tunnel it stays in the foreground and serves the API on loopback, through
+SSH: no port of the cluster needs to be reachable from here. It exits with 1 once
+it has lost the sessions with all masters.`,
 		Example: `  provision kubeconfig --out dc1.kubeconfig
   provision --lab kubeconfig --tunnel --out lab.kubeconfig inventories/lab.hcl &
   kubectl --kubeconfig lab.kubeconfig get nodes`,
@@ -78,7 +78,7 @@ func (g *global) writeKubeconfig(cluster, server, name string, access *provision
 	if err := os.WriteFile(out, content, 0o600); err != nil {
 		return cannotWrite("the kubeconfig", out, err)
 	}
-	fmt.Fprintf(g.err, "Written to %s, good for an hour.\n", out)
+	fmt.Fprintf(g.err, "Wrote %s, valid for an hour.\n", out)
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (g *global) serveTunnel(parent context.Context, cluster string, access *pro
 		case parent.Err() != nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("the tunnel is closed; open it again with the same command: %w", context.Cause(ctx))
+			return fmt.Errorf("the tunnel is closed; run the same command to open it again: %w", context.Cause(ctx))
 		default:
 			return fmt.Errorf("serving the tunnel: %w", err)
 		}
@@ -138,10 +138,10 @@ func (t *tunnel) tell(ctx context.Context, err error) {
 	}
 	t.cut = err != nil
 	if t.cut {
-		fmt.Fprintf(t.err, "No API server can be reached now: %s\n", report.Line(err.Error()))
+		fmt.Fprintf(t.err, "No API server is reachable: %s\n", report.Line(err.Error()))
 		return
 	}
-	fmt.Fprintln(t.err, "An API server can be reached again.")
+	fmt.Fprintln(t.err, "An API server is reachable again.")
 }
 
 func (t *tunnel) carry(ctx context.Context, near net.Conn) {

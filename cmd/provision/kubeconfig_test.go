@@ -59,7 +59,7 @@ func openTunnel(t *testing.T, ctx context.Context) *opened {
 		write.Close()
 		o.ended <- err
 	}()
-	assert.Contains(t, o.line(t), "good for an hour")
+	assert.Contains(t, o.line(t), "valid for an hour")
 	words := strings.Fields(o.line(t))
 	require.Len(t, words, 7)
 	o.address = words[4]
@@ -102,8 +102,8 @@ func TestTunnelTellsOnceThatNoMasterAnswers(t *testing.T) {
 	assert.Empty(t, o.connect(t, "a"))
 	assert.Empty(t, o.connect(t, "b"))
 	assert.Equal(t, "c", o.connect(t, "c"))
-	assert.Equal(t, "No API server can be reached now: connection refused\n", <-told)
-	assert.Equal(t, "An API server can be reached again.\n", <-told)
+	assert.Equal(t, "No API server is reachable: connection refused\n", <-told)
+	assert.Equal(t, "An API server is reachable again.\n", <-told)
 	cancel()
 	require.NoError(t, <-o.ended, "an interrupt is no failure of the tunnel")
 }
@@ -111,14 +111,14 @@ func TestTunnelTellsOnceThatNoMasterAnswers(t *testing.T) {
 func TestTunnelEndsWithItsSessions(t *testing.T) {
 	o := openTunnel(t, t.Context())
 	o.lost <- errors.New("the sessions have ended: m1: no heartbeat")
-	require.ErrorContains(t, <-o.ended, "the tunnel is closed; open it again with the same command: the sessions have ended: m1: no heartbeat")
+	require.ErrorContains(t, <-o.ended, "the tunnel is closed; run the same command to open it again: the sessions have ended: m1: no heartbeat")
 }
 
 func TestFilesThatCannotBeWrittenSayWhatToDo(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "none")
 	g := &global{streams: streams{out: io.Discard, err: io.Discard}}
 	err := g.writeKubeconfig("dc1", "https://m1:6443", "", &provision.Access{}, filepath.Join(folder, "k"))
-	require.EqualError(t, err, "cannot write the kubeconfig to "+folder+"/k: there is no folder "+folder+"; make it, or name another file with --out")
+	require.EqualError(t, err, "cannot write the kubeconfig to "+folder+"/k: there is no folder "+folder+"; create it, or name another file with --out")
 	require.ErrorContains(t, savePlan(filepath.Join(folder, "p"), nil), "there is no folder "+folder)
 	require.ErrorContains(t, cannotWrite("the plan", "p", errors.New("disk full")), "cannot write the plan to p: disk full; name another")
 }

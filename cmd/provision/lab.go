@@ -28,10 +28,10 @@ func labUpVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [INVENTORY]",
 		Short: "Boot the inventory's hosts as test hosts",
-		Long: `Boots the hosts of the inventory, with their names and addresses, on this
-machine: real systemd, real OpenSSH, in a network namespace of their own with no
-route out. Needs root. Verbs act on them only with --lab. A lab that is up stays
-as it is; hosts of it that are off are switched on.`,
+		Long: `Boots the inventory's hosts on this machine, with their names and addresses: real
+systemd and OpenSSH, in a network namespace with no route out. Needs root. Verbs
+act on them only with --lab. In a lab that is up, it only boots hosts that are
+off.`,
 		Example: "  provision lab up inventories/lab.hcl\n  provision --lab=second lab up inventories/lab.hcl\n  provision lab up --vm node-2 --disk master:/var/lib/etcd=512M inventories/small.hcl",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,8 +68,8 @@ as it is; hosts of it that are off are switched on.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringArrayVar(&disks, "disk", nil, "give hosts a file system of their own: [HOST:]PATH=SIZE, such as /var/lib/etcd=512M (may be repeated)")
-	cmd.Flags().StringSliceVar(&vms, "vm", nil, "make these hosts virtual machines, with a kernel, clock, swap and modules of their own")
+	cmd.Flags().StringArrayVar(&disks, "disk", nil, "give hosts a file system: [HOST:]PATH=SIZE, such as /var/lib/etcd=512M (repeatable)")
+	cmd.Flags().StringSliceVar(&vms, "vm", nil, "make these hosts virtual machines, with their own kernel, clock, swap and modules")
 	cmd.Flags().IntVar(&machine.CPUs, "vm-cpus", 0, "processors of each virtual machine (default 2)")
 	cmd.Flags().IntVar(&machine.Memory, "vm-memory", 0, "memory of each virtual machine, in MiB (default 2048)")
 	return cmd
@@ -78,7 +78,7 @@ as it is; hosts of it that are off are switched on.`,
 func labDownVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:     "down [NAME | INVENTORY]",
-		Short:   "Remove a lab and everything of it, also after a killed up",
+		Short:   "Remove a lab completely, also after a killed lab up",
 		Example: "  provision lab down lab\n  provision lab down inventories/lab.hcl",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,12 +94,12 @@ func labDownVerb(g *global) *cobra.Command {
 				return err
 			}
 			if !slices.Contains(known, name) {
-				return fmt.Errorf("there is no lab %q, nothing was removed; see: provision lab list", name)
+				return fmt.Errorf("there is no lab %q; to list the labs: provision lab list", name)
 			}
 			if g.json {
 				return report.JSON(g.out, map[string]string{"removed": name})
 			}
-			fmt.Fprintf(g.out, "Lab %q is gone.\n", name)
+			fmt.Fprintf(g.out, "Removed lab %q.\n", name)
 			return nil
 		},
 	}
@@ -124,7 +124,7 @@ func (g *global) whichLab(ctx context.Context, args []string) (string, error) {
 
 func labListVerb(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the labs of this machine, their hosts and faults", Args: cobra.NoArgs,
+		Use: "list", Short: "List the labs on this machine, their hosts and faults", Args: cobra.NoArgs,
 		Example: "  provision lab list\n  provision lab list --json",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			names, err := lab.List()
@@ -180,8 +180,8 @@ func labSSHVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ssh HOST [-- COMMAND...]",
 		Short: "Open a shell on a lab host, or run a command there",
-		Long: `Opens a shell on a lab host, or runs a command there, by SSH. With --console it
-does not log in: that works while a host's sshd or login shell hangs.`,
+		Long: `Opens a shell on a lab host, or runs a command there, over SSH. --console does not
+log in: use it while a host's sshd or login shell hangs.`,
 		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet\n  provision lab ssh --console n1 -- rm /root/.bashrc",
 		Args:    atLeast(1), ValidArgsFunction: g.completeLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -237,7 +237,7 @@ func (g *global) onlyLab(host string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("no lab has a host %q; see: provision lab list", host)
+		return "", fmt.Errorf("no lab has a host %q; to list the labs: provision lab list", host)
 	case 1:
 		return found[0], nil
 	}

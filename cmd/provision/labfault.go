@@ -25,10 +25,10 @@ func labFaultVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fault KIND HOST [ARGUMENTS] | fault HOST --clear",
 		Short: "Break something on a lab host, and fix it",
-		Long: `Makes a fault on a lab host, or ends it with --restore. It lasts until then, or for
-the time given with --for, in which the command waits; lab list shows it. Faults
-of a host end with its power, but for a full disk; all end with the lab. Only
-lab hosts can be named here, never real ones.`,
+		Long: `Breaks something on a lab host. The fault lasts until --restore, or for the time
+given with --for, while the command waits. "lab list" shows faults. A power cut
+ends all faults of a host except a full disk. Only lab hosts can be named, never
+real ones.`,
 		Example: "  provision lab fault network n1 --for 30s\n  provision lab fault n1 --clear",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if clear {

@@ -16,15 +16,15 @@ import (
 func (g *global) powerFault() *cobra.Command {
 	return &cobra.Command{
 		Use: "power HOST off|on|cycle", Short: "Cut a host's power, or switch it on",
-		Long: `Cuts a host's power as a pulled plug does, or boots it. A host is on when it answers
-SSH. Services that cannot start hold up the end of its boot: they are waited for a
-while, and named.`,
+		Long: `Cuts a host's power like pulling the plug, or boots it. A host is on when it
+answers SSH. Services that cannot start delay the end of the boot: they are waited
+for a while, and named.`,
 		Example: "  provision lab fault power n1 off\n  provision lab fault power n1 on",
 		Args:    exactly(2), ValidArgsFunction: g.completeWords("off", "on", "cycle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host, state := args[0], args[1]
 			if !slices.Contains([]string{"off", "on", "cycle"}, state) {
-				return fmt.Errorf("cannot set power %q: say off, on or cycle", state)
+				return fmt.Errorf("cannot set power %q: use off, on or cycle", state)
 			}
 			opened, err := g.labOf(host)
 			if err != nil {
@@ -63,7 +63,7 @@ func (g *global) tellPower(labName, host string, on bool, unfinished []string) e
 	}
 	fmt.Fprintf(g.out, "%s is %s.\n", host, map[bool]string{true: "on", false: "off"}[on])
 	if len(unfinished) > 0 {
-		fmt.Fprintf(g.out, "Not up there yet: %s.\n", strings.Join(unfinished, ", "))
+		fmt.Fprintf(g.out, "Not started yet: %s.\n", strings.Join(unfinished, ", "))
 	}
 	return nil
 }
@@ -73,9 +73,9 @@ func (g *global) networkFault() *cobra.Command {
 	var ports []int
 	cmd := g.faultKind(&cobra.Command{
 		Use: "network HOST", Short: "Pull a host's cable, or drop part of its traffic",
-		Long: `Pulls the cable: nothing reaches the host and nothing leaves it. With --from, only
-traffic with those hosts of the lab is dropped (operator is this machine); with
---port, only what is sent to those TCP ports of the host. Connections break without notice.`,
+		Long: `Pulls the cable: nothing reaches the host and nothing leaves it. --from drops only
+traffic with those lab hosts (operator is this machine). --port drops only traffic
+to those TCP ports of the host. Connections break silently.`,
 		Example: "  provision lab fault network n1 --for 30s\n  provision lab fault network m1 --from m2,m3 --port 2380\n  provision lab fault network m1 --restore",
 	}, 0, func(host string, _ []string) ([]lab.Fault, error) {
 		whole, part := lab.Fault{Host: host, Kind: lab.FaultNetwork}, lab.Fault{Host: host, Kind: lab.FaultBlock, From: from, Ports: ports}
@@ -105,9 +105,9 @@ func (g *global) rateFault() *cobra.Command {
 
 func (g *global) slowFault() *cobra.Command {
 	return g.faultKind(&cobra.Command{
-		Use: "slow HOST PERCENT", Short: "Leave a host a share of one processor",
-		Long: `Leaves all processes of the host together that share of one processor: with 1%
-a command that takes a second takes minutes. 0.1% is the least.`,
+		Use: "slow HOST PERCENT", Short: "Limit a host to a share of one processor",
+		Long: `Limits all processes of the host together to that share of one processor. At 1% a
+command that takes a second takes minutes. The minimum is 0.1%.`,
 		Example: "  provision lab fault slow n1 1%\n  provision lab fault slow n1 --restore",
 	}, 1, func(host string, args []string) ([]lab.Fault, error) {
 		f := lab.Fault{Host: host, Kind: lab.FaultSlow}
@@ -125,8 +125,8 @@ a command that takes a second takes minutes. 0.1% is the least.`,
 func (g *global) freezeFault() *cobra.Command {
 	return g.faultKind(&cobra.Command{
 		Use: "freeze HOST", Short: "Stop all processes of a host",
-		Long: `Stops every process of the host where it is. A container's kernel still accepts
-connections, which nobody answers; a virtual machine is silent.`,
+		Long: `Stops every process of the host. A container's kernel still accepts connections,
+but nothing answers; a virtual machine is silent.`,
 		Example: "  provision lab fault freeze n1 --for 1m",
 	}, 0, func(host string, _ []string) ([]lab.Fault, error) {
 		return []lab.Fault{{Host: host, Kind: lab.FaultFreeze}}, nil
@@ -137,9 +137,9 @@ func (g *global) diskFault() *cobra.Command {
 	var readOnly bool
 	cmd := g.faultKind(&cobra.Command{
 		Use: "disk HOST PATH", Short: "Fill the file system of a path, or make the path read-only",
-		Long: `Fills the file system that holds the path to the last block; --restore frees what was
-filled. It must be the host's own: boot the lab with lab up --disk PATH=SIZE (/ is the
-root file system), or as a virtual machine. With --read-only any folder is made so;
+		Long: `Fills the file system of the path to the last block; --restore frees it. The file
+system must be the host's own: boot the lab with lab up --disk PATH=SIZE (/ is the
+root file system), or as a virtual machine. --read-only makes any folder read-only;
 files that are open for writing stay writable.`,
 		Example: "  provision lab fault disk m1 /var/lib/etcd\n  provision lab fault disk m1 /etc --read-only\n  provision lab fault disk m1 --restore",
 	}, 1, func(host string, args []string) ([]lab.Fault, error) {
@@ -159,15 +159,15 @@ files that are open for writing stay writable.`,
 func (g *global) clockFault() *cobra.Command {
 	return g.faultKind(&cobra.Command{
 		Use: "clock HOST OFFSET", Short: "Set the clock of a virtual machine wrong",
-		Long: `Sets the host's clock that far from the true time. Containers have this machine's
-clock, which is never touched: the host must be a virtual machine (lab up --vm HOST).`,
+		Long: `Sets the host's clock off by that much. Containers share this machine's clock, so
+the host must be a virtual machine (lab up --vm HOST).`,
 		Example: "  provision lab fault clock n1 +1h\n  provision lab fault clock n1 --restore",
 	}, 1, func(host string, args []string) ([]lab.Fault, error) {
 		f := lab.Fault{Host: host, Kind: lab.FaultClock}
 		if len(args) > 0 {
 			d, err := time.ParseDuration(args[0])
 			if err != nil {
-				return nil, fmt.Errorf("cannot read %q: give a duration, such as +1h or -90s (after --, since it begins with a dash)", args[0])
+				return nil, fmt.Errorf("cannot read %q: give a duration, such as +1h; write a negative one after --, such as -- -90s", args[0])
 			}
 			f.Offset = d
 		}

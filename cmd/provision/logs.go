@@ -23,20 +23,20 @@ func logsVerb(g *global) *cobra.Command {
 	var since string
 	cmd := &cobra.Command{
 		Use:   "logs HOST UNIT",
-		Short: "Show the log of a service of a host, and follow it",
-		Long: `Reads the journal of one systemd unit through the session with the host's agent.
-".service" may be left out. Characters that would steer the terminal are
-replaced. With --follow, ends with Ctrl-C or with the session.
+		Short: "Show or follow the log of a service",
+		Long: `Reads the journal of one systemd unit through the host's agent. ".service" may be
+left out. Terminal control characters are replaced. --follow ends with Ctrl-C or
+with the session.
 
 With --json, one JSON value a line: {"host": …, "unit": …, "line": …}.
 
-Exit codes: 0, also when the log has no lines; 1 the host did not answer, has no
+Exit codes: 0 success, also for an empty log; 1 the host did not answer, has no
 such unit, or the log cannot be read; 130 Ctrl-C.`,
 		Example:           "  provision logs m1 etcd\n  provision --lab logs -i inventories/lab.hcl n1 kubelet -f\n  provision logs m2 kube-apiserver --since 2h -n 0",
 		ValidArgsFunction: g.completeUnits,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return errors.New("a host and a unit are expected: provision logs m1 etcd; inventories go with -i FILE")
+				return errors.New("give a host and a unit: provision logs m1 etcd; give the inventory with -i FILE")
 			}
 			return nil
 		},
@@ -60,7 +60,7 @@ such unit, or the log cannot be read; 130 Ctrl-C.`,
 			return g.logs(cmd, inv, args[0], log)
 		},
 	}
-	cmd.Flags().BoolVarP(&log.Follow, "follow", "f", false, "go on with new lines")
+	cmd.Flags().BoolVarP(&log.Follow, "follow", "f", false, "keep showing new lines")
 	cmd.Flags().IntVarP(&log.Lines, "lines", "n", 100, "show the last `N` lines (with --since: all)")
 	cmd.Flags().StringVar(&since, "since", "", "only lines since `WHEN`: 90s, 2h, or 2006-01-02T15:04:05Z")
 	return cmd
@@ -130,7 +130,7 @@ var plainUnit = regexp.MustCompile(`^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*$`)
 // unitName is a full unit name.
 func unitName(text string) (string, error) {
 	if !plainUnit.MatchString(text) {
-		return "", fmt.Errorf("%q is no name of a unit", text)
+		return "", fmt.Errorf("%q is not a unit name", text)
 	}
 	for _, kind := range []string{".service", ".socket", ".timer", ".mount", ".scope", ".slice", ".target", ".path", ".device", ".swap", ".automount"} {
 		if strings.HasSuffix(text, kind) {
@@ -153,7 +153,7 @@ func ago(text string, now time.Time) (time.Duration, error) {
 		}
 	}
 	if err != nil || span < time.Second {
-		return 0, fmt.Errorf("cannot read --since %q: write a time that has passed, such as 90s, 2h or 2006-01-02T15:04:05Z", text)
+		return 0, fmt.Errorf("cannot read --since %q: give a past time, such as 90s, 2h or 2006-01-02T15:04:05Z", text)
 	}
 	return span, nil
 }

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, streams streams) int {
 		args = stopped.resume
 		fallthrough
 	case ctx.Err() != nil:
-		fmt.Fprintf(streams.err, "Interrupted. Nothing half-written is in use. To go on: %s\n", commandLine(args))
+		fmt.Fprintf(streams.err, "Interrupted. Nothing half-written is in use. To continue: %s\n", commandLine(args))
 		return exitInterrupted
 	case errors.As(err, &code):
 		return int(code)

@@ -22,17 +22,14 @@ func nodeRemoveVerb(g *global) *cobra.Command {
 	force := false
 	cmd := &cobra.Command{
 		Use:   "remove HOST…",
-		Short: "Take hosts that left the inventory out of the cluster",
-		Long: `Does what apply does for hosts that are not in the inventory any more, and
-nothing else: drains the Node, takes the etcd member out, undoes on the host what
-the ledger says, deletes the Node and forgets the host.
+		Short: "Remove hosts that left the inventory from the cluster",
+		Long: `Does what apply does for hosts that left the inventory, and nothing else: drains
+the Node, removes the etcd member, undoes the host by its ledger, deletes the Node
+and forgets the host. Remove the hosts from the inventory first.
 
-A host that does not answer is left as it is, unless --force says that it never
-will again: then the cluster forgets it, and nothing is done on it. One that
-answers after all is not forgotten: remove it without --force. Should a forgotten
-host come back, reinstall it before it gets near the cluster.
-
-Take the hosts out of the inventory first.`,
+A host that does not answer is left as it is. If it is dead for good, --force
+makes the cluster forget it; nothing is done on the host. Reinstall it before it
+gets near the cluster again. A host that answers must be removed without --force.`,
 		Example: `  provision node remove node-07
   provision node remove --force node-07
   provision --lab node remove -i inventories/lab.hcl n2`,
@@ -54,7 +51,7 @@ func (a *application) removeHosts(ctx context.Context, names []string, force boo
 	}
 	for _, name := range names {
 		if h, listed := a.inv.Host(name); listed {
-			return fmt.Errorf("cannot remove host %s: it is in the inventory (%s); take it out there first", name, h.Range)
+			return fmt.Errorf("cannot remove host %s: it is in the inventory (%s); remove it there first", name, h.Range)
 		}
 	}
 	removal := &provision.Removal{Hosts: names}

@@ -23,8 +23,8 @@ type nodeCare struct {
 }
 
 func (n *nodeCare) drainFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&n.force, "force", false, "evict pods that have no controller, too: nobody makes them again")
-	cmd.Flags().DurationVar(&n.timeout, "timeout", 0, "how long pods may take to end, with their PodDisruptionBudgets (default 5m0s)")
+	cmd.Flags().BoolVar(&n.force, "force", false, "also evict pods without a controller: nothing recreates them")
+	cmd.Flags().DurationVar(&n.timeout, "timeout", 0, "how long a drain may take (default 5m0s)")
 }
 
 // named loads the inventory and checks the names of hosts.
@@ -58,19 +58,19 @@ type careTexts struct{ act, short, long, example string }
 
 func careVerbs() []careTexts {
 	return []careTexts{
-		{provision.CareDrain, "Keep new pods off hosts, and move those that are there", `Cordons the Nodes and evicts their pods, one Node after the other. Evictions respect
-PodDisruptionBudgets; pods of DaemonSets stay. A Node that cannot be emptied in
-time stays cordoned, and the Nodes after it are left as they are.
+		{provision.CareDrain, "Keep new pods off hosts and evict running ones", `Cordons the Nodes and evicts their pods, one Node after the other. Evictions respect
+PodDisruptionBudgets; pods of DaemonSets stay. A Node that cannot be drained in
+time stays cordoned, and the run ends there.
 
 The Nodes stay drained, through any apply, until: provision node uncordon HOST.
 
 Exit codes: 0 all are drained; 1 not all.`, "  provision node drain node-07\n  provision node drain node-07 --timeout 10m --force"},
-		{provision.CareCordon, "Keep new pods off hosts", `Cordons the Nodes: pods that are there stay. They stay cordoned, through any
-apply, until: provision node uncordon HOST.
+		{provision.CareCordon, "Keep new pods off hosts", `Cordons the Nodes; running pods stay. The Nodes stay cordoned, through any apply,
+until: provision node uncordon HOST.
 
 Exit codes: 0 all are cordoned; 1 not all.`, "  provision node cordon node-07 node-08"},
-		{provision.CareUncordon, "Let pods onto hosts again", `Uncordons the Nodes, whoever cordoned them. An isolated host is refused: it
-recovers (provision node recover).
+		{provision.CareUncordon, "Let hosts take pods again", `Uncordons the Nodes, no matter who cordoned them. An isolated host is refused: use
+provision node recover.
 
 Exit codes: 0 all take pods; 1 not all.`, "  provision node uncordon node-07"},
 	}
@@ -115,16 +115,15 @@ func nodeIsolateVerb(g *global) *cobra.Command {
 	n := nodeCare{application: application{global: g}}
 	cmd := &cobra.Command{
 		Use:   "isolate HOST…",
-		Short: "Take hosts out of service, and keep them for diagnosis",
+		Short: "Take hosts out of service and keep them for diagnosis",
 		Long: `Taints the Nodes provision/isolated:NoSchedule, cordons and drains them, and takes
-masters among the hosts out of all balancers. What runs there for the cluster
-itself (kubelet, etcd, API server) goes on.
+masters out of all balancers. Kubelet, etcd and API server keep running.
 
-apply leaves the hosts so, and still configures them like all others; status shows
-them. The last master that serves is refused. A host that does not answer, or whose
-Node is not Ready, is tainted and cordoned; its pods cannot be told to end.
+apply keeps the hosts isolated and still configures them; status shows them. The
+last master that serves is refused. A host that does not answer, or whose Node is
+not Ready, is tainted and cordoned only: its pods cannot be ended.
 
-Back into service: provision node recover HOST.
+To put them back into service: provision node recover HOST.
 
 Exit codes: 0 the hosts are isolated; 1 not, or not all: run it again.`,
 		Example: `  provision node isolate node-07
@@ -144,10 +143,10 @@ func nodeRecoverVerb(g *global) *cobra.Command {
 	n := nodeCare{application: application{global: g}}
 	cmd := &cobra.Command{
 		Use:   "recover HOST…",
-		Short: "Put isolated hosts back into service, once they are well",
-		Long: `Asks the doctor about the hosts: while there is a problem, or their Nodes are not
-Ready, they stay isolated. Then the taint and the cordon go, and balancers send
-requests to masters among them again.
+		Short: "Put isolated hosts back into service once they are healthy",
+		Long: `Runs doctor on the hosts. While it finds a problem, or their Nodes are not Ready,
+they stay isolated. Otherwise the taint and the cordon are removed, and balancers
+use masters among them again.
 
 Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
 		Example: "  provision node recover node-07",
@@ -196,5 +195,5 @@ func (n *nodeCare) well(ctx context.Context) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot let %s recover, they stay isolated: the doctor finds\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), n.again(append([]string{"doctor"}, n.hosts...)...))
+	return fmt.Errorf("cannot recover %s; still isolated. doctor finds:\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), n.again(append([]string{"doctor"}, n.hosts...)...))
 }

@@ -29,7 +29,7 @@ func (g *global) obtain(opened *store.Store, do func(progress func(pull.Event)) 
 	if err != nil || g.json {
 		return err
 	}
-	fmt.Fprintf(g.out, "%d artifacts are in %s: %d were there, %d obtained now.\n",
+	fmt.Fprintf(g.out, "%d artifacts are in %s: %d were there, %d are new.\n",
 		view.reused+view.stored, opened.Dir(), view.reused, view.stored)
 	return nil
 }

@@ -26,13 +26,13 @@ func planVerb(g *global) *cobra.Command {
 		Use:   "plan [INVENTORY]",
 		Short: "Show what apply would change, host by host",
 		Long: `Connects to all hosts, compares them with the inventory and shows exactly what
-apply would do. Nothing is changed on any host.
+apply would do. It changes nothing.
 
-A plan saved with --out is applied with "provision apply FILE"; it is refused
-if the hosts or the inventory have moved on meanwhile.
+Apply a plan saved with --out by "provision apply FILE". It is refused if the
+hosts or the inventory have changed since.
 
-With --target, only what is named and what that requires; the plan says how
-much was left out. Hosts outside the targets are looked at but not touched.`,
+--target limits the plan to what you name and what that requires; the plan says
+how much it leaves out. Other hosts are read but not touched.`,
 		Example: `  provision plan
   provision plan --out tonight.plan inventories/dc1.hcl
   provision plan --target node-07 --target 'm1/unit["kubelet.service"]'
@@ -62,7 +62,7 @@ much was left out. Hosts outside the targets are looked at but not touched.`,
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "save the plan to `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when the plan has changes")
-	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
 	ignoreFlag(cmd, &ignore)
 	g.targetFlag(cmd, &targets)
 	return cmd
@@ -85,7 +85,7 @@ func (g *global) plan(ctx context.Context, inv *inventory.Inventory, tune func(*
 }
 
 func (g *global) targetFlag(cmd *cobra.Command, targets *[]string) {
-	cmd.Flags().StringArrayVar(targets, "target", nil, "only this `ADDRESS` and what it requires: HOST, cluster, or HOST/KIND[\"NAME\"]; may be repeated")
+	cmd.Flags().StringArrayVar(targets, "target", nil, "only this `ADDRESS` and what it requires: HOST, cluster, or HOST/KIND[\"NAME\"] (repeatable)")
 	g.completeTargets(cmd)
 }
 
@@ -139,7 +139,7 @@ func savePlan(path string, p *plan.Plan) error {
 // cannotWrite says what to do about a file that cannot be written.
 func cannotWrite(what, path string, err error) error {
 	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot write %s to %s: there is no folder %s; make it, or name another file with --out", what, path, folder)
+		return fmt.Errorf("cannot write %s to %s: there is no folder %s; create it, or name another file with --out", what, path, folder)
 	}
 	return fmt.Errorf("cannot write %s to %s: %w; name another file with --out", what, path, err)
 }

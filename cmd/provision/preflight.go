@@ -19,20 +19,20 @@ func preflightVerb(g *global) *cobra.Command {
 	var ignore []string
 	cmd := &cobra.Command{
 		Use:   "preflight [INVENTORY]",
-		Short: "Check whether the hosts are fit to become the cluster",
-		Long: `Examines all hosts at once: login and sudo, system, disks, memory, clocks,
+		Short: "Check whether the hosts can become the cluster",
+		Long: `Checks all hosts at once: login and sudo, system, disks, memory, clocks,
 identities, ports, control groups, kernel modules, swap, firewall, the speed of
 synced writes on etcd hosts, and whether hosts reach each other's ports with
-packets of full size. Everything that is wrong is listed in one pass, with what
-to do about it. Nothing is changed on any host.
+full-size packets. One pass lists everything that is wrong, and what to do about
+it. It changes nothing.
 
-Masters and etcd hosts are tried with all hosts, each host with three others,
+Masters and etcd hosts are tested with all hosts, each host with three others,
 and one pair for each two subnets; with --full, all with all.
 
-apply and plan do the same by themselves for hosts that join; there, hosts with
-errors are skipped. docs/operations.md has a table of the checks.
+plan and apply check hosts that join and skip those with errors.
+docs/operations.md has a table of the checks.
 
-Exit codes: 0 when no error was found (warnings may be), 1 otherwise.`,
+Exit codes: 0 no errors (maybe warnings), 1 errors.`,
 		Example: `  provision preflight
   provision preflight --full inventories/dc1.hcl
   provision preflight --ignore-preflight memory --json`,
@@ -67,22 +67,22 @@ Exit codes: 0 when no error was found (warnings may be), 1 otherwise.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&full, "full", false, "try all hosts with all others")
-	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	cmd.Flags().BoolVar(&full, "full", false, "test all hosts with all others")
+	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
 	ignoreFlag(cmd, &ignore)
 	return cmd
 }
 
 // ignoreFlag is shared by the verbs that check hosts.
 func ignoreFlag(cmd *cobra.Command, ignore *[]string) {
-	cmd.Flags().StringSliceVar(ignore, "ignore-preflight", nil, "let errors of these `CHECKS` of hosts only warn; all for all of them")
+	cmd.Flags().StringSliceVar(ignore, "ignore-preflight", nil, "turn errors of these `CHECKS` into warnings; all skips all checks")
 	_ = cmd.RegisterFlagCompletionFunc("ignore-preflight", cobra.FixedCompletions(append(preflight.Checks(), "all"), cobra.ShellCompDirectiveNoFileComp))
 }
 
 func knownChecks(names []string) error {
 	for _, name := range names {
 		if name != "all" && !slices.Contains(preflight.Checks(), name) {
-			return fmt.Errorf("there is no check %q; checks are %s, or all", name, strings.Join(preflight.Checks(), ", "))
+			return fmt.Errorf("unknown check %q; use %s, or all", name, strings.Join(preflight.Checks(), ", "))
 		}
 	}
 	return nil

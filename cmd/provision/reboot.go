@@ -14,24 +14,24 @@ func nodeRebootVerb(g *global) *cobra.Command {
 	all, needed := false, false
 	cmd := &cobra.Command{
 		Use:   "reboot HOST… | --all [--if-needed]",
-		Short: "Reboot hosts one after the other, drained",
-		Long: `Reboots hosts as an upgrade replaces kubelets: masters and etcd hosts one by one,
-then a first worker, then the others in waves (rollout { } in the inventory). Each
-Node is drained before, and takes pods again when its host runs another boot, its
-services answer and its kubelet reports Ready. What fails stops all that follows;
-the other Nodes serve.
+		Short: "Drain and reboot hosts in waves",
+		Long: `Reboots hosts in the order of an upgrade: masters and etcd hosts one by one, then a
+first worker, then the others in waves (rollout { } in the inventory). Each Node is
+drained first. It takes pods again when its host has booted, its services answer
+and its kubelet reports Ready. A failure stops all later reboots; the other Nodes
+serve.
 
-It can be interrupted at any moment. The same command goes on where it was, and
-reboots no host twice. Changes that wait for an apply go on waiting.
+You can interrupt it at any moment. Run the same command again to continue: it
+reboots no host twice. Pending changes wait for apply.
 
---if-needed leaves out hosts that need no boot. One that does says why in the plan:
-updated packages ask for it (Debian and Ubuntu), a newer kernel is installed than
-the one that runs, or fewer huge pages are set aside than the inventory says.
+--if-needed skips hosts that need no reboot. The plan says why a host does: updated
+packages ask for it (Debian and Ubuntu), a newer kernel is installed than the
+running one, or fewer huge pages are set aside than the inventory says.
 
-A master or etcd host is not rebooted while another etcd member is down, nor when no
-other master serves. With --all, hosts that do not answer are left out.
+A master or etcd host is not rebooted while another etcd member is down, or when no
+other master serves. With --all, hosts that do not answer are skipped.
 
-Exit codes: 0 all are rebooted and well; 1 not all: run it again.`,
+Exit codes: 0 all are rebooted and healthy; 1 not all: run it again.`,
 		Example: `  provision node reboot node-07
   provision node reboot --all --if-needed
   provision node reboot --yes --all --timeout 30m
@@ -53,9 +53,9 @@ Exit codes: 0 all are rebooted and well; 1 not all: run it again.`,
 func (n *nodeCare) reboot(ctx context.Context, args []string, all, needed bool) error {
 	switch {
 	case all && len(args) > 0:
-		return errors.New("cannot reboot --all and some: name hosts, or give --all")
+		return errors.New("cannot reboot named hosts and --all: use one of them")
 	case !all && len(args) == 0:
-		return errors.New("cannot tell what to reboot: name hosts, or give --all")
+		return errors.New("cannot tell what to reboot: name hosts, or use --all")
 	}
 	if err := n.beginOn(ctx, args); err != nil {
 		return err

@@ -15,14 +15,14 @@ func nodeRebuildVerb(g *global) *cobra.Command {
 	n := nodeCare{application: application{global: g}}
 	cmd := &cobra.Command{
 		Use:   "rebuild HOST",
-		Short: "Drain a host, undo all that provision did there, and set it up anew",
-		Long: `Does what "provision reset HOST" does, then what apply does, and asks once. It can
-be interrupted at any moment; the same command goes on where it was.
+		Short: "Reset a host and set it up again",
+		Long: `Runs "provision reset HOST" and then apply, and asks once. You can interrupt it at
+any moment; run the same command again to continue.
 
-It is refused while changes wait on other hosts, which the apply would do, too:
-apply first. What would lose etcd's quorum or the last master is refused.
+It is refused while changes wait on other hosts, because it would apply them too:
+apply first. Losing etcd's quorum or the last master is refused.
 
-Exit codes: 0 the host is set up anew; 1 not: run it again.`,
+Exit codes: 0 the host is set up again; 1 it is not: run it again.`,
 		Example: `  provision node rebuild node-07
   provision node rebuild --yes=dc1 node-07 -i inventories/dc1.hcl`,
 		Args: exactly(1), ValidArgsFunction: g.completeHosts,
@@ -44,11 +44,11 @@ func (n *nodeCare) rebuild(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(stands.Elsewhere) > 0 {
-		return fmt.Errorf("cannot rebuild host %s: changes wait elsewhere, which would be applied, too: %s; apply first", args[0], strings.Join(firstOf(stands.Elsewhere), ", "))
+		return fmt.Errorf("cannot rebuild host %s: it would also apply changes that wait elsewhere: %s; apply first", args[0], strings.Join(firstOf(stands.Elsewhere), ", "))
 	}
 	if stands.Resume {
 		if !n.json {
-			fmt.Fprintf(n.out, "Host %s was reset already; going on with setting it up.\n", report.Line(args[0]))
+			fmt.Fprintf(n.out, "Host %s is already reset; setting it up.\n", report.Line(args[0]))
 		}
 	} else if err := n.undo(ctx, args); err != nil {
 		return err

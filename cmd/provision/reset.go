@@ -26,27 +26,27 @@ func resetVerb(g *global) *cobra.Command {
 	r := resetting{application: application{global: g}}
 	cmd := &cobra.Command{
 		Use:   "reset [HOST…]",
-		Short: "Undo on hosts all that provision did there, or the whole cluster",
-		Long: `Puts hosts back as their ledgers say that they were before: units, files, mounts,
-network interfaces, packet filter rules, packages. It names what will be lost,
-and asks. What provision did not bring is not touched, and a host without a
-ledger, or with another cluster's, is refused.
+		Short: "Undo everything that provision did on some hosts, or on the whole cluster",
+		Long: `Puts hosts back as their ledgers recorded them before the first apply: units,
+files, mounts, network interfaces, packet filter rules, packages. It lists what
+will be lost, and asks. It touches only what provision made. A host without a
+ledger, or of another cluster, is refused.
 
-With HOSTs: each is drained, its etcd member and its Node are removed, and then
-the host is undone. What would lose etcd's quorum or the last master is refused.
-The hosts stay in the inventory: the next apply takes them back.
+With HOSTs: drains each, removes its etcd member and its Node, and undoes the
+host. Losing etcd's quorum or the last master is refused. The hosts stay in the
+inventory: the next apply adds them again.
 
-Without HOSTs: the whole cluster, hosts included that left the inventory and were
-not removed yet. Nothing is drained. The cluster's name must be typed; who cannot
-be asked gives --yes=NAME. Objects, certificate authorities and keys are gone for
-good then. Hosts that do not answer are told at the end: run it again.
+Without HOSTs: the whole cluster, with hosts that left the inventory and were not
+removed yet. Nothing is drained. You type the cluster's name; a script passes
+--yes=NAME. Objects, certificate authorities and keys are lost for good. Hosts
+that do not answer are listed at the end: run it again.
 
---force with HOSTs is for a cluster that is dead: it is not asked, so nothing is
-drained, and no etcd member and no Node is removed.
+--force with HOSTs is for a dead cluster: it asks the cluster nothing, drains
+nothing, and removes no etcd member and no Node.
 
-It can be interrupted at any moment and run again. -v lists every step.
+You can interrupt it at any moment and run it again. -v lists every step.
 
-Exit codes: 0 the hosts are reset, or nothing was left to undo; 1 not, or not all.`,
+Exit codes: 0 the hosts are reset, or there was nothing to undo; 1 not all are.`,
 		Example: `  provision reset node-07
   provision reset --yes=dc1 -i inventories/dc1.hcl
   provision --lab reset -i inventories/lab.hcl n2 --yes`,
@@ -82,10 +82,10 @@ func (r *resetting) run(ctx context.Context) (err error) {
 		return err
 	}
 	if r.whole() && r.yes == anyCluster {
-		return fmt.Errorf("cannot go on: the whole cluster is to be reset, and a bare --yes does not say which one is meant; give --yes=%s, or name hosts. Nothing was changed", r.inv.Cluster.Name)
+		return fmt.Errorf("cannot reset the whole cluster with a bare --yes: use --yes=%s, or name hosts. Nothing was changed", r.inv.Cluster.Name)
 	}
 	if r.whole() && r.alone {
-		return errors.New("--force goes with HOSTs: without, nothing is asked of the cluster in any case")
+		return errors.New("cannot use --force without HOSTs: a reset of the whole cluster asks it nothing anyway")
 	}
 	return r.reset(ctx)
 }
@@ -123,7 +123,7 @@ func (r *resetting) reset(ctx context.Context) error {
 		r.concluded = true
 	}
 	if err == nil && !r.whole() && !r.json && !r.again {
-		fmt.Fprintln(r.out, "The inventory still has them, so the next apply takes them back.")
+		fmt.Fprintln(r.out, "They are still in the inventory: the next apply adds them again.")
 	}
 	return err
 }
@@ -164,7 +164,7 @@ func (r *resetting) approve(p *plan.Plan) (bool, error) {
 		return r.consent(r.inv.Cluster, p.Target, r.question())
 	}
 	if !r.ask {
-		return false, fmt.Errorf("cannot ask for consent: standard input is no terminal; use --yes=%s", r.inv.Cluster.Name)
+		return false, fmt.Errorf("cannot ask for consent: standard input is not a terminal; use --yes=%s", r.inv.Cluster.Name)
 	}
 	line, err := r.answer(fmt.Sprintf("Destroy cluster %q on %s? Type the cluster's name: ", r.inv.Cluster.Name, p.Target))
 	return line == r.inv.Cluster.Name, err
@@ -172,7 +172,7 @@ func (r *resetting) approve(p *plan.Plan) (bool, error) {
 
 func (r *resetting) question() string {
 	if r.again {
-		return "Undo this, and set the host up anew,"
+		return "Undo this, and set the host up again,"
 	}
 	return "Undo this"
 }
@@ -180,7 +180,7 @@ func (r *resetting) question() string {
 func (r *resetting) show(p *plan.Plan) {
 	fmt.Fprintln(r.out, report.Header(p))
 	if r.whole() {
-		fmt.Fprintln(r.out, "The cluster ends: its objects, certificate authorities, keys and history are gone for good.")
+		fmt.Fprintln(r.out, "The cluster ends: its objects, certificate authorities, keys and history are lost for good.")
 	}
 	for _, text := range p.Warnings {
 		fmt.Fprintln(r.out, "  "+report.Line(text))

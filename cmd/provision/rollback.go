@@ -33,23 +33,19 @@ func rollbackVerb(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback [N | RUN]",
 		Short: "Go back to the inventory of an earlier run",
-		Long: `Takes the inventory of an earlier run from the hosts' history and applies it: it
-plans, shows what cannot be taken back, asks, and does it, like apply. N counts
-back as "provision history" does (BACK): 1, which is what is done when nothing is
-given, is the inventory before the present one. RUN names a run instead.
+		Long: `Applies the inventory of an earlier run from the hosts' history. Like apply, it
+plans, shows what cannot be undone, asks, and runs. N is BACK of "provision
+history"; the default 1 is the inventory before the present one. RUN names a run.
 
-A rollback that was interrupted or failed is gone on with by the same command. One
-that ended well is a run like others: going back once more leads where it came
-from.
+After an interrupt or a failure, run the same command again. A rollback that ended
+well is a run like others: one more rollback leads back to where it came from.
 
-The values of variables, of env() and of file() are not kept: those of today count.
-What cannot go back is refused before anything changes: minor releases of
-Kubernetes and etcd, the ranges of pods and services. What was deleted stays
-deleted.
+Variables, env() and file() have today's values. What cannot go back is refused
+before anything changes: minor releases of Kubernetes and etcd, the ranges of pods
+and services. What was deleted stays deleted.
 
-The inventory's files on this machine stay as they are, so that the next apply
-would bring the newer state again. --write puts the old files somewhere: it
-creates, and never overwrites.`,
+The inventory files on this machine do not change: the next apply would bring the
+newer state back. --write saves the old files; it never overwrites.`,
 		Example: `  provision rollback
   provision rollback 2 -i inventories/dc1.hcl
   provision rollback 37-k3x9 --write inventories/dc1-before/
@@ -137,7 +133,7 @@ func (r *rollback) prepare(ctx context.Context, o *provision.Operator, now *inve
 	}
 	then, problems := inventory.Parse(ctx, sources.At(folder), inventory.Options{Parts: parts.All(), Vars: vars, VarFiles: r.varFiles, Env: r.env})
 	if r.inv, err = r.checked(then, problems); err != nil {
-		return fmt.Errorf("cannot go back to run %s: its inventory does not fit the values of today: %w", r.goal.Short(), err)
+		return fmt.Errorf("cannot go back to run %s: its inventory is not valid with today's values: %w", r.goal.Short(), err)
 	}
 	r.way = o.WayBack(ctx, r.inv, r.goal)
 	return nil
@@ -176,9 +172,9 @@ func (r *rollback) tell() {
 
 // remind says what the next apply would do.
 func (r *rollback) remind(newer []string) {
-	fmt.Fprintf(r.out, "The inventory here (%s) is still the newer one: the next apply would bring it again.\n", report.Line(strings.Join(newer, ", ")))
+	fmt.Fprintf(r.out, "The inventory here (%s) is still the newer one: the next apply would bring it back.\n", report.Line(strings.Join(newer, ", ")))
 	if r.write == "" {
-		fmt.Fprintf(r.out, "Write the one that is in force now: %s\n", commandLine(append([]string{"history", "show", r.goal.Short(), "--write", "FOLDER"}, r.where()...)))
+		fmt.Fprintf(r.out, "To write the one in force now: %s\n", commandLine(append([]string{"history", "show", r.goal.Short(), "--write", "FOLDER"}, r.where()...)))
 	}
 }
 
@@ -228,14 +224,14 @@ func (g *global) writeSources(s history.Sources, path string) error {
 			files[path] = content
 		}
 	} else if err := os.Mkdir(path, 0o700); err != nil {
-		return fmt.Errorf("cannot write the inventory to %s: %w; name a folder that does not exist yet, in one that does", path, err)
+		return fmt.Errorf("cannot write the inventory to %s: %w; name a new folder inside an existing one", path, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := create(name, files[name]); err != nil {
-			return fmt.Errorf("cannot write the inventory to %s: %w; name what does not exist yet", path, err)
+			return fmt.Errorf("cannot write the inventory to %s: %w; name one that does not exist yet", path, err)
 		}
 	}
-	fmt.Fprintf(g.err, "The inventory of that run is written to %s.\n", path)
+	fmt.Fprintf(g.err, "Wrote the inventory of that run to %s.\n", path)
 	return nil
 }
 

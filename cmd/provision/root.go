@@ -53,20 +53,19 @@ func (g *global) color() bool {
 const rootLong = `provision turns plain Linux hosts that answer SSH into a highly available
 Kubernetes cluster, from one HCL inventory, and keeps it that way.
 
-There is no state file and no server: what is true is read from the hosts each
-time. Any run can be interrupted and run again.
+There is no state file and no server: each run reads the truth from the hosts.
+You can interrupt any run and run it again.
 
 Try an inventory on this machine first:
   provision lab up inventories/lab.hcl
   provision --lab apply inventories/lab.hcl
 
-With --json, standard output holds nothing but JSON: one document, or, for verbs
-that take long (apply, bundle pull, build and import), one JSON value a line,
-the last of which has the type "result". What went wrong is told on standard
-error in any case.
+With --json, standard output is JSON only: one document, or, for long verbs
+(apply, bundle pull, build and import), one JSON value a line. The last one has
+the type "result". Errors always go to standard error.
 
-Exit codes: 0 all is well; 1 an error, told on standard error; 2 the plan has
-changes (only with plan --detailed-exitcode); 130 interrupted.`
+Exit codes: 0 success; 1 error; 2 the plan has changes (only with plan
+--detailed-exitcode); 130 interrupted.`
 
 func newRoot(s streams) *cobra.Command {
 	g := &global{streams: s}
@@ -86,11 +85,11 @@ func newRoot(s streams) *cobra.Command {
 	flags.StringArrayVarP(&g.inventory, "inventory", "i", nil, "inventory `FILE` or folder (default $PROVISION_INVENTORY, else the *.hcl of the current folder)")
 	flags.StringArrayVar(&g.vars, "var", nil, "set a variable of the inventory, `NAME=VALUE`")
 	flags.StringArrayVar(&g.varFiles, "var-file", nil, "read variables from `FILE` (plain, or encrypted with age or sops)")
-	flags.StringVar(&g.lab, "lab", "", "act on the lab (of the cluster's name, or --lab=`NAME`), never on the real hosts")
+	flags.StringVar(&g.lab, "lab", "", "act on the lab (named like the cluster, or --lab=`NAME`), never on the real hosts")
 	flags.Lookup("lab").NoOptDefVal = labOfCluster
 	flags.BoolVar(&g.json, "json", false, "write JSON")
 	flags.BoolVar(&g.noColor, "no-color", false, "write without colours")
-	flags.BoolVarP(&g.verbose, "verbose", "v", false, "tell more")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "show more detail")
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		g.verb = strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
 		g.labFromEnv()

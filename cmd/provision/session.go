@@ -197,7 +197,7 @@ func (g *global) prompt() remote.Ask {
 // inventoryArgs lets a verb take the inventory as its only argument.
 func inventoryArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("one inventory is expected, not %d arguments; several files go with -i FILE -i FILE", len(args))
+		return fmt.Errorf("give one inventory, not %d arguments; for several files: -i FILE -i FILE", len(args))
 	}
 	return nil
 }

@@ -17,12 +17,12 @@ func statusVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status [INVENTORY]",
 		Short: "Show hosts, services, versions, certificates and etcd at a glance",
-		Long: `Asks every host once, etcd and the Kubernetes API, and shows how they are. Nothing
-is changed. What each host has is in --json: services, programs with the version
-installed and the one wanted, certificates with the days they have left.
+		Long: `Asks every host, etcd and the Kubernetes API once, and shows their state. It
+changes nothing. --json has the detail per host: services, programs with installed
+and wanted versions, certificates with days left.
 
-Exit codes: 0 all is well; 1 something is not, or could not be asked. Why, and
-what fixes it, is what "provision doctor" tells.`,
+Exit codes: 0 all is well; 1 something is not, or could not be asked. For causes
+and fixes: provision doctor.`,
 		Example: "  provision status\n  provision --lab status inventories/lab.hcl --json",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -101,7 +101,7 @@ func (g *global) showStatus(s *provision.Status) error {
 	g.inFull(s)
 	g.boots(s)
 	if len(s.Leaving) > 0 {
-		fmt.Fprintf(g.out, "\nOf the cluster, but not in the inventory any more: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
+		fmt.Fprintf(g.out, "\nIn the cluster, but not in the inventory: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
 	}
 	for _, n := range s.Foreign {
 		fmt.Fprintln(g.out, "\n"+report.Line(n.Foreign()))
@@ -112,7 +112,7 @@ func (g *global) showStatus(s *provision.Status) error {
 		}
 	}
 	if s.UUID != "" && !s.Healthy() {
-		fmt.Fprintln(g.out, "\nWhy, and what fixes it: "+g.again("doctor"))
+		fmt.Fprintln(g.out, "\nFor causes and fixes: "+g.again("doctor"))
 	}
 	return nil
 }

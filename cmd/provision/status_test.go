@@ -34,6 +34,6 @@ func TestStatusKeepsLongTextsOutOfItsTables(t *testing.T) {
 func TestDoctorTellsWhereInventoriesGo(t *testing.T) {
 	assert.NoError(t, noInventories([]string{"m1", "n3.rack"}))
 	for _, arg := range []string{"inv.hcl", "inventories/x"} {
-		assert.ErrorContains(t, noInventories([]string{"m1", arg}), "inventories go with -i")
+		assert.ErrorContains(t, noInventories([]string{"m1", arg}), "give the inventory with -i")
 	}
 }

@@ -23,17 +23,17 @@ func supportVerb(g *global) *cobra.Command {
 	var lines int
 	cmd := &cobra.Command{
 		Use:   "support [INVENTORY]",
-		Short: "Write one archive with what somebody who helps would ask for",
-		Long: `Collects status, diagnosis and plan, the inventory as it was understood, and from
-each host facts, the ledger, services with the end of their logs, disks, network
-and the configuration that provision wrote; from the cluster Nodes, events and
-pods that do not run. Nothing is changed; hosts that do not answer are noted.
+		Short: "Write an archive for a support case",
+		Long: `Collects status, diagnosis, plan and the inventory as parsed. From each host:
+facts, the ledger, services with the end of their logs, disks, network and the
+configuration that provision wrote. From the cluster: Nodes, events and pods that
+do not run. It changes nothing and notes hosts that do not answer.
 
-Keys, kubeconfigs and secret files are not collected, and what looks like a
-secret in logs is hidden. Logs may still tell names and addresses that you do not
-want to give away: look through the archive before you send it.
+It collects no keys, kubeconfigs or secret files, and hides what looks like a
+secret in logs. Logs may still show names and addresses: look through the archive
+before you send it.
 
-Exit codes: 0 the archive is written, whatever it tells; 1 it could not be.`,
+Exit codes: 0 the archive is written; 1 it is not.`,
 		Example: "  provision support\n  provision --lab support inventories/lab.hcl --out /tmp/lab.tar.gz --lines 500",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -180,7 +180,7 @@ func (g *global) tellArchive(out string, names, silent []string) error {
 		fmt.Fprintf(g.out, "  %s\n", report.Line(name))
 	}
 	if len(silent) > 0 {
-		fmt.Fprintf(g.out, "Nothing is in it of hosts that did not answer: %s\n", strings.Join(silent, ", "))
+		fmt.Fprintf(g.out, "Missing, because they did not answer: %s\n", strings.Join(silent, ", "))
 	}
 	fmt.Fprintln(g.out, "Keys and secret files are left out, and what looks like a secret is hidden. Look through it before you send it.")
 	return nil

@@ -15,16 +15,16 @@ func upgradeVerb(g *global) *cobra.Command {
 	var untested bool
 	cmd := &cobra.Command{
 		Use:   "upgrade [INVENTORY]",
-		Short: "Show what an upgrade to a version would do, and how to ask for it",
-		Long: `Plans as if the inventory named another version of Kubernetes or etcd: which hops
-lead there, what of them is not in the store yet, which steps the first takes, in
-which order hosts are emptied, what would be refused and why. Nothing is changed,
-neither on hosts nor in the inventory.
+		Short: "Show what an upgrade would do, and how to request it",
+		Long: `Plans as if the inventory named another version of Kubernetes or etcd: the hops,
+what the store lacks for them, the steps of the first hop, the order in which
+hosts are drained, and what would be refused and why. It changes nothing on hosts
+or in the inventory.
 
-An upgrade itself is a change of the inventory: set the version, then plan and
-apply. That also goes on with one that was interrupted.
+To upgrade, set the version in the inventory, then plan and apply. The same
+continues an interrupted upgrade.
 
-Exit codes: 0 when it could be done, 1 when not, or when hosts were skipped.`,
+Exit codes: 0 it can be done; 1 it cannot, or hosts were skipped.`,
 		Example: `  provision upgrade --to 1.37.2
   provision upgrade --to 1.37.2 --etcd 3.7.4 inventories/dc1.hcl
   provision --lab upgrade --to 1.38.0 --json`,
@@ -49,13 +49,13 @@ Exit codes: 0 when it could be done, 1 when not, or when hosts were skipped.`,
 				return err
 			}
 			if !g.json && !p.Empty() {
-				fmt.Fprintf(g.out, "\nThis is not done. To do it, set version = %q and versions { etcd = %q } in the cluster block, then: provision apply\n", inv.Cluster.Versions.Kubernetes(), inv.Cluster.Versions.Etcd())
+				fmt.Fprintf(g.out, "\nNothing was changed. To upgrade, set version = %q and versions { etcd = %q } in the cluster block, then: provision apply\n", inv.Cluster.Versions.Kubernetes(), inv.Cluster.Versions.Etcd())
 			}
 			return planExit(p, false)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "`VERSION` of Kubernetes, instead of the inventory's")
 	cmd.Flags().StringVar(&etcd, "etcd", "", "`VERSION` of etcd, instead of the inventory's")
-	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "take hosts whose operating system is not in the table of supported ones")
+	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
 	return cmd
 }

@@ -16,9 +16,9 @@ import (
 func validateVerb(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate [INVENTORY]",
-		Short: "Check the inventory and say everything that is wrong with it",
+		Short: "Check the inventory and list every mistake",
 		Long: `Reads the inventory and reports every problem at once, each with its place and
-what to do. No connection is opened.`,
+what to do. It connects to nothing.`,
 		Example: "  provision validate inventories/lab.hcl\n  provision validate --json -i dc1/",
 		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -96,5 +96,5 @@ func (c *cluster) rebuilds(t *testing.T) {
 	assert.Equal(t, others["node-1"].Units, after["node-1"].Units, "units of the other worker")
 	faults.Record(t, "care-rebuild", "A rebuild that is killed while the host is undone, and again while it is set up, is finished by the same command",
 		"the operator killed after 30 steps, and after some 60 of the next run", "%.1f s for the rest; the Node Ready, an empty plan, no unit of the other worker touched; went on with setting up: %t",
-		r.took.Seconds(), strings.Contains(r.out, "reset already"))
+		r.took.Seconds(), strings.Contains(r.out, "is already reset"))
 }
