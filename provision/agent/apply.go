@@ -20,7 +20,7 @@ const unitKind = "unit"
 func (s *session) kind(name string) (resource.Kind[*system.System], error) {
 	kind, ok := s.kinds[name]
 	if !ok {
-		return nil, badRequest("unknown kind %q", name)
+		return nil, api.BadRequest("unknown kind %q", name)
 	}
 	return kind, nil
 }
@@ -77,12 +77,12 @@ func checkApply(params api.ApplyParams) error {
 	want := params.Resource
 	if want.Address.Kind != unitKind {
 		if params.Act || params.Anew != "" {
-			return badRequest("only units can be acted on, not %s", want.Address.ID())
+			return api.BadRequest("only units can be acted on, not %s", want.Address.ID())
 		}
 		return nil
 	}
 	if slices.Contains(unitsOf(want.Triggers), want.Address.Name) {
-		return badRequest("%s cannot trigger itself", want.Address.ID())
+		return api.BadRequest("%s cannot trigger itself", want.Address.ID())
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 	for _, item := range params.Items {
 		name, ok := caOfKey(item)
 		if !ok || !slices.Contains(identity.Holds, item) {
-			return api.IdentityResult{}, badRequest("the host does not hold the key %s of an authority", item)
+			return api.IdentityResult{}, api.BadRequest("the host does not hold the key %s of an authority", item)
 		}
 		key, err := s.readItem(item, s.committed(state)...)
 		if err != nil {

@@ -47,7 +47,7 @@ func (s *session) collect(ctx context.Context, params api.CollectParams) (api.Co
 	plain := len(files)
 	for _, path := range params.Files {
 		if _, ours := state.Entry("file[" + strconv.Quote(path) + "]"); !ours {
-			return api.CollectResult{}, badRequest("file %q is not one that provision owns here", path)
+			return api.CollectResult{}, api.BadRequest("file %q is not one that provision owns here", path)
 		}
 		files = append(files, path)
 	}

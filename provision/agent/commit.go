@@ -89,7 +89,7 @@ func (s *session) sweep(dir string, keep func(name string) bool, grace time.Dura
 // journal returns the last lines of a unit's log.
 func (s *session) journal(ctx context.Context, params api.JournalParams) (api.JournalResult, error) {
 	if params.Lines <= 0 || params.Lines > 10000 {
-		return api.JournalResult{}, badRequest("a unit and a number of lines (1 to 10000) are needed")
+		return api.JournalResult{}, api.BadRequest("a unit and a number of lines (1 to 10000) are needed")
 	}
 	argv, err := journalArgv(api.JournalHeader{Unit: params.Unit, Lines: params.Lines})
 	if err != nil {

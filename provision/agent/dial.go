@@ -42,11 +42,11 @@ func (s *session) stream(ctx context.Context, stream net.Conn) {
 
 func (s *session) dial(ctx context.Context, header api.StreamHeader) (*net.TCPConn, error) {
 	if header.Type != "dial" {
-		return nil, badRequest("unknown type of stream %q", header.Type)
+		return nil, api.BadRequest("unknown type of stream %q", header.Type)
 	}
 	address, err := netip.ParseAddrPort(header.Address)
 	if err != nil {
-		return nil, badRequest("address %q is not IP:PORT", header.Address)
+		return nil, api.BadRequest("address %q is not IP:PORT", header.Address)
 	}
 	if err := s.allowed(address.Addr()); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (s *session) allowed(address netip.Addr) error {
 			}
 		}
 	}
-	return badRequest("address %s is neither the host's own nor one of the cluster's", address)
+	return api.BadRequest("address %s is neither the host's own nor one of the cluster's", address)
 }
 
 // join carries bytes both ways, and the end of either way, until both ended.
@@ -116,7 +116,7 @@ func (s *session) checkOwn(host string) error {
 	}
 	address, err := netip.ParseAddr(host)
 	if err != nil {
-		return badRequest("host %q is not an IP address", host)
+		return api.BadRequest("host %q is not an IP address", host)
 	}
 	if err := s.allowed(address); err != nil {
 		return fmt.Errorf("probing: %w", err)

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"runtime"
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
@@ -20,27 +19,13 @@ func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, 
 	if err != nil {
 		return facts.Host{}, err
 	}
-	host := facts.Host{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Clock: s.sys.Now().UTC(), Owned: state.Owned(), Locked: locked}
+	host := hostFacts(files, state)
+	host.Clock, host.Owned, host.Locked = s.sys.Now().UTC(), state.Owned(), locked
 	host.Owned.Copies = s.copies(state)
 	host.Owned.Identity = heldAs(host.Owned.Identity, host.Owned.Copies)
 	if _, err := files.Lstat(pendingDir); err == nil {
 		host.Owned.Unsettled = true
 	}
-	host.OS = osRelease(files)
-	host.Hostname = text(files, "/proc/sys/kernel/hostname")
-	host.Kernel = text(files, "/proc/sys/kernel/osrelease")
-	host.BootID = bootID(files)
-	host.NeedsBoot = needsBoot(files, state)
-	host.MachineID = text(files, "/etc/machine-id")
-	host.Init = text(files, "/proc/1/comm")
-	host.Lab = text(files, system.LabMarker)
-	host.MemoryKiB = memory(files)
-	host.Cgroup = cgroup(files)
-	host.Systemd = systemdVersion(files)
-	host.Container = container(files)
-	host.Resolver = resolver(files)
-	host.Rebooting = rebooting(files)
-	host.Capability = capability(files)
 	host.Blobs = s.blobs()
 	for _, path := range params.Paths {
 		if _, err := files.Lstat(path); err == nil {

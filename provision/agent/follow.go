@@ -23,7 +23,7 @@ func unitName(name string) bool {
 // journalArgv reads a unit's log.
 func journalArgv(h api.JournalHeader) ([]string, error) {
 	if !unitName(h.Unit) || h.Lines < 0 || h.Lines > 1_000_000 || h.Ago < 0 {
-		return nil, badRequest("%q is no unit name, or the number of lines or the time is out of range", h.Unit)
+		return nil, api.BadRequest("%q is no unit name, or the number of lines or the time is out of range", h.Unit)
 	}
 	argv := []string{"journalctl", "--no-pager", "--quiet", "--output=short-iso", "--unit=" + h.Unit}
 	if h.Lines > 0 || h.Ago == 0 {
@@ -42,7 +42,7 @@ func journalArgv(h api.JournalHeader) ([]string, error) {
 // stream or the session.
 func (s *session) followJournal(ctx context.Context, stream net.Conn, header *api.JournalHeader) {
 	var argv []string
-	err := badRequest("a stream of type journal needs a unit")
+	err := api.BadRequest("a stream of type journal needs a unit")
 	if header != nil {
 		argv, err = journalArgv(*header)
 	}

@@ -29,7 +29,7 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	defer cancel()
 	for _, name := range params.Units {
 		if !unitName(name) {
-			return api.HealthResult{}, badRequest("%q is no unit name", name)
+			return api.HealthResult{}, api.BadRequest("%q is no unit name", name)
 		}
 	}
 	result := api.HealthResult{

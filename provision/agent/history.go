@@ -25,7 +25,7 @@ func (s *session) history(_ context.Context, params api.HistoryParams) (api.Hist
 		}
 	}
 	if params.Get != "" && !api.HistoryName(params.Get) {
-		return api.HistoryResult{}, badRequest("%.100q is no name of a record", params.Get)
+		return api.HistoryResult{}, api.BadRequest("%.100q is no name of a record", params.Get)
 	}
 	return s.readHistory(params)
 }
@@ -43,7 +43,7 @@ func (s *session) putHistory(params api.HistoryParams) error {
 	})
 	for _, name := range slices.Concat(names, params.Drop) {
 		if !api.HistoryName(name) || len(params.Put[name]) > api.MaxHistoryFile {
-			return badRequest("%.100q is no record: its name or size is not allowed", name)
+			return api.BadRequest("%.100q is no record: its name or size is not allowed", name)
 		}
 	}
 	if err := s.sys.Files.Mkdir(system.HistoryDir, system.Attr{Mode: 0o700}); err != nil {

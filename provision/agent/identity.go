@@ -45,7 +45,7 @@ func (s *session) identity(_ context.Context, params api.IdentityParams) (api.Id
 		return api.IdentityResult{}, err
 	}
 	if params.UUID == "" {
-		return api.IdentityResult{}, badRequest("an identity needs a UUID")
+		return api.IdentityResult{}, api.BadRequest("an identity needs a UUID")
 	}
 	s.birth.Lock()
 	defer s.birth.Unlock()
@@ -69,7 +69,7 @@ func (s *session) identity(_ context.Context, params api.IdentityParams) (api.Id
 	case "leave":
 		return api.IdentityResult{}, s.leave(held, state)
 	}
-	return api.IdentityResult{}, badRequest("unknown act %q", params.Act)
+	return api.IdentityResult{}, api.BadRequest("unknown act %q", params.Act)
 }
 
 // base is the identity that an act adds to: what is pending under this UUID, or
@@ -142,7 +142,7 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 // put takes an identity, and items of it, from another host.
 func (s *session) put(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	if params.Identity == nil || params.Identity.UUID != params.UUID {
-		return api.IdentityResult{}, badRequest("put needs the identity of the UUID")
+		return api.IdentityResult{}, api.BadRequest("put needs the identity of the UUID")
 	}
 	identity, err := s.base(held, state, params)
 	if err != nil {
@@ -232,12 +232,12 @@ func (s *session) store(pending string, items map[string]secret.Wire) error {
 func (s *session) commitIdentity(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	if state.Pending == nil || state.Pending.UUID != params.UUID {
 		if state.Identity == nil {
-			return api.IdentityResult{}, badRequest("nothing is pending for cluster %s", params.UUID)
+			return api.IdentityResult{}, api.BadRequest("nothing is pending for cluster %s", params.UUID)
 		}
 		return api.IdentityResult{Identity: state.Identity}, s.settle(state)
 	}
 	if params.Generation != 0 && state.Pending.Generation != params.Generation {
-		return api.IdentityResult{}, badRequest("generation %d of the identity is pending, not %d", state.Pending.Generation, params.Generation)
+		return api.IdentityResult{}, api.BadRequest("generation %d of the identity is pending, not %d", state.Pending.Generation, params.Generation)
 	}
 	s.sys.Point("identity committing")
 	if err := held.SetIdentity(state.Pending, nil); err != nil {

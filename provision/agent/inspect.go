@@ -22,7 +22,7 @@ func (s *session) clock(context.Context, api.Empty) (api.ClockResult, error) {
 // the operator judges by what is there.
 func (s *session) inspect(ctx context.Context, params api.InspectParams) (api.InspectResult, error) {
 	if len(params.Ports)+len(params.Paths)+len(params.Modules) > maxAsked {
-		return api.InspectResult{}, badRequest("more than %d things to look at", maxAsked)
+		return api.InspectResult{}, api.BadRequest("more than %d things to look at", maxAsked)
 	}
 	files := s.sys.Files
 	result := api.InspectResult{

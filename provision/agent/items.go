@@ -72,7 +72,7 @@ func (s *session) make(item string, params api.IdentityParams, identity *facts.I
 	env := pki.Env{Now: s.sys.Now()}
 	if name, ok := caOfKey(item); ok {
 		if _, known := identity.CAs[name]; known {
-			return nil, badRequest("CA %q of cluster %s exists on another host; put its key instead", name, params.UUID)
+			return nil, api.BadRequest("CA %q of cluster %s exists on another host; put its key instead", name, params.UUID)
 		}
 		ca, err := pki.NewCA(env, strings.TrimSpace(params.Cluster+" "+name), params.CALife)
 		if err != nil {
@@ -92,12 +92,12 @@ func (s *session) make(item string, params api.IdentityParams, identity *facts.I
 		content, err := encryptionConfig()
 		return map[string]secret.Wire{item: carried(content)}, err
 	}
-	return nil, badRequest("%q is not a private item of an identity", item)
+	return nil, api.BadRequest("%q is not a private item of an identity", item)
 }
 
 func makeServiceKey(env pki.Env, params api.IdentityParams, identity *facts.Identity) (map[string]secret.Wire, error) {
 	if identity.ServiceAccountKey != "" {
-		return nil, badRequest("the service account key of cluster %s exists on another host; put it instead", params.UUID)
+		return nil, api.BadRequest("the service account key of cluster %s exists on another host; put it instead", params.UUID)
 	}
 	key, err := pki.NewKey(env)
 	if err != nil {
@@ -135,16 +135,16 @@ func checkMaterial(identity facts.Identity, material map[string]secret.Wire) (ma
 		}
 		if name, ok := caOfKey(item); ok {
 			if _, err := pki.ParseCA([]byte(identity.CAs[name]), content.Bytes()); err != nil {
-				return nil, badRequest("item %s: %v", item, err)
+				return nil, api.BadRequest("item %s: %v", item, err)
 			}
 		}
 		if item == system.ServiceKey {
 			if err := checkServiceKey(identity, content.Bytes()); err != nil {
-				return nil, badRequest("item %s: %v", item, err)
+				return nil, api.BadRequest("item %s: %v", item, err)
 			}
 		}
 		if item == system.Encryption && !bytes.Contains(content.Bytes(), []byte("EncryptionConfiguration")) {
-			return nil, badRequest("item %s is not an EncryptionConfiguration", item)
+			return nil, api.BadRequest("item %s is not an EncryptionConfiguration", item)
 		}
 		items[item] = content
 	}
@@ -203,7 +203,7 @@ func (s *session) export(params api.IdentityParams) (api.IdentityResult, error) 
 		identity, dirs = state.Pending, []string{pendingOf(*state.Pending), system.IdentityDir}
 	}
 	if identity == nil || identity.UUID != params.UUID {
-		return api.IdentityResult{}, badRequest("the host holds no identity of cluster %s", params.UUID)
+		return api.IdentityResult{}, api.BadRequest("the host holds no identity of cluster %s", params.UUID)
 	}
 	material, err := s.material(*identity, params.Items, dirs...)
 	return api.IdentityResult{Identity: identity, Material: material}, err
@@ -219,7 +219,7 @@ func (s *session) material(identity facts.Identity, items []string, dirs ...stri
 			continue
 		}
 		if !slices.Contains(identity.Holds, item) {
-			return nil, badRequest("the host does not hold %s", item)
+			return nil, api.BadRequest("the host does not hold %s", item)
 		}
 		content, err := s.readItem(item, dirs...)
 		if err != nil {

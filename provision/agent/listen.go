@@ -49,7 +49,7 @@ func (s *session) listen(_ context.Context, params api.ListenParams) (api.Listen
 		return api.ListenResult{}, err
 	}
 	if len(params.Ports) > maxAsked {
-		return api.ListenResult{}, badRequest("more than %d ports", maxAsked)
+		return api.ListenResult{}, api.BadRequest("more than %d ports", maxAsked)
 	}
 	if len(params.Ports) == 0 {
 		s.opened.replace(nil)
@@ -57,7 +57,7 @@ func (s *session) listen(_ context.Context, params api.ListenParams) (api.Listen
 	}
 	address, err := netip.ParseAddr(params.Address)
 	if err != nil {
-		return api.ListenResult{}, badRequest("address %q is not an IP address", params.Address)
+		return api.ListenResult{}, api.BadRequest("address %q is not an IP address", params.Address)
 	}
 	var result api.ListenResult
 	s.opened.replace(func() func() {
@@ -81,7 +81,7 @@ func (s *session) listen(_ context.Context, params api.ListenParams) (api.Listen
 func readNonce(text string) ([]byte, error) {
 	nonce, err := hex.DecodeString(text)
 	if err != nil || len(nonce) != nonceSize {
-		return nil, badRequest("nonce %q is not %d hex digits", text, 2*nonceSize)
+		return nil, api.BadRequest("nonce %q is not %d hex digits", text, 2*nonceSize)
 	}
 	return nonce, nil
 }

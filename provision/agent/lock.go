@@ -16,7 +16,7 @@ func (s *session) lock(ctx context.Context, params api.LockParams) (api.LockResu
 	s.locking.Lock()
 	defer s.locking.Unlock()
 	if params.Epoch == 0 {
-		return api.LockResult{}, badRequest("epoch 0 cannot lock")
+		return api.LockResult{}, api.BadRequest("epoch 0 cannot lock")
 	}
 	state, err := s.state()
 	if err != nil {

@@ -4,13 +4,38 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"provision/provision/facts"
+	"provision/provision/internal/ledger"
 	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
+
+// hostFacts are what files tell of the host and its operating system. The ledger
+// tells what provision asked of the next boot.
+func hostFacts(files system.Files, state ledger.State) facts.Host {
+	return facts.Host{
+		Arch: runtime.GOARCH, CPUs: runtime.NumCPU(),
+		OS:         osRelease(files),
+		Hostname:   text(files, "/proc/sys/kernel/hostname"),
+		Kernel:     text(files, "/proc/sys/kernel/osrelease"),
+		BootID:     bootID(files),
+		NeedsBoot:  needsBoot(files, state),
+		MachineID:  text(files, "/etc/machine-id"),
+		Init:       text(files, "/proc/1/comm"),
+		Lab:        text(files, system.LabMarker),
+		MemoryKiB:  memory(files),
+		Cgroup:     cgroup(files),
+		Systemd:    systemdVersion(files),
+		Container:  container(files),
+		Resolver:   resolver(files),
+		Rebooting:  rebooting(files),
+		Capability: capability(files),
+	}
+}
 
 // text is a file's content without surrounding space; "" when it cannot be read.
 func text(files system.Files, path string) string {

@@ -55,7 +55,7 @@ func (s *session) probe(ctx context.Context, params api.ProbeParams) (api.ProbeR
 func (s *session) prober(params api.ProbeParams) (prober, error) {
 	target, err := url.Parse(params.URL)
 	if err != nil || (target.Scheme != "http" && target.Scheme != "https") {
-		return prober{}, badRequest("URL %q is not http or https", params.URL)
+		return prober{}, api.BadRequest("URL %q is not http or https", params.URL)
 	}
 	if err := s.checkOwn(target.Hostname()); err != nil {
 		return prober{}, err

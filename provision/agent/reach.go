@@ -43,7 +43,7 @@ func (s *session) reach(ctx context.Context, params api.ReachParams) (api.ReachR
 		return api.ReachResult{}, err
 	}
 	if len(params.Targets) > maxTargets {
-		return api.ReachResult{}, badRequest("more than %d targets", maxTargets)
+		return api.ReachResult{}, api.BadRequest("more than %d targets", maxTargets)
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(params.Within, maxReach))
 	defer cancel()

@@ -29,7 +29,7 @@ func (s *session) reboot(ctx context.Context, params api.RebootParams) (api.Rebo
 	result := api.RebootResult{BootID: bootID(s.sys.Files)}
 	switch {
 	case params.BootID == "" || result.BootID == "":
-		return result, badRequest("a reboot needs the id of the boot that is to end, and the host must know its own")
+		return result, api.BadRequest("a reboot needs the id of the boot that is to end, and the host must know its own")
 	case result.BootID != params.BootID:
 		var err error
 		result.State, err = s.booted(ctx)

@@ -23,14 +23,14 @@ import (
 // committed it, or this one would have been told.
 func (s *session) rotate(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	if state.Identity == nil || len(params.Items) != 1 || params.To == nil {
-		return api.IdentityResult{}, badRequest("rotate needs a member of the cluster, an item and a phase")
+		return api.IdentityResult{}, api.BadRequest("rotate needs a member of the cluster, an item and a phase")
 	}
 	item, to := params.Items[0], *params.To
 	if from := state.Identity.Turning[item].Phase; !pki.Follows(from, to.Phase) {
-		return api.IdentityResult{}, badRequest("the rotation of %s does not go on from %q to %q", item, from, to.Phase)
+		return api.IdentityResult{}, api.BadRequest("the rotation of %s does not go on from %q to %q", item, from, to.Phase)
 	}
 	if !slices.Contains(state.Identity.Holds, item) {
-		return api.IdentityResult{}, badRequest("the host does not hold %s", item)
+		return api.IdentityResult{}, api.BadRequest("the host does not hold %s", item)
 	}
 	have, err := s.readItem(item, s.committed(state)...)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *session) turn(next *facts.Identity, item, phase string, have []byte, pa
 	case system.Encryption:
 		return turnEncryption(phase, have, "key"+strconv.Itoa(next.Generation))
 	}
-	return nil, badRequest("%q is not rotated", item)
+	return nil, api.BadRequest("%q is not rotated", item)
 }
 
 func turned(phase string, have, next []byte) string {
@@ -168,7 +168,7 @@ func encryptionKeys(text []byte) ([]encryptionKey, error) {
 		}
 	}
 	if len(keys) == 0 || !bytes.Equal(encryptionText(keys), text) {
-		return nil, badRequest("%s is not as provision writes it", system.Encryption)
+		return nil, api.BadRequest("%s is not as provision writes it", system.Encryption)
 	}
 	return keys, nil
 }
@@ -198,7 +198,7 @@ func raise(identity *facts.Identity, params api.IdentityParams) (bool, error) {
 	from := params.Identity
 	switch {
 	case from.Generation < identity.Generation:
-		return false, badRequest("the host knows generation %d of the identity of cluster %s, not %d", identity.Generation, params.UUID, from.Generation)
+		return false, api.BadRequest("the host knows generation %d of the identity of cluster %s, not %d", identity.Generation, params.UUID, from.Generation)
 	case from.Generation == identity.Generation:
 		return false, nil
 	}
@@ -223,7 +223,7 @@ func (s *session) stillFit(committed, next facts.Identity, items map[string]secr
 			return err
 		}
 		if item == system.Encryption {
-			return badRequest("generation %d of the identity needs its %s", next.Generation, item)
+			return api.BadRequest("generation %d of the identity needs its %s", next.Generation, item)
 		}
 		if _, err := checkMaterial(next, map[string]secret.Wire{item: carried(have)}); err != nil {
 			return err

@@ -104,7 +104,7 @@ func on[P, R any](all map[string]handler, method api.Method[P, R], do func(conte
 		decoder := json.NewDecoder(bytes.NewReader(raw))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&params); err != nil {
-			return nil, badRequest("reading parameters: %v", err)
+			return nil, api.BadRequest("reading parameters: %v", err)
 		}
 		return do(ctx, params)
 	}
@@ -114,13 +114,9 @@ func on[P, R any](all map[string]handler, method api.Method[P, R], do func(conte
 func (s *session) handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
 	answer := s.answers[method]
 	if answer == nil {
-		return nil, badRequest("unknown method %q", method)
+		return nil, api.BadRequest("unknown method %q", method)
 	}
 	return answer(ctx, params)
-}
-
-func badRequest(format string, args ...any) error {
-	return &api.Error{Code: api.CodeBadRequest, Message: fmt.Sprintf(format, args...)}
 }
 
 // keyed hands out locks by name, for reading (many) or writing (one).

@@ -14,14 +14,14 @@ import (
 func (s *session) sign(_ context.Context, request system.SignRequest) (api.SignResult, error) {
 	item, ok := caKeys()[request.CA]
 	if !ok {
-		return api.SignResult{}, badRequest("unknown CA %q", request.CA)
+		return api.SignResult{}, api.BadRequest("unknown CA %q", request.CA)
 	}
 	state, err := s.state()
 	if err != nil {
 		return api.SignResult{}, err
 	}
 	if state.Identity == nil || !slices.Contains(state.Identity.Holds, item) {
-		return api.SignResult{}, badRequest("the host does not hold the key of CA %q", request.CA)
+		return api.SignResult{}, api.BadRequest("the host does not hold the key of CA %q", request.CA)
 	}
 	key, err := s.readItem(item, s.committed(state)...)
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *session) sign(_ context.Context, request system.SignRequest) (api.SignR
 	leaf := pki.Leaf{Server: request.Server, Client: request.Client, Life: request.Life}
 	cert, err := ca.Sign(pki.Env{Now: s.sys.Now()}, request.CSR, leaf)
 	if err != nil {
-		return api.SignResult{}, badRequest("%v", err)
+		return api.SignResult{}, api.BadRequest("%v", err)
 	}
 	return api.SignResult{Certificate: cert}, nil
 }

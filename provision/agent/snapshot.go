@@ -69,10 +69,10 @@ func checkSnapshot(params api.SnapshotParams) error {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}
 	if name := params.Name; strings.ContainsFunc(name, strange) || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, snapshotSuffix) || len(name) > 200 {
-		return badRequest("%q is no name of a snapshot", name)
+		return api.BadRequest("%q is no name of a snapshot", name)
 	}
 	if params.Keep < 1 || params.Within <= 0 {
-		return badRequest("a snapshot that is not to be kept, or takes no time")
+		return api.BadRequest("a snapshot that is not to be kept, or takes no time")
 	}
 	return nil
 }

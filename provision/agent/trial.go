@@ -20,7 +20,7 @@ func (s *session) resume(ctx context.Context, held *ledger.Ledger, unit string) 
 
 func (s *session) trial(ctx context.Context, params api.TrialParams) (result api.TrialResult, err error) {
 	if len(params.Units) == 0 {
-		return result, badRequest("a trial of no unit")
+		return result, api.BadRequest("a trial of no unit")
 	}
 	if params.Act == api.TrialWatch {
 		return result, s.spares.Watch(ctx, params)
@@ -35,7 +35,7 @@ func (s *session) trial(ctx context.Context, params api.TrialParams) (result api
 	case api.TrialRevert:
 		return s.spares.Revert(ctx, held.Clear, params)
 	}
-	return result, badRequest("unknown act %q of a trial", params.Act)
+	return result, api.BadRequest("unknown act %q of a trial", params.Act)
 }
 
 // asks is how to ask a unit whether it works; one without a URL always does.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"provision/provision/facts"
@@ -261,4 +262,9 @@ func (e *Error) Error() string {
 		return e.Message
 	}
 	return e.Message + "\n" + e.Detail
+}
+
+// BadRequest refuses what an operator asks.
+func BadRequest(format string, args ...any) error {
+	return &Error{Code: CodeBadRequest, Message: fmt.Sprintf(format, args...)}
 }
