@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/test/corrupt"
 )
 
@@ -28,10 +29,10 @@ func TestDamagedTextsOfTheHost(t *testing.T) {
 	ports := []api.Port{{Number: 6443}, {Number: 10250}}
 	corrupt.Feed(t, 1, func(in []byte) bool {
 		text := string(in)
-		for key := range assignments(text) {
+		for key := range hostfacts.Assignments(text) {
 			assert.NotContains(t, key, "=")
 		}
-		assert.NotContains(t, field(text, "MemTotal"), " ")
+		assert.NotContains(t, hostfacts.Field(text, "MemTotal"), " ")
 		_ = enabledControllers(text)
 		for _, s := range sockets(text, false) {
 			assert.True(t, s.address.IsValid() && s.port >= 0 && s.port < 65536)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/facts"
 	"provision/provision/internal/etcdlog"
 	"provision/provision/internal/names"
@@ -19,7 +20,7 @@ func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, 
 	if err != nil {
 		return facts.Host{}, err
 	}
-	host := hostFacts(files, state)
+	host := hostfacts.HostFacts(files, state)
 	host.Clock, host.Owned, host.Locked = s.sys.Now().UTC(), state.Owned(), locked
 	host.Owned.Copies = s.copies(state)
 	host.Owned.Identity = heldAs(host.Owned.Identity, host.Owned.Copies)

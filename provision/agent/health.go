@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 )
@@ -58,9 +59,9 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 		result.Listeners = s.listeners()
 	}
 	result.Routes = routes(s.sys.Files)
-	result.Swaps = swaps(text(s.sys.Files, "/proc/swaps"))
-	result.MemoryKiB, _ = strconv.ParseInt(field(text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
-	if holder := ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")); holder != nil {
+	result.Swaps = swaps(hostfacts.Text(s.sys.Files, "/proc/swaps"))
+	result.MemoryKiB, _ = strconv.ParseInt(hostfacts.Field(hostfacts.Text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
+	if holder := ledger.Held(s.dir, hostfacts.Text(s.sys.Files, "/proc/locks")); holder != nil {
 		result.Lock = &api.Holder{Holder: holder.Name, Since: holder.Since}
 	}
 	err := group.Wait()

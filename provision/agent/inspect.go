@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/internal/system"
 	"provision/provision/resource/kmod"
 )
@@ -26,13 +27,13 @@ func (s *session) inspect(ctx context.Context, params api.InspectParams) (api.In
 	}
 	files := s.sys.Files
 	result := api.InspectResult{
-		Swaps:       swapAreas(text(files, "/proc/swaps")),
+		Swaps:       swapAreas(hostfacts.Text(files, "/proc/swaps")),
 		Controllers: controllers(files),
 		Modules:     map[string]string{},
 		Taken:       taken(files, params.Ports),
 		Firewall:    s.firewall(ctx, params.Ports),
 	}
-	result.AvailableKiB, _ = strconv.ParseInt(field(text(files, "/proc/meminfo"), "MemAvailable"), 10, 64)
+	result.AvailableKiB, _ = strconv.ParseInt(hostfacts.Field(hostfacts.Text(files, "/proc/meminfo"), "MemAvailable"), 10, 64)
 	for _, path := range params.Paths {
 		result.Spaces = append(result.Spaces, space(files, path))
 	}
@@ -64,10 +65,10 @@ func swapAreas(content string) []api.Swap {
 // controllers are those of the unified hierarchy where it has any, and those
 // that the kernel has enabled for version 1.
 func controllers(files system.Files) []string {
-	if list := text(files, "/sys/fs/cgroup/cgroup.controllers"); list != "" {
+	if list := hostfacts.Text(files, "/sys/fs/cgroup/cgroup.controllers"); list != "" {
 		return strings.Fields(list)
 	}
-	return enabledControllers(text(files, "/proc/cgroups"))
+	return enabledControllers(hostfacts.Text(files, "/proc/cgroups"))
 }
 
 // enabledControllers reads /proc/cgroups: name, hierarchy, number, enabled.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/internal/system"
 )
 
@@ -21,7 +22,7 @@ const maxRules = 8
 // rules by hand; what is really let through is tested host to host.
 func (s *session) firewall(ctx context.Context, ports []api.Port) api.Firewall {
 	var f api.Firewall
-	if assignments(text(s.sys.Files, "/etc/ufw/ufw.conf"))["ENABLED"] == "yes" {
+	if hostfacts.Assignments(hostfacts.Text(s.sys.Files, "/etc/ufw/ufw.conf"))["ENABLED"] == "yes" {
 		f.Active = append(f.Active, "ufw")
 	}
 	if _, err := s.sys.Files.Lstat("/usr/sbin/firewalld"); err == nil {
@@ -32,7 +33,7 @@ func (s *session) firewall(ctx context.Context, ports []api.Port) api.Firewall {
 	ctx, cancel := context.WithTimeout(ctx, rulesTime)
 	defer cancel()
 	f.Closed, f.Drops = nftRules(s.tool(ctx, "nft", "list", "ruleset"), ports)
-	if text(s.sys.Files, "/proc/net/ip_tables_names") != "" { // the older kind, which nft does not show
+	if hostfacts.Text(s.sys.Files, "/proc/net/ip_tables_names") != "" { // the older kind, which nft does not show
 		closed, drops := iptablesRules(s.tool(ctx, "iptables-legacy-save", "-t", "filter"), ports)
 		f.Closed, f.Drops = append(f.Closed, closed...), append(f.Drops, drops...)
 	}

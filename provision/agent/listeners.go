@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/internal/system"
 )
 
@@ -21,7 +22,7 @@ func (s *session) listeners() []api.Listener {
 	files := s.sys.Files
 	byInode := map[string]api.Listener{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		for line := range strings.Lines(text(files, table)) {
+		for line := range strings.Lines(hostfacts.Text(files, table)) {
 			if inode, socket, ok := listening(line); ok {
 				byInode[inode] = socket
 			}
@@ -83,8 +84,8 @@ func owners(files system.Files, byInode map[string]api.Listener) {
 			if err != nil || !known || socket.PID != 0 && socket.PID < pid {
 				continue
 			}
-			socket.PID, socket.Command = pid, text(files, dir+"/comm")
-			socket.Unit = unitOf(text(files, dir+"/cgroup"))
+			socket.PID, socket.Command = pid, hostfacts.Text(files, dir+"/comm")
+			socket.Unit = unitOf(hostfacts.Text(files, dir+"/cgroup"))
 			byInode[inode] = socket
 		}
 	}

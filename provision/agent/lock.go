@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/facts"
 	"provision/provision/internal/lease"
 	"provision/provision/internal/ledger"
@@ -122,7 +123,7 @@ func (s *session) lockedByOthers() bool {
 	s.mu.Lock()
 	mine := s.held != nil
 	s.mu.Unlock()
-	return !mine && ledger.Held(s.dir, text(s.sys.Files, "/proc/locks")) != nil
+	return !mine && ledger.Held(s.dir, hostfacts.Text(s.sys.Files, "/proc/locks")) != nil
 }
 
 func (s *session) close() error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
@@ -26,7 +27,7 @@ func (s *session) reboot(ctx context.Context, params api.RebootParams) (api.Rebo
 	if _, err := s.writer(params.Epoch); err != nil {
 		return api.RebootResult{}, err
 	}
-	result := api.RebootResult{BootID: bootID(s.sys.Files)}
+	result := api.RebootResult{BootID: hostfacts.BootID(s.sys.Files)}
 	switch {
 	case params.BootID == "" || result.BootID == "":
 		return result, api.BadRequest("a reboot needs the id of the boot that is to end, and the host must know its own")

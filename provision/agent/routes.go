@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/hostfacts"
 	"provision/provision/internal/system"
 )
 
@@ -18,7 +19,7 @@ const maxRoutes = 4096
 // follow on each other; nil when they cannot be told.
 func routes(files system.Files) []api.Route {
 	var out []api.Route
-	for line := range strings.Lines(text(files, "/proc/net/route")) {
+	for line := range strings.Lines(hostfacts.Text(files, "/proc/net/route")) {
 		first, mask, ok := route(line)
 		if !ok {
 			continue

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/yamux"
 
+	"provision/provision/agent/hostfacts"
 	"provision/provision/facts"
 	"provision/provision/internal/lease"
 	"provision/provision/internal/system"
@@ -61,7 +62,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 		options.Silence = wire.Silence
 	}
 	if options.Addresses == nil {
-		options.Addresses = kernelAddresses
+		options.Addresses = hostfacts.KernelAddresses
 	}
 	if options.Network == nil {
 		options.Network = kernelNetwork{}

@@ -1,4 +1,4 @@
-package agent
+package hostfacts
 
 import (
 	"cmp"
@@ -12,14 +12,14 @@ import (
 	"provision/provision/resource/hugepages"
 )
 
-// bootID tells boots of the host apart. The kernel's id is that of the machine;
+// BootID tells boots of the host apart. The kernel's id is that of the machine;
 // a container, which may boot without it, adds when its own init was started.
-func bootID(files system.Files) string {
-	id := text(files, "/proc/sys/kernel/random/boot_id")
+func BootID(files system.Files) string {
+	id := Text(files, "/proc/sys/kernel/random/boot_id")
 	if id == "" || container(files) == "" {
 		return id
 	}
-	stat := text(files, "/proc/1/stat")
+	stat := Text(files, "/proc/1/stat")
 	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:]) // the name before may hold anything
 	if len(fields) < 20 {
 		return id
@@ -50,7 +50,7 @@ func needsBoot(files system.Files, state ledger.State) []string {
 func packagesAsk(files system.Files) string {
 	const few = 3
 	var list []string
-	for _, name := range strings.Fields(text(files, "/run/reboot-required.pkgs")) {
+	for _, name := range strings.Fields(Text(files, "/run/reboot-required.pkgs")) {
 		if !slices.Contains(list, name) {
 			list = append(list, name)
 		}
@@ -67,7 +67,7 @@ func packagesAsk(files system.Files) string {
 // newerKernel compares the running kernel with those of the same flavour that
 // are installed.
 func newerKernel(files system.Files) string {
-	running := text(files, "/proc/sys/kernel/osrelease")
+	running := Text(files, "/proc/sys/kernel/osrelease")
 	newest := running
 	for _, dir := range []string{"/lib/modules", "/usr/lib/modules", "/boot"} {
 		entries, err := files.ReadDir(dir)

@@ -1,4 +1,4 @@
-package agent
+package hostfacts
 
 import (
 	"fmt"
@@ -14,19 +14,19 @@ import (
 	"provision/provision/internal/system"
 )
 
-// hostFacts are what files tell of the host and its operating system. The ledger
+// HostFacts are what files tell of the host and its operating system. The ledger
 // tells what provision asked of the next boot.
-func hostFacts(files system.Files, state ledger.State) facts.Host {
+func HostFacts(files system.Files, state ledger.State) facts.Host {
 	return facts.Host{
 		Arch: runtime.GOARCH, CPUs: runtime.NumCPU(),
 		OS:         osRelease(files),
-		Hostname:   text(files, "/proc/sys/kernel/hostname"),
-		Kernel:     text(files, "/proc/sys/kernel/osrelease"),
-		BootID:     bootID(files),
+		Hostname:   Text(files, "/proc/sys/kernel/hostname"),
+		Kernel:     Text(files, "/proc/sys/kernel/osrelease"),
+		BootID:     BootID(files),
 		NeedsBoot:  needsBoot(files, state),
-		MachineID:  text(files, "/etc/machine-id"),
-		Init:       text(files, "/proc/1/comm"),
-		Lab:        text(files, system.LabMarker),
+		MachineID:  Text(files, "/etc/machine-id"),
+		Init:       Text(files, "/proc/1/comm"),
+		Lab:        Text(files, system.LabMarker),
 		MemoryKiB:  memory(files),
 		Cgroup:     cgroup(files),
 		Systemd:    systemdVersion(files),
@@ -37,8 +37,8 @@ func hostFacts(files system.Files, state ledger.State) facts.Host {
 	}
 }
 
-// text is a file's content without surrounding space; "" when it cannot be read.
-func text(files system.Files, path string) string {
+// Text is a file's content without surrounding space; "" when it cannot be read.
+func Text(files system.Files, path string) string {
 	raw, err := files.ReadFile(path)
 	if err != nil {
 		return ""
@@ -47,16 +47,16 @@ func text(files system.Files, path string) string {
 }
 
 func osRelease(files system.Files) facts.OS {
-	content := text(files, "/etc/os-release")
+	content := Text(files, "/etc/os-release")
 	if content == "" {
-		content = text(files, "/usr/lib/os-release")
+		content = Text(files, "/usr/lib/os-release")
 	}
-	values := assignments(content)
+	values := Assignments(content)
 	return facts.OS{ID: values["ID"], Version: values["VERSION_ID"], Codename: values["VERSION_CODENAME"], Name: values["PRETTY_NAME"]}
 }
 
-// assignments reads the KEY=value lines of os-release(5).
-func assignments(content string) map[string]string {
+// Assignments reads the KEY=value lines of os-release(5).
+func Assignments(content string) map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines(content) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
@@ -71,8 +71,8 @@ func assignments(content string) map[string]string {
 	return out
 }
 
-// field is the first word after "KEY:" in files like /proc/meminfo.
-func field(content, key string) string {
+// Field is the first word after "KEY:" in files like /proc/meminfo.
+func Field(content, key string) string {
 	for line := range strings.Lines(content) {
 		if rest, ok := strings.CutPrefix(line, key+":"); ok {
 			if words := strings.Fields(rest); len(words) > 0 {
@@ -84,12 +84,12 @@ func field(content, key string) string {
 }
 
 func memory(files system.Files) int64 {
-	kib, _ := strconv.ParseInt(field(text(files, "/proc/meminfo"), "MemTotal"), 10, 64)
+	kib, _ := strconv.ParseInt(Field(Text(files, "/proc/meminfo"), "MemTotal"), 10, 64)
 	return kib
 }
 
 func capability(files system.Files) uint64 {
-	set, _ := strconv.ParseUint(field(text(files, "/proc/self/status"), "CapBnd"), 16, 64)
+	set, _ := strconv.ParseUint(Field(Text(files, "/proc/self/status"), "CapBnd"), 16, 64)
 	return set
 }
 
@@ -122,7 +122,7 @@ func systemdVersion(files system.Files) int {
 }
 
 func container(files system.Files) string {
-	if name := text(files, "/run/systemd/container"); name != "" {
+	if name := Text(files, "/run/systemd/container"); name != "" {
 		return name
 	}
 	raw, err := files.ReadFile("/proc/1/environ")
@@ -141,10 +141,10 @@ func container(files system.Files) string {
 // listens on the host's loopback.
 func resolver(files system.Files) string {
 	const usual, behind = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"
-	if !strings.Contains(text(files, usual), "127.0.0.53") {
+	if !strings.Contains(Text(files, usual), "127.0.0.53") {
 		return usual
 	}
-	if text(files, behind) != "" {
+	if Text(files, behind) != "" {
 		return behind
 	}
 	return usual
@@ -153,15 +153,15 @@ func resolver(files system.Files) string {
 // rebooting reports a shutdown under way.
 func rebooting(files system.Files) bool {
 	for _, name := range []string{"/run/nologin", "/run/systemd/shutdown/scheduled"} {
-		if _, err := files.Lstat(name); err == nil && (path.Base(name) == "scheduled" || strings.Contains(text(files, name), "down")) {
+		if _, err := files.Lstat(name); err == nil && (path.Base(name) == "scheduled" || strings.Contains(Text(files, name), "down")) {
 			return true
 		}
 	}
 	return false
 }
 
-// kernelAddresses asks the kernel (netlink) for all addresses.
-func kernelAddresses() ([]facts.Address, error) {
+// KernelAddresses asks the kernel (netlink) for all addresses.
+func KernelAddresses() ([]facts.Address, error) {
 	links, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("reading interfaces: %w", err)
