@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/provision/agent/measure"
 	"provision/provision/internal/system"
 	"provision/provision/pki"
 )
@@ -23,7 +24,7 @@ import (
 // whose end is the answer's. The standard client would be a quarter of the
 // agent's size.
 type apiClient struct {
-	network   Network
+	network   measure.Network
 	addresses []string // one as good as the next
 	config    *tls.Config
 }

@@ -15,6 +15,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/agent/hostfacts"
+	"provision/provision/agent/measure"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 )
@@ -53,13 +54,15 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 		group.Go(func() error { silent[i] = s.silent(ctx, live); return nil })
 	}
 	for _, path := range params.Disks {
-		result.Disks = append(result.Disks, space(s.sys.Files, path))
+		result.Disks = append(result.Disks, measure.Space(s.sys.Files, path))
 	}
 	if params.Listeners {
-		result.Listeners = s.listeners()
+		result.Listeners = measure.Listeners(s.sys.Files)
 	}
-	result.Routes = routes(s.sys.Files)
-	result.Swaps = swaps(hostfacts.Text(s.sys.Files, "/proc/swaps"))
+	result.Routes = measure.Routes(s.sys.Files)
+	for _, area := range measure.SwapAreas(hostfacts.Text(s.sys.Files, "/proc/swaps")) {
+		result.Swaps = append(result.Swaps, area.Name)
+	}
 	result.MemoryKiB, _ = strconv.ParseInt(hostfacts.Field(hostfacts.Text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
 	if holder := ledger.Held(s.dir, hostfacts.Text(s.sys.Files, "/proc/locks")); holder != nil {
 		result.Lock = &api.Holder{Holder: holder.Name, Since: holder.Since}
@@ -143,16 +146,5 @@ func certHealth(files system.Files, path string) api.Cert {
 		return out
 	}
 	out.Error = "it is no certificate"
-	return out
-}
-
-// swaps are the devices of /proc/swaps.
-func swaps(table string) []string {
-	var out []string
-	for i, line := range strings.Split(table, "\n") {
-		if words := strings.Fields(line); i > 0 && len(words) > 0 {
-			out = append(out, words[0])
-		}
-	}
 	return out
 }

@@ -127,7 +127,7 @@ func (s *session) lockedByOthers() bool {
 }
 
 func (s *session) close() error {
-	s.opened.replace(nil)
+	s.meter.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {

@@ -37,9 +37,6 @@ type due struct {
 // In between it signs what other hosts ask for, if it can. Writing is done as an
 // apply does it, under the host's lock and with its records.
 func Renew(ctx context.Context, options Options, say func(format string, args ...any)) error {
-	if options.Network == nil {
-		options.Network = kernelNetwork{}
-	}
 	s := newSession(options)
 	s.beat.silent = func() time.Duration { return 0 }
 	defer func() { _ = s.close() }() // the lock was given back before, if it was taken

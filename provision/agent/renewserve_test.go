@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/agent/measure"
 	"provision/provision/facts"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
@@ -34,7 +35,7 @@ func signingMaster(t *testing.T) (*renewer, pki.CA) {
 	secret, err := ca.Key.PEM()
 	require.NoError(t, err)
 	require.NoError(t, fake.Put(system.IdentityDir+"/"+system.ClusterKey, string(secret), 0o600))
-	s := newSession(Options{System: fake.System, Network: kernelNetwork{}})
+	s := newSession(Options{System: fake.System, Network: measure.KernelNetwork{}})
 	held, err := ledger.Open(s.dir, ledger.Holder{Name: "test", Epoch: 1})
 	require.NoError(t, err)
 	identity := facts.Identity{UUID: "u1", CAs: map[string]string{pki.ClusterCA: string(ca.CertPEM())}, Holds: []string{system.ClusterKey}}

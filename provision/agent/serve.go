@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/yamux"
 
 	"provision/provision/agent/hostfacts"
+	"provision/provision/agent/measure"
 	"provision/provision/facts"
 	"provision/provision/internal/lease"
 	"provision/provision/internal/system"
@@ -30,7 +31,7 @@ type Options struct {
 	// Addresses are the host's own; nil asks the kernel.
 	Addresses func() ([]facts.Address, error)
 	// Network is what checks between hosts go through; nil: the kernel's.
-	Network Network
+	Network measure.Network
 	// Ask asks a URL of the host whether a unit works; nil: over its loopback.
 	Ask func(ctx context.Context, url string) error
 	// Silence ends the session when no frame comes for so long; 0: wire.Silence.
@@ -63,9 +64,6 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, nonce string, optio
 	}
 	if options.Addresses == nil {
 		options.Addresses = hostfacts.KernelAddresses
-	}
-	if options.Network == nil {
-		options.Network = kernelNetwork{}
 	}
 	if err := wire.WriteHello(out, nonce); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/measure"
 	"provision/provision/agent/spares"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
@@ -30,15 +31,18 @@ type session struct {
 
 	locking sync.Mutex // one lock request at a time
 	birth   sync.Mutex // one act on the identity at a time
-	opened  echoes     // see listen
 	mu      sync.Mutex
 	held    *ledger.Ledger // nil without the lock
 	epoch   uint64
 	beat    beat
 	spares  *spares.Store
+	meter   *measure.Meter
 }
 
 func newSession(options Options) *session {
+	if options.Network == nil {
+		options.Network = measure.KernelNetwork{}
+	}
 	s := &session{options: options, kinds: map[string]resource.Kind[*system.System]{}}
 	for _, kind := range options.Kinds {
 		s.kinds[kind.Name()] = kind
@@ -49,6 +53,7 @@ func newSession(options Options) *session {
 		Saved: given.Saved, Now: given.Now, Point: given.Point, Kill: given.Kill, Signer: s,
 	}
 	s.spares = &spares.Store{Sys: s.sys, Kind: s.kind, Change: s.ids.alone, Act: s.units.alone, Asks: s.asks}
+	s.meter = &measure.Meter{Sys: s.sys, Network: options.Network}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
 	s.beat.dir = s.sys.Files.Path(system.LeaseDir)
 	s.answers = s.methods()
@@ -88,11 +93,11 @@ func (s *session) methods() map[string]handler {
 	on(all, api.Journal, s.journal)
 	on(all, api.Health, s.health)
 	on(all, api.Collect, s.collect)
-	on(all, api.Clock, s.clock)
-	on(all, api.Inspect, s.inspect)
-	on(all, api.Latency, s.latency)
-	on(all, api.Listen, s.listen)
-	on(all, api.Reach, s.reach)
+	on(all, api.Clock, s.meter.Clock)
+	on(all, api.Inspect, s.meter.Inspect)
+	on(all, api.Latency, s.meter.Latency)
+	on(all, api.Listen, s.meter.Listen)
+	on(all, api.Reach, s.meter.Reach)
 	return all
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/measure"
 	"provision/provision/internal/system"
 )
 
@@ -107,7 +108,7 @@ func (s *session) room(data string) error {
 	if err != nil {
 		return fmt.Errorf("looking at etcd's data: %w", err)
 	}
-	disk := space(s.sys.Files, system.SnapshotDir)
+	disk := measure.Space(s.sys.Files, system.SnapshotDir)
 	if disk.Error != "" {
 		return fmt.Errorf("measuring %s: %s", system.SnapshotDir, disk.Error)
 	}

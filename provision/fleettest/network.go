@@ -49,7 +49,7 @@ func (f from) look(to string) (*port, *datagrams, error) {
 	return f.streams[to], f.packets[to], nil
 }
 
-// Listen implements agent.Network.
+// Listen implements measure.Network.
 func (f from) Listen(at netip.AddrPort) (net.Listener, error) {
 	address := at.String()
 	f.mu.Lock()
@@ -62,7 +62,7 @@ func (f from) Listen(at netip.AddrPort) (net.Listener, error) {
 	return p, nil
 }
 
-// ListenPacket implements agent.Network.
+// ListenPacket implements measure.Network.
 func (f from) ListenPacket(at netip.AddrPort) (net.PacketConn, error) {
 	address := at.String()
 	f.mu.Lock()
@@ -75,7 +75,7 @@ func (f from) ListenPacket(at netip.AddrPort) (net.PacketConn, error) {
 	return d, nil
 }
 
-// Dial implements agent.Network.
+// Dial implements measure.Network.
 func (f from) Dial(_ context.Context, network, address string) (net.Conn, error) {
 	stream, packets, err := f.look(address)
 	if network == "udp" {

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"context"
@@ -20,21 +20,21 @@ const maxRules = 8
 
 // firewall asks the tools that are there. None installed means that nobody made
 // rules by hand; what is really let through is tested host to host.
-func (s *session) firewall(ctx context.Context, ports []api.Port) api.Firewall {
+func (m *Meter) firewall(ctx context.Context, ports []api.Port) api.Firewall {
 	var f api.Firewall
-	if hostfacts.Assignments(hostfacts.Text(s.sys.Files, "/etc/ufw/ufw.conf"))["ENABLED"] == "yes" {
+	if hostfacts.Assignments(hostfacts.Text(m.Sys.Files, "/etc/ufw/ufw.conf"))["ENABLED"] == "yes" {
 		f.Active = append(f.Active, "ufw")
 	}
-	if _, err := s.sys.Files.Lstat("/usr/sbin/firewalld"); err == nil {
-		if status, err := s.sys.Units.Status(ctx, "firewalld.service"); err == nil && status.ActiveState == "active" {
+	if _, err := m.Sys.Files.Lstat("/usr/sbin/firewalld"); err == nil {
+		if status, err := m.Sys.Units.Status(ctx, "firewalld.service"); err == nil && status.ActiveState == "active" {
 			f.Active = append(f.Active, "firewalld")
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, rulesTime)
 	defer cancel()
-	f.Closed, f.Drops = nftRules(s.tool(ctx, "nft", "list", "ruleset"), ports)
-	if hostfacts.Text(s.sys.Files, "/proc/net/ip_tables_names") != "" { // the older kind, which nft does not show
-		closed, drops := iptablesRules(s.tool(ctx, "iptables-legacy-save", "-t", "filter"), ports)
+	f.Closed, f.Drops = nftRules(m.tool(ctx, "nft", "list", "ruleset"), ports)
+	if hostfacts.Text(m.Sys.Files, "/proc/net/ip_tables_names") != "" { // the older kind, which nft does not show
+		closed, drops := iptablesRules(m.tool(ctx, "iptables-legacy-save", "-t", "filter"), ports)
 		f.Closed, f.Drops = append(f.Closed, closed...), append(f.Drops, drops...)
 	}
 	f.Drops = f.Drops[:min(len(f.Drops), maxRules)]
@@ -43,12 +43,12 @@ func (s *session) firewall(ctx context.Context, ports []api.Port) api.Firewall {
 }
 
 // tool is what a program prints, "" when there is none.
-func (s *session) tool(ctx context.Context, name string, args ...string) string {
-	path := s.sys.Runner.LookPath(name)
+func (m *Meter) tool(ctx context.Context, name string, args ...string) string {
+	path := m.Sys.Runner.LookPath(name)
 	if path == "" {
 		return ""
 	}
-	result, err := s.sys.Runner.Run(ctx, system.Command{Argv: append([]string{path}, args...)})
+	result, err := m.Sys.Runner.Run(ctx, system.Command{Argv: append([]string{path}, args...)})
 	if err != nil {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"bytes"
@@ -36,8 +36,8 @@ const (
 // the MTUs that networks usually have, under IPv4.
 func payloads() []int { return []int{8972, 1472, 1464, 1422, 1412, 1372, 1252, 548} }
 
-// reach connects to all targets, many at once, and tells which failed.
-func (s *session) reach(ctx context.Context, params api.ReachParams) (api.ReachResult, error) {
+// Reach connects to all targets, many at once, and tells which failed.
+func (m *Meter) Reach(ctx context.Context, params api.ReachParams) (api.ReachResult, error) {
 	nonce, err := readNonce(params.Nonce)
 	if err != nil {
 		return api.ReachResult{}, err
@@ -47,7 +47,7 @@ func (s *session) reach(ctx context.Context, params api.ReachParams) (api.ReachR
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(params.Within, maxReach))
 	defer cancel()
-	r := reacher{network: s.options.Network, nonce: nonce}
+	r := reacher{network: m.Network, nonce: nonce}
 	var all sync.WaitGroup
 	failures := make([]api.ReachFailure, len(params.Targets))
 	slots := make(chan struct{}, reachAtOnce)

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"fmt"
@@ -21,8 +21,8 @@ func existing(files system.Files, folder string) string {
 	return folder
 }
 
-// space is the file system on which a folder lies or will lie.
-func space(files system.Files, folder string) api.Space {
+// Space is the file system on which a folder lies or will lie.
+func Space(files system.Files, folder string) api.Space {
 	d := api.Space{Path: folder}
 	here := files.Path(existing(files, folder))
 	var info unix.Statfs_t

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"encoding/hex"
@@ -15,9 +15,9 @@ import (
 // is not asked on.
 const maxRoutes = 4096
 
-// routes are the host's IPv4 routes but for the default one, joined where they
+// Routes are the host's IPv4 routes but for the default one, joined where they
 // follow on each other; nil when they cannot be told.
-func routes(files system.Files) []api.Route {
+func Routes(files system.Files) []api.Route {
 	var out []api.Route
 	for line := range strings.Lines(hostfacts.Text(files, "/proc/net/route")) {
 		first, mask, ok := route(line)

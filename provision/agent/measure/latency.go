@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"context"
@@ -24,10 +24,10 @@ const maxLatency = 5 * time.Second
 // gone again before the first write.
 const scratchName = ".provision-latency"
 
-// latency measures writes as etcd does them. The scratch file has no name: it
+// Latency measures writes as etcd does them. The scratch file has no name: it
 // goes with the process, however that ends.
-func (s *session) latency(ctx context.Context, params api.LatencyParams) (api.LatencyResult, error) {
-	folder := s.sys.Files.Path(existing(s.sys.Files, params.Path))
+func (m *Meter) Latency(ctx context.Context, params api.LatencyParams) (api.LatencyResult, error) {
+	folder := m.Sys.Files.Path(existing(m.Sys.Files, params.Path))
 	file, err := scratch(folder)
 	if err != nil {
 		return api.LatencyResult{}, &api.Error{Code: api.CodeFailed, Message: fmt.Sprintf("measuring writes in %s: %v", folder, err)}

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"context"
@@ -14,28 +14,36 @@ import (
 // maxAsked bounds what one request may ask for.
 const maxAsked = 256
 
-// clock answers at once, so that the round trip can be taken out.
-func (s *session) clock(context.Context, api.Empty) (api.ClockResult, error) {
-	return api.ClockResult{Now: s.sys.Now().UTC()}, nil
+// Meter measures the host that it runs on.
+type Meter struct {
+	Sys *system.System
+	// Network is what checks between hosts go through.
+	Network Network
+	opened  echoes
 }
 
-// inspect reads what the host is fit for. What cannot be read is left out:
+// Clock answers at once, so that the round trip can be taken out.
+func (m *Meter) Clock(context.Context, api.Empty) (api.ClockResult, error) {
+	return api.ClockResult{Now: m.Sys.Now().UTC()}, nil
+}
+
+// Inspect reads what the host is fit for. What cannot be read is left out:
 // the operator judges by what is there.
-func (s *session) inspect(ctx context.Context, params api.InspectParams) (api.InspectResult, error) {
+func (m *Meter) Inspect(ctx context.Context, params api.InspectParams) (api.InspectResult, error) {
 	if len(params.Ports)+len(params.Paths)+len(params.Modules) > maxAsked {
 		return api.InspectResult{}, api.BadRequest("more than %d things to look at", maxAsked)
 	}
-	files := s.sys.Files
+	files := m.Sys.Files
 	result := api.InspectResult{
-		Swaps:       swapAreas(hostfacts.Text(files, "/proc/swaps")),
+		Swaps:       SwapAreas(hostfacts.Text(files, "/proc/swaps")),
 		Controllers: controllers(files),
 		Modules:     map[string]string{},
 		Taken:       taken(files, params.Ports),
-		Firewall:    s.firewall(ctx, params.Ports),
+		Firewall:    m.firewall(ctx, params.Ports),
 	}
 	result.AvailableKiB, _ = strconv.ParseInt(hostfacts.Field(hostfacts.Text(files, "/proc/meminfo"), "MemAvailable"), 10, 64)
 	for _, path := range params.Paths {
-		result.Spaces = append(result.Spaces, space(files, path))
+		result.Spaces = append(result.Spaces, Space(files, path))
 	}
 	for _, name := range params.Modules {
 		result.Modules[name] = string(kmod.Available(files, name))
@@ -43,9 +51,9 @@ func (s *session) inspect(ctx context.Context, params api.InspectParams) (api.In
 	return result, nil
 }
 
-// swapAreas reads /proc/swaps: a line of titles, then name, type, size, used,
+// SwapAreas reads /proc/swaps: a line of titles, then name, type, size, used,
 // priority.
-func swapAreas(content string) []api.Swap {
+func SwapAreas(content string) []api.Swap {
 	var list []api.Swap
 	for i, line := range strings.Split(content, "\n") {
 		fields := strings.Fields(line)

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"encoding/hex"
@@ -16,10 +16,9 @@ import (
 	"provision/provision/internal/system"
 )
 
-// listeners are the TCP sockets that take connections, with the processes that
+// Listeners are the TCP sockets that take connections, with the processes that
 // have them, by port.
-func (s *session) listeners() []api.Listener {
-	files := s.sys.Files
+func Listeners(files system.Files) []api.Listener {
 	byInode := map[string]api.Listener{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		for line := range strings.Lines(hostfacts.Text(files, table)) {

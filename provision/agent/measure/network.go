@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"context"
@@ -18,18 +18,18 @@ type Network interface {
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// kernelNetwork is the real one.
-type kernelNetwork struct{}
+// KernelNetwork is the real one.
+type KernelNetwork struct{}
 
-func (kernelNetwork) Listen(address netip.AddrPort) (net.Listener, error) {
+func (KernelNetwork) Listen(address netip.AddrPort) (net.Listener, error) {
 	return net.ListenTCP("tcp", net.TCPAddrFromAddrPort(address))
 }
 
-func (kernelNetwork) ListenPacket(address netip.AddrPort) (net.PacketConn, error) {
+func (KernelNetwork) ListenPacket(address netip.AddrPort) (net.PacketConn, error) {
 	return net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
 }
 
-func (kernelNetwork) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (KernelNetwork) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	if strings.HasPrefix(network, "udp") {
 		dialer.Control = whole

@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"os"
@@ -72,9 +72,9 @@ func TestListenersElsewhereLeaveLoopbackFree(t *testing.T) {
 }
 
 func TestSwapAreas(t *testing.T) {
-	got := swapAreas("Filename\tType\tSize\tUsed\tPriority\n/dev/sda2 partition 2097148 1024 -2\nbroken line\n/swap file -1 0 0\n")
+	got := SwapAreas("Filename\tType\tSize\tUsed\tPriority\n/dev/sda2 partition 2097148 1024 -2\nbroken line\n/swap file -1 0 0\n")
 	assert.Equal(t, []api.Swap{{Name: "/dev/sda2", SizeKiB: 2097148, UsedKiB: 1024}}, got)
-	assert.Empty(t, swapAreas(""))
+	assert.Empty(t, SwapAreas(""))
 }
 
 func TestControllers(t *testing.T) {
@@ -126,12 +126,12 @@ func TestFirewallRules(t *testing.T) {
 
 func TestSpaceOfAFolderThatDoesNotExistYet(t *testing.T) {
 	host := fakeHost(t, map[string]string{"/var/lib/x": ""})
-	got := space(host.Files, "/var/lib/etcd/deep")
+	got := Space(host.Files, "/var/lib/etcd/deep")
 	assert.Equal(t, "/var/lib/etcd/deep", got.Path)
 	assert.Empty(t, got.Error)
 	assert.Positive(t, got.Total)
 	assert.NotEmpty(t, got.Type)
-	assert.Equal(t, space(host.Files, "/").Device, got.Device)
+	assert.Equal(t, Space(host.Files, "/").Device, got.Device)
 	assert.Equal(t, "/var/lib", existing(host.Files, "/var/lib/etcd/deep"))
 	assert.Equal(t, "/", existing(host.Files, "/nothing/here"))
 }
@@ -156,7 +156,7 @@ func FuzzRules(f *testing.F) {
 		ports := []api.Port{{Number: 6443}}
 		nftRules(content, ports)
 		iptablesRules(content, ports)
-		for _, s := range swapAreas(content) {
+		for _, s := range SwapAreas(content) {
 			if s.SizeKiB < 0 || s.UsedKiB < 0 {
 				t.Fatal(s)
 			}

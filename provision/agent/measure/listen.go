@@ -1,4 +1,4 @@
-package agent
+package measure
 
 import (
 	"bytes"
@@ -41,9 +41,12 @@ func (e *echoes) replace(open func() (stop func())) {
 	}
 }
 
-// listen opens ports on an address of the host. They live until the session
+// Close ends what Listen opened.
+func (m *Meter) Close() { m.opened.replace(nil) }
+
+// Listen opens ports on an address of the host. They live until the session
 // ends, the next request, or the deadline.
-func (s *session) listen(_ context.Context, params api.ListenParams) (api.ListenResult, error) {
+func (m *Meter) Listen(_ context.Context, params api.ListenParams) (api.ListenResult, error) {
 	nonce, err := readNonce(params.Nonce)
 	if err != nil && len(params.Ports) > 0 {
 		return api.ListenResult{}, err
@@ -52,7 +55,7 @@ func (s *session) listen(_ context.Context, params api.ListenParams) (api.Listen
 		return api.ListenResult{}, api.BadRequest("more than %d ports", maxAsked)
 	}
 	if len(params.Ports) == 0 {
-		s.opened.replace(nil)
+		m.opened.replace(nil)
 		return api.ListenResult{}, nil
 	}
 	address, err := netip.ParseAddr(params.Address)
@@ -60,11 +63,11 @@ func (s *session) listen(_ context.Context, params api.ListenParams) (api.Listen
 		return api.ListenResult{}, api.BadRequest("address %q is not an IP address", params.Address)
 	}
 	var result api.ListenResult
-	s.opened.replace(func() func() {
+	m.opened.replace(func() func() {
 		e := &echo{nonce: nonce}
 		ctx, cancel := context.WithTimeout(context.Background(), min(params.Within, maxListen))
 		for _, port := range params.Ports {
-			if err := e.open(ctx, s.options.Network, netip.AddrPortFrom(address, uint16(port.Number)), port.UDP); err != nil {
+			if err := e.open(ctx, m.Network, netip.AddrPortFrom(address, uint16(port.Number)), port.UDP); err != nil {
 				result.Failed = append(result.Failed, api.ListenFailure{Port: port, Error: err.Error()})
 			}
 		}
