@@ -5,6 +5,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/agent/hostfacts"
+	"provision/provision/agent/keys"
 	"provision/provision/facts"
 	"provision/provision/internal/etcdlog"
 	"provision/provision/internal/names"
@@ -22,11 +23,9 @@ func (s *session) facts(_ context.Context, params api.FactsParams) (facts.Host, 
 	}
 	host := hostfacts.HostFacts(files, state)
 	host.Clock, host.Owned, host.Locked = s.sys.Now().UTC(), state.Owned(), locked
-	host.Owned.Copies = s.copies(state)
-	host.Owned.Identity = heldAs(host.Owned.Identity, host.Owned.Copies)
-	if _, err := files.Lstat(pendingDir); err == nil {
-		host.Owned.Unsettled = true
-	}
+	host.Owned.Copies = s.keys.Copies(state)
+	host.Owned.Identity = keys.HeldAs(host.Owned.Identity, host.Owned.Copies)
+	host.Owned.Unsettled = s.keys.Unsettled()
 	host.Blobs = s.blobs()
 	for _, path := range params.Paths {
 		if _, err := files.Lstat(path); err == nil {

@@ -7,6 +7,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/agent/hostfacts"
+	"provision/provision/agent/keys"
 	"provision/provision/facts"
 	"provision/provision/internal/lease"
 	"provision/provision/internal/ledger"
@@ -23,7 +24,7 @@ func (s *session) lock(ctx context.Context, params api.LockParams) (api.LockResu
 	if err != nil {
 		return api.LockResult{}, err
 	}
-	if err := sameCluster(state, params.UUID); err != nil {
+	if err := keys.SameCluster(state, params.UUID); err != nil {
 		return api.LockResult{}, err
 	}
 	holder := ledger.Holder{Name: params.Holder, Doing: params.Doing, Since: s.sys.Now().UTC(), Epoch: params.Epoch, Seen: params.Seen, Brief: params.Brief}
@@ -75,7 +76,7 @@ func (s *session) start(ctx context.Context, held *ledger.Ledger, epoch uint64) 
 				return errors.Join(err, held.Close())
 			}
 		}
-		if err := s.settle(held.State()); err != nil {
+		if err := s.keys.Settle(held.State()); err != nil {
 			return errors.Join(err, held.Close())
 		}
 	}
@@ -138,16 +139,6 @@ func (s *session) close() error {
 	defer s.beat.end()
 	// An apply that failed has hashed as much as one that did not.
 	return errors.Join(s.sys.Save(), held.Close())
-}
-
-func sameCluster(state ledger.State, uuid string) error {
-	for _, identity := range []*facts.Identity{state.Identity} {
-		if identity != nil && uuid != "" && identity.UUID != uuid {
-			return &api.Error{Code: api.CodeForeign, Message: fmt.Sprintf(
-				"the host belongs to cluster %s (%s); remove it from there first", identity.Cluster, identity.UUID)}
-		}
-	}
-	return nil
 }
 
 func (s *session) roster(_ context.Context, roster facts.Roster) (api.Empty, error) {

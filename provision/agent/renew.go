@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/keys"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
@@ -92,7 +93,7 @@ func (r *renewer) run(ctx context.Context) error {
 }
 
 func (r *renewer) holds(ca string) bool {
-	return slices.Contains(r.state.Identity.Holds, caKeys()[ca])
+	return slices.Contains(r.state.Identity.Holds, keys.CaKeys()[ca])
 }
 
 // due are the certificates to renew: those that this host can sign, and others.

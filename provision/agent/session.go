@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/keys"
 	"provision/provision/agent/measure"
 	"provision/provision/agent/spares"
 	"provision/provision/internal/ledger"
@@ -30,12 +31,12 @@ type session struct {
 	ids     keyed  // one change of a resource at a time
 
 	locking sync.Mutex // one lock request at a time
-	birth   sync.Mutex // one act on the identity at a time
 	mu      sync.Mutex
 	held    *ledger.Ledger // nil without the lock
 	epoch   uint64
 	beat    beat
 	spares  *spares.Store
+	keys    *keys.Store
 	meter   *measure.Meter
 }
 
@@ -53,6 +54,7 @@ func newSession(options Options) *session {
 		Saved: given.Saved, Now: given.Now, Point: given.Point, Kill: given.Kill, Signer: s,
 	}
 	s.spares = &spares.Store{Sys: s.sys, Kind: s.kind, Change: s.ids.alone, Act: s.units.alone, Asks: s.asks}
+	s.keys = &keys.Store{Sys: s.sys}
 	s.meter = &measure.Meter{Sys: s.sys, Network: options.Network}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
 	s.beat.dir = s.sys.Files.Path(system.LeaseDir)

@@ -115,7 +115,7 @@ func (c *cluster) ending(t *testing.T, host string) string {
 // age ends everything: see provision/agent/aged_test.go.
 func (c *cluster) age(t *testing.T) {
 	program := filepath.Join(c.folder, "age")
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "labhost", "-o", program, repo+"/provision/agent")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "labhost", "-o", program, repo+"/provision/agent/keys")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -1,4 +1,4 @@
-package agent
+package keys
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 // public half, in the next phase of its rotation. The material that other hosts
 // need of it is returned. What was pending before is given up: no host has
 // committed it, or this one would have been told.
-func (s *session) rotate(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+func (k *Store) rotate(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	if state.Identity == nil || len(params.Items) != 1 || params.To == nil {
 		return api.IdentityResult{}, api.BadRequest("rotate needs a member of the cluster, an item and a phase")
 	}
@@ -32,16 +32,16 @@ func (s *session) rotate(held *ledger.Ledger, state ledger.State, params api.Ide
 	if !slices.Contains(state.Identity.Holds, item) {
 		return api.IdentityResult{}, api.BadRequest("the host does not hold %s", item)
 	}
-	have, err := s.readItem(item, s.committed(state)...)
+	have, err := k.readItem(item, k.committed(state)...)
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
-	if err := s.discard(held, state); err != nil {
+	if err := k.discard(held, state); err != nil {
 		return api.IdentityResult{}, err
 	}
 	next := copyOf(*state.Identity)
 	next.Generation++
-	content, err := s.turn(&next, item, to.Phase, have, params)
+	content, err := k.turn(&next, item, to.Phase, have, params)
 	if err != nil {
 		return api.IdentityResult{}, fmt.Errorf("rotating %s: %w", item, err)
 	}
@@ -60,19 +60,19 @@ func (s *session) rotate(held *ledger.Ledger, state ledger.State, params api.Ide
 	for name, public := range publicItems(next) {
 		items[name] = public
 	}
-	if err := s.store(pendingOf(next), items); err != nil {
+	if err := k.store(pendingOf(next), items); err != nil {
 		return api.IdentityResult{}, err
 	}
 	if err := held.SetIdentity(state.Identity, &next); err != nil {
 		return api.IdentityResult{}, err
 	}
-	s.sys.Point("identity rotated")
+	k.Sys.Point("identity rotated")
 	return api.IdentityResult{Identity: &next, Material: material}, nil
 }
 
 // turn is the private item in a phase; its public half goes to the identity.
-func (s *session) turn(next *facts.Identity, item, phase string, have []byte, params api.IdentityParams) ([]byte, error) {
-	env := pki.Env{Now: s.sys.Now()}
+func (k *Store) turn(next *facts.Identity, item, phase string, have []byte, params api.IdentityParams) ([]byte, error) {
+	env := pki.Env{Now: k.Sys.Now()}
 	if name, ok := caOfKey(item); ok {
 		var cert, key []byte
 		if phase == pki.Announced {
@@ -210,7 +210,7 @@ func raise(identity *facts.Identity, params api.IdentityParams) (bool, error) {
 
 // stillFit refuses a later generation in which keys that the host keeps would no
 // longer fit: then they must come with it.
-func (s *session) stillFit(committed, next facts.Identity, items map[string]secret.Wire) error {
+func (k *Store) stillFit(committed, next facts.Identity, items map[string]secret.Wire) error {
 	for _, item := range committed.Holds {
 		if _, comes := items[item]; comes {
 			continue
@@ -218,7 +218,7 @@ func (s *session) stillFit(committed, next facts.Identity, items map[string]secr
 		if item == system.Encryption && next.Generation == committed.Generation+1 {
 			continue // one item is rotated at a time, and it would come
 		}
-		have, err := s.readItem(item, pendingOf(committed), system.IdentityDir)
+		have, err := k.readItem(item, pendingOf(committed), system.IdentityDir)
 		if err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func (s *session) stillFit(committed, next facts.Identity, items map[string]secr
 
 // committed are the folders with the items of the committed identity: it may not
 // have been moved into place.
-func (s *session) committed(state ledger.State) []string {
+func (k *Store) committed(state ledger.State) []string {
 	if state.Identity == nil {
 		return []string{system.IdentityDir, pendingDir}
 	}

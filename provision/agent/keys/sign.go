@@ -1,29 +1,25 @@
-package agent
+package keys
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/pki"
 )
 
-// sign issues a certificate with a CA whose key is on this host.
-func (s *session) sign(_ context.Context, request system.SignRequest) (api.SignResult, error) {
-	item, ok := caKeys()[request.CA]
+// Sign issues a certificate with a CA whose key is on this host.
+func (k *Store) Sign(state ledger.State, request system.SignRequest) (api.SignResult, error) {
+	item, ok := CaKeys()[request.CA]
 	if !ok {
 		return api.SignResult{}, api.BadRequest("unknown CA %q", request.CA)
-	}
-	state, err := s.state()
-	if err != nil {
-		return api.SignResult{}, err
 	}
 	if state.Identity == nil || !slices.Contains(state.Identity.Holds, item) {
 		return api.SignResult{}, api.BadRequest("the host does not hold the key of CA %q", request.CA)
 	}
-	key, err := s.readItem(item, s.committed(state)...)
+	key, err := k.readItem(item, k.committed(state)...)
 	if err != nil {
 		return api.SignResult{}, err
 	}
@@ -32,7 +28,7 @@ func (s *session) sign(_ context.Context, request system.SignRequest) (api.SignR
 		return api.SignResult{}, fmt.Errorf("reading CA %s: %w", request.CA, err)
 	}
 	leaf := pki.Leaf{Server: request.Server, Client: request.Client, Life: request.Life}
-	cert, err := ca.Sign(pki.Env{Now: s.sys.Now()}, request.CSR, leaf)
+	cert, err := ca.Sign(pki.Env{Now: k.Sys.Now()}, request.CSR, leaf)
 	if err != nil {
 		return api.SignResult{}, api.BadRequest("%v", err)
 	}

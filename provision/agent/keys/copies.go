@@ -1,4 +1,4 @@
-package agent
+package keys
 
 import (
 	"crypto/sha256"
@@ -9,16 +9,16 @@ import (
 	"provision/provision/secret"
 )
 
-// copies look at the private items that the ledger says the host holds, and
+// Copies look at the private items that the ledger says the host holds, and
 // leave out those that are not there: it gets them anew.
-func (s *session) copies(state ledger.State) map[string]facts.Copy {
+func (k *Store) Copies(state ledger.State) map[string]facts.Copy {
 	identity := state.Identity
 	if identity == nil {
 		return nil
 	}
 	found := map[string]facts.Copy{}
 	for _, item := range identity.Holds {
-		content, err := s.readItem(item, s.committed(state)...)
+		content, err := k.readItem(item, k.committed(state)...)
 		if err != nil {
 			continue
 		}
@@ -32,8 +32,14 @@ func (s *session) copies(state ledger.State) map[string]facts.Copy {
 	return found
 }
 
-// heldAs is the identity with the items that are really there.
-func heldAs(identity *facts.Identity, found map[string]facts.Copy) *facts.Identity {
+// Unsettled reports whether items lie between the two phases of a change.
+func (k *Store) Unsettled() bool {
+	_, err := k.Sys.Files.Lstat(pendingDir)
+	return err == nil
+}
+
+// HeldAs is the identity with the items that are really there.
+func HeldAs(identity *facts.Identity, found map[string]facts.Copy) *facts.Identity {
 	if identity == nil {
 		return nil
 	}

@@ -1,7 +1,8 @@
-package agent
+package keys
 
 import (
 	"provision/provision/agent/api"
+	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/secret"
 )
@@ -9,8 +10,8 @@ import (
 // digestKey derives what digests of secrets in plans are keyed with from the
 // key of the cluster's authority: every master derives the same, nobody else
 // can, and it tells nothing of that key. Without lock: nothing is written.
-func (s *session) digestKey(params api.IdentityParams) (api.IdentityResult, error) {
-	exported, err := s.export(api.IdentityParams{UUID: params.UUID, Items: []string{system.ClusterKey}})
+func (k *Store) digestKey(state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	exported, err := k.export(state, api.IdentityParams{UUID: params.UUID, Items: []string{system.ClusterKey}})
 	if err != nil {
 		return api.IdentityResult{}, err
 	}

@@ -1,4 +1,4 @@
-package agent
+package keys
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 // renewAuthorities makes later certificates of the authorities whose keys are
 // named, which this host holds, pending. Names and keys stay what they are, and
 // so does what is trusted beside them.
-func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
-	identity, err := s.base(held, state, params)
+func (k *Store) renewAuthorities(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	identity, err := k.base(held, state, params)
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
@@ -24,7 +24,7 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 		if !ok || !slices.Contains(identity.Holds, item) {
 			return api.IdentityResult{}, api.BadRequest("the host does not hold the key %s of an authority", item)
 		}
-		key, err := s.readItem(item, s.committed(state)...)
+		key, err := k.readItem(item, k.committed(state)...)
 		if err != nil {
 			return api.IdentityResult{}, err
 		}
@@ -32,7 +32,7 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 		if err != nil {
 			return api.IdentityResult{}, fmt.Errorf("reading authority %s: %w", name, err)
 		}
-		renewed, err := ca.Renewed(pki.Env{Now: s.sys.Now()}, params.CALife)
+		renewed, err := ca.Renewed(pki.Env{Now: k.Sys.Now()}, params.CALife)
 		if err != nil {
 			return api.IdentityResult{}, err
 		}
@@ -41,13 +41,13 @@ func (s *session) renewAuthorities(held *ledger.Ledger, state ledger.State, para
 		blocks[0] = renewed.CertPEM()
 		certs := bytes.Join(blocks, nil)
 		identity.CAs[name] = string(certs)
-		if err := s.store(pendingOf(identity), map[string]secret.Wire{caCerts()[name]: carried(certs)}); err != nil {
+		if err := k.store(pendingOf(identity), map[string]secret.Wire{caCerts()[name]: carried(certs)}); err != nil {
 			return api.IdentityResult{}, err
 		}
 	}
 	if err := held.SetIdentity(state.Identity, &identity); err != nil {
 		return api.IdentityResult{}, err
 	}
-	s.sys.Point("authorities renewed")
+	k.Sys.Point("authorities renewed")
 	return api.IdentityResult{Identity: &identity}, nil
 }

@@ -1,6 +1,6 @@
 //go:build labhost
 
-package agent
+package keys
 
 import (
 	"bytes"

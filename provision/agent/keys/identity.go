@@ -1,14 +1,14 @@
-package agent
+package keys
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
@@ -30,56 +30,70 @@ func pendingOf(identity facts.Identity) string {
 	return pendingDir + "/" + strconv.Itoa(identity.Generation)
 }
 
-// identity is one act of the birth or the copy of a cluster's identity. The
-// files come first, the record that names them second; commit is one record,
-// after which the files are moved into place, now or by the next session.
-func (s *session) identity(_ context.Context, params api.IdentityParams) (api.IdentityResult, error) {
-	switch params.Act {
-	case "export":
-		return s.export(params)
-	case "digest-key":
-		return s.digestKey(params)
+// Store is what the host keeps of the cluster's identity: the items of it, and
+// what the ledger says of them.
+type Store struct {
+	Sys   *system.System
+	birth sync.Mutex // one act on the identity at a time
+}
+
+// Read answers the acts that change nothing.
+func (k *Store) Read(state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	if params.Act == "digest-key" {
+		return k.digestKey(state, params)
 	}
-	held, err := s.writer(params.Epoch)
-	if err != nil {
-		return api.IdentityResult{}, err
-	}
+	return k.export(state, params)
+}
+
+// Act is one act of the birth or the copy of a cluster's identity. The files
+// come first, the record that names them second; commit is one record, after
+// which the files are moved into place, now or by the next session.
+func (k *Store) Act(held *ledger.Ledger, params api.IdentityParams) (api.IdentityResult, error) {
 	if params.UUID == "" {
 		return api.IdentityResult{}, api.BadRequest("an identity needs a UUID")
 	}
-	s.birth.Lock()
-	defer s.birth.Unlock()
+	k.birth.Lock()
+	defer k.birth.Unlock()
 	state := held.State()
-	if err := sameCluster(state, params.UUID); err != nil {
+	if err := SameCluster(state, params.UUID); err != nil {
 		return api.IdentityResult{}, err
 	}
 	switch params.Act {
 	case "create":
-		return s.create(held, state, params)
+		return k.create(held, state, params)
 	case "put":
-		return s.put(held, state, params)
+		return k.put(held, state, params)
 	case "rotate":
-		return s.rotate(held, state, params)
+		return k.rotate(held, state, params)
 	case "commit":
-		return s.commitIdentity(held, state, params)
+		return k.commitIdentity(held, state, params)
 	case "discard":
-		return api.IdentityResult{}, s.discard(held, state)
+		return api.IdentityResult{}, k.discard(held, state)
 	case "renew":
-		return s.renewAuthorities(held, state, params)
+		return k.renewAuthorities(held, state, params)
 	case "leave":
-		return api.IdentityResult{}, s.leave(held, state)
+		return api.IdentityResult{}, k.leave(held, state)
 	}
 	return api.IdentityResult{}, api.BadRequest("unknown act %q", params.Act)
+}
+
+// SameCluster refuses a host that belongs to another cluster.
+func SameCluster(state ledger.State, uuid string) error {
+	if id := state.Identity; id != nil && uuid != "" && id.UUID != uuid {
+		return &api.Error{Code: api.CodeForeign, Message: fmt.Sprintf(
+			"the host belongs to cluster %s (%s); remove it from there first", id.Cluster, id.UUID)}
+	}
+	return nil
 }
 
 // base is the identity that an act adds to: what is pending under this UUID, or
 // else what is committed, or a new one. Pending items of another UUID go: their
 // birth was given up.
-func (s *session) base(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (facts.Identity, error) {
+func (k *Store) base(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (facts.Identity, error) {
 	if state.Pending != nil && state.Pending.UUID == params.UUID && continues(state, params) {
 		return copyOf(*state.Pending), nil
 	}
-	if err := s.discard(held, state); err != nil {
+	if err := k.discard(held, state); err != nil {
 		return facts.Identity{}, err
 	}
 	if state.Identity != nil {
@@ -112,8 +126,8 @@ func copyOf(identity facts.Identity) facts.Identity {
 // create makes the private items asked for, and their public halves, pending,
 // and returns what was asked for.
 // What is there already under this UUID is kept: a second create is the first.
-func (s *session) create(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
-	identity, err := s.base(held, state, params)
+func (k *Store) create(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	identity, err := k.base(held, state, params)
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
@@ -121,11 +135,11 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 		if slices.Contains(identity.Holds, item) || isPublic(item) {
 			continue
 		}
-		made, err := s.make(item, params, &identity)
+		made, err := k.make(item, params, &identity)
 		if err != nil {
 			return api.IdentityResult{}, err
 		}
-		if err := s.store(pendingOf(identity), made); err != nil {
+		if err := k.store(pendingOf(identity), made); err != nil {
 			return api.IdentityResult{}, err
 		}
 		identity.Holds = append(identity.Holds, item)
@@ -134,17 +148,17 @@ func (s *session) create(held *ledger.Ledger, state ledger.State, params api.Ide
 	if err := held.SetIdentity(state.Identity, &identity); err != nil {
 		return api.IdentityResult{}, err
 	}
-	s.sys.Point("identity created")
-	material, err := s.material(identity, params.Items, pendingOf(identity), system.IdentityDir)
+	k.Sys.Point("identity created")
+	material, err := k.material(identity, params.Items, pendingOf(identity), system.IdentityDir)
 	return api.IdentityResult{Identity: &identity, Material: material}, err
 }
 
 // put takes an identity, and items of it, from another host.
-func (s *session) put(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+func (k *Store) put(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	if params.Identity == nil || params.Identity.UUID != params.UUID {
 		return api.IdentityResult{}, api.BadRequest("put needs the identity of the UUID")
 	}
-	identity, err := s.base(held, state, params)
+	identity, err := k.base(held, state, params)
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
@@ -160,15 +174,15 @@ func (s *session) put(held *ledger.Ledger, state ledger.State, params api.Identi
 		return api.IdentityResult{}, err
 	}
 	if !raised {
-		err = s.unheld(state.Identity, items)
+		err = k.unheld(state.Identity, items)
 	} else if state.Identity != nil {
-		err = s.stillFit(*state.Identity, identity, items)
+		err = k.stillFit(*state.Identity, identity, items)
 	}
 	if err != nil {
 		return api.IdentityResult{}, err
 	}
 	maps.Copy(items, publicItems(identity))
-	if err := s.store(pendingOf(identity), items); err != nil {
+	if err := k.store(pendingOf(identity), items); err != nil {
 		return api.IdentityResult{}, err
 	}
 	for item := range params.Material {
@@ -180,7 +194,7 @@ func (s *session) put(held *ledger.Ledger, state ledger.State, params api.Identi
 	if err := held.SetIdentity(state.Identity, &identity); err != nil {
 		return api.IdentityResult{}, err
 	}
-	s.sys.Point("identity put")
+	k.Sys.Point("identity put")
 	return api.IdentityResult{Identity: &identity}, nil
 }
 
@@ -213,46 +227,46 @@ func merge(into *facts.Identity, from facts.Identity) error {
 }
 
 // store writes pending items.
-func (s *session) store(pending string, items map[string]secret.Wire) error {
+func (k *Store) store(pending string, items map[string]secret.Wire) error {
 	for _, dir := range slices.Compact([]string{system.IdentityDir, pendingDir, pending}) {
-		if err := s.sys.Files.Mkdir(dir, system.Attr{Mode: 0o700}); err != nil {
+		if err := k.Sys.Files.Mkdir(dir, system.Attr{Mode: 0o700}); err != nil {
 			return fmt.Errorf("storing identity: %w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(items)) {
-		err := s.sys.Files.WriteFile(pending+"/"+name, bytes.NewReader(items[name].Bytes()), system.Attr{Mode: 0o600})
+		err := k.Sys.Files.WriteFile(pending+"/"+name, bytes.NewReader(items[name].Bytes()), system.Attr{Mode: 0o600})
 		if err != nil {
 			return fmt.Errorf("storing identity: %w", err)
 		}
-		s.sys.Point("identity item")
+		k.Sys.Point("identity item")
 	}
 	return nil
 }
 
-func (s *session) commitIdentity(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+func (k *Store) commitIdentity(held *ledger.Ledger, state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
 	if state.Pending == nil || state.Pending.UUID != params.UUID {
 		if state.Identity == nil {
 			return api.IdentityResult{}, api.BadRequest("nothing is pending for cluster %s", params.UUID)
 		}
-		return api.IdentityResult{Identity: state.Identity}, s.settle(state)
+		return api.IdentityResult{Identity: state.Identity}, k.Settle(state)
 	}
 	if params.Generation != 0 && state.Pending.Generation != params.Generation {
 		return api.IdentityResult{}, api.BadRequest("generation %d of the identity is pending, not %d", state.Pending.Generation, params.Generation)
 	}
-	s.sys.Point("identity committing")
+	k.Sys.Point("identity committing")
 	if err := held.SetIdentity(state.Pending, nil); err != nil {
 		return api.IdentityResult{}, err
 	}
-	s.sys.Point("identity committed")
-	return api.IdentityResult{Identity: state.Pending}, s.settle(held.State())
+	k.Sys.Point("identity committed")
+	return api.IdentityResult{Identity: state.Pending}, k.Settle(held.State())
 }
 
-// settle moves the items of a committed identity into place. With nothing
+// Settle moves the items of a committed identity into place. With nothing
 // pending, only items that the identity names are moved, and of the public ones
 // only those that say what it says: a put that was cut off before its record may
 // have left the later certificate of an authority. Of private ones a put never
 // makes another content pending.
-func (s *session) settle(state ledger.State) error {
+func (k *Store) Settle(state ledger.State) error {
 	if state.Pending != nil {
 		return nil
 	}
@@ -260,20 +274,20 @@ func (s *session) settle(state ledger.State) error {
 		public := publicItems(*state.Identity)
 		for _, item := range itemsOf(*state.Identity) {
 			from := pendingOf(*state.Identity) + "/" + item
-			content, err := s.sys.Files.ReadFile(from)
+			content, err := k.Sys.Files.ReadFile(from)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			if want, ok := public[item]; ok && err == nil && string(want.Bytes()) != string(content) {
 				continue
 			}
-			if err := s.sys.Files.Rename(from, system.IdentityDir+"/"+item); err != nil {
+			if err := k.Sys.Files.Rename(from, system.IdentityDir+"/"+item); err != nil {
 				return fmt.Errorf("settling identity: %w", err)
 			}
-			s.sys.Point("identity moved")
+			k.Sys.Point("identity moved")
 		}
 	}
-	if err := s.sys.Files.RemoveAll(pendingDir); err != nil {
+	if err := k.Sys.Files.RemoveAll(pendingDir); err != nil {
 		return fmt.Errorf("settling identity: %w", err)
 	}
 	return nil
@@ -281,14 +295,14 @@ func (s *session) settle(state ledger.State) error {
 
 // discard gives up what is pending: the record first, so that a commit can no
 // longer follow.
-func (s *session) discard(held *ledger.Ledger, state ledger.State) error {
+func (k *Store) discard(held *ledger.Ledger, state ledger.State) error {
 	if state.Pending != nil {
 		if err := held.SetIdentity(state.Identity, nil); err != nil {
 			return err
 		}
-		s.sys.Point("identity discarded")
+		k.Sys.Point("identity discarded")
 	}
-	if err := s.sys.Files.RemoveAll(pendingDir); err != nil {
+	if err := k.Sys.Files.RemoveAll(pendingDir); err != nil {
 		return fmt.Errorf("discarding identity: %w", err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package agent
+package keys
 
 import (
 	"bytes"
@@ -13,13 +13,14 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/facts"
+	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/pki"
 	"provision/provision/secret"
 )
 
-// caKeys are the private items that are keys of authorities, by CA name.
-func caKeys() map[string]string {
+// CaKeys are the private items that are keys of authorities, by CA name.
+func CaKeys() map[string]string {
 	return map[string]string{pki.ClusterCA: system.ClusterKey, pki.EtcdCA: system.EtcdKey, pki.FrontProxyCA: system.FrontProxyKey}
 }
 
@@ -29,7 +30,7 @@ func caCerts() map[string]string {
 }
 
 func caOfKey(item string) (string, bool) {
-	for name, key := range caKeys() {
+	for name, key := range CaKeys() {
 		if key == item {
 			return name, true
 		}
@@ -68,8 +69,8 @@ func itemsOf(identity facts.Identity) []string {
 
 // make creates one private item and its public half, and notes the latter in
 // the identity.
-func (s *session) make(item string, params api.IdentityParams, identity *facts.Identity) (map[string]secret.Wire, error) {
-	env := pki.Env{Now: s.sys.Now()}
+func (k *Store) make(item string, params api.IdentityParams, identity *facts.Identity) (map[string]secret.Wire, error) {
+	env := pki.Env{Now: k.Sys.Now()}
 	if name, ok := caOfKey(item); ok {
 		if _, known := identity.CAs[name]; known {
 			return nil, api.BadRequest("CA %q of cluster %s exists on another host; put its key instead", name, params.UUID)
@@ -168,7 +169,7 @@ func checkServiceKey(identity facts.Identity, content []byte) error {
 
 // unheld drops the items that a committed identity holds. They must be the
 // same: replacing them is a rotation, which is another verb.
-func (s *session) unheld(committed *facts.Identity, items map[string]secret.Wire) error {
+func (k *Store) unheld(committed *facts.Identity, items map[string]secret.Wire) error {
 	if committed == nil {
 		return nil
 	}
@@ -176,7 +177,7 @@ func (s *session) unheld(committed *facts.Identity, items map[string]secret.Wire
 		if !slices.Contains(committed.Holds, item) {
 			continue
 		}
-		have, err := s.sys.Files.ReadFile(system.IdentityDir + "/" + item)
+		have, err := k.Sys.Files.ReadFile(system.IdentityDir + "/" + item)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it got lost
 		}
@@ -193,25 +194,21 @@ func (s *session) unheld(committed *facts.Identity, items map[string]secret.Wire
 
 // export reads private items, pending ones first, for other hosts of the
 // cluster.
-func (s *session) export(params api.IdentityParams) (api.IdentityResult, error) {
-	state, err := s.state()
-	if err != nil {
-		return api.IdentityResult{}, err
-	}
-	identity, dirs := state.Identity, s.committed(state)
+func (k *Store) export(state ledger.State, params api.IdentityParams) (api.IdentityResult, error) {
+	identity, dirs := state.Identity, k.committed(state)
 	if state.Pending != nil && (identity == nil || state.Pending.UUID == params.UUID && state.Pending.Generation == identity.Generation) {
 		identity, dirs = state.Pending, []string{pendingOf(*state.Pending), system.IdentityDir}
 	}
 	if identity == nil || identity.UUID != params.UUID {
 		return api.IdentityResult{}, api.BadRequest("the host holds no identity of cluster %s", params.UUID)
 	}
-	material, err := s.material(*identity, params.Items, dirs...)
+	material, err := k.material(*identity, params.Items, dirs...)
 	return api.IdentityResult{Identity: identity, Material: material}, err
 }
 
 // material reads items of an identity, private ones from the first folder that
 // has them.
-func (s *session) material(identity facts.Identity, items []string, dirs ...string) (map[string]secret.Wire, error) {
+func (k *Store) material(identity facts.Identity, items []string, dirs ...string) (map[string]secret.Wire, error) {
 	out, public := map[string]secret.Wire{}, publicItems(identity)
 	for _, item := range items {
 		if content, ok := public[item]; ok {
@@ -221,7 +218,7 @@ func (s *session) material(identity facts.Identity, items []string, dirs ...stri
 		if !slices.Contains(identity.Holds, item) {
 			return nil, api.BadRequest("the host does not hold %s", item)
 		}
-		content, err := s.readItem(item, dirs...)
+		content, err := k.readItem(item, dirs...)
 		if err != nil {
 			return nil, err
 		}
@@ -234,9 +231,9 @@ func carried[T string | []byte](content T) secret.Wire {
 	return secret.OnWire(secret.New(string(content)))
 }
 
-func (s *session) readItem(item string, dirs ...string) (content []byte, err error) {
+func (k *Store) readItem(item string, dirs ...string) (content []byte, err error) {
 	for _, dir := range dirs {
-		if content, err = s.sys.Files.ReadFile(dir + "/" + item); err == nil {
+		if content, err = k.Sys.Files.ReadFile(dir + "/" + item); err == nil {
 			return content, nil
 		}
 	}
