@@ -13,6 +13,7 @@ import (
 
 	"provision/provision/agent"
 	"provision/provision/agent/blobs"
+	"provision/provision/agent/renewal"
 	"provision/provision/facts"
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/system"
@@ -178,7 +179,7 @@ func (h *Host) Renew(ctx context.Context, say func(format string, args ...any)) 
 	if err != nil {
 		return err
 	}
-	return agent.Renew(ctx, agent.Options{System: host, Kinds: h.fleet.kinds, Network: from{h.fleet.Network, h.address}}, say)
+	return renewal.Renew(ctx, agent.Options{System: host, Kinds: h.fleet.kinds, Network: from{h.fleet.Network, h.address}}, say)
 }
 
 func (h *Host) serve(ctx context.Context, nonce string, e sshtest.Exec) error {

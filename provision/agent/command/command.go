@@ -14,6 +14,7 @@ import (
 
 	"provision/provision/agent"
 	"provision/provision/agent/blobs"
+	"provision/provision/agent/renewal"
 	"provision/provision/agent/scope"
 	"provision/provision/internal/killpoint"
 	"provision/provision/internal/system"
@@ -77,7 +78,7 @@ func renew(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return agent.Renew(ctx, agent.Options{System: host, Kinds: kinds.Host(), Self: self()},
+	return renewal.Renew(ctx, agent.Options{System: host, Kinds: kinds.Host(), Self: self()},
 		func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) })
 }
 

@@ -19,8 +19,8 @@ import (
 	"provision/provision/secret"
 )
 
-// CaKeys are the private items that are keys of authorities, by CA name.
-func CaKeys() map[string]string {
+// CAKeys are the private items that are keys of authorities, by CA name.
+func CAKeys() map[string]string {
 	return map[string]string{pki.ClusterCA: system.ClusterKey, pki.EtcdCA: system.EtcdKey, pki.FrontProxyCA: system.FrontProxyKey}
 }
 
@@ -30,7 +30,7 @@ func caCerts() map[string]string {
 }
 
 func caOfKey(item string) (string, bool) {
-	for name, key := range CaKeys() {
+	for name, key := range CAKeys() {
 		if key == item {
 			return name, true
 		}

@@ -12,7 +12,7 @@ import (
 
 // Sign issues a certificate with a CA whose key is on this host.
 func (k *Store) Sign(state ledger.State, request system.SignRequest) (api.SignResult, error) {
-	item, ok := CaKeys()[request.CA]
+	item, ok := CAKeys()[request.CA]
 	if !ok {
 		return api.SignResult{}, api.BadRequest("unknown CA %q", request.CA)
 	}

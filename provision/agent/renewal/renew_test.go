@@ -1,4 +1,4 @@
-package agent
+package renewal
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/agent"
 	"provision/provision/facts"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
@@ -126,8 +127,8 @@ func TestTheTimersLockIsBrief(t *testing.T) {
 		}
 	}})
 	require.NoError(t, err)
-	r := &renewer{session: newSession(Options{System: fake.System}), state: ledger.State{Identity: &facts.Identity{UUID: "u1"}}}
-	r.beat.silent = func() time.Duration { return 0 }
+	r := &renewer{options: agent.Options{System: fake.System}, state: ledger.State{Identity: &facts.Identity{UUID: "u1"}}}
+	r.Alone = agent.NewAlone(r.options)
 	r.config.Host = "m1"
 	require.NoError(t, r.put(t.Context(), nil, nil))
 	assert.True(t, seen.Brief)

@@ -1,4 +1,4 @@
-package agent
+package renewal
 
 import (
 	"crypto/tls"
@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/agent"
 	"provision/provision/agent/measure"
 	"provision/provision/facts"
 	"provision/provision/internal/ledger"
@@ -35,15 +36,15 @@ func signingMaster(t *testing.T) (*renewer, pki.CA) {
 	secret, err := ca.Key.PEM()
 	require.NoError(t, err)
 	require.NoError(t, fake.Put(system.IdentityDir+"/"+system.ClusterKey, string(secret), 0o600))
-	s := newSession(Options{System: fake.System, Network: measure.KernelNetwork{}})
-	held, err := ledger.Open(s.dir, ledger.Holder{Name: "test", Epoch: 1})
+	options := agent.Options{System: fake.System, Network: measure.KernelNetwork{}}
+	held, err := ledger.Open(fake.Files.Path(system.LedgerDir), ledger.Holder{Name: "test", Epoch: 1})
 	require.NoError(t, err)
 	identity := facts.Identity{UUID: "u1", CAs: map[string]string{pki.ClusterCA: string(ca.CertPEM())}, Holds: []string{system.ClusterKey}}
 	require.NoError(t, held.SetIdentity(&identity, nil))
 	require.NoError(t, held.SetRoster(facts.Roster{Hosts: []facts.RosterHost{{Name: "n1", Address: "10.0.0.1", Certs: digests()}}}))
 	require.NoError(t, held.Close())
-	r := &renewer{session: s, say: t.Logf}
-	r.state, err = s.state()
+	r := &renewer{Alone: agent.NewAlone(options), options: options, say: t.Logf}
+	r.state, err = r.State()
 	require.NoError(t, err)
 	r.config.Host, r.config.Life = "m1", time.Hour
 	return r, ca
@@ -124,7 +125,7 @@ func TestRequestsThatWereApprovedOnlyAreSigned(t *testing.T) {
 	done.Status.Certificate = []byte("certificate")
 	q.all["done"] = done
 
-	r.config.Local = serves(t, q, ca, r.sys.Now())
+	r.config.Local = serves(t, q, ca, r.System().Now())
 	require.NoError(t, r.serve(t.Context(), pki.ClusterCA))
 	assert.ElementsMatch(t, []string{"new approval", "new status", "approved status", "foreign approval"}, q.puts)
 	for _, name := range []string{"new", "approved"} {

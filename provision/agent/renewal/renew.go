@@ -1,4 +1,4 @@
-package agent
+package renewal
 
 import (
 	"bytes"
@@ -11,8 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"provision/provision/agent"
 	"provision/provision/agent/api"
 	"provision/provision/agent/keys"
+	"provision/provision/agent/measure"
 	"provision/provision/internal/ledger"
 	"provision/provision/internal/system"
 	"provision/provision/resource"
@@ -21,10 +23,11 @@ import (
 
 // renewer renews the certificates of its host without an operator.
 type renewer struct {
-	*session
-	config cert.Renewal
-	state  ledger.State
-	say    func(format string, args ...any)
+	*agent.Alone
+	options agent.Options
+	config  cert.Renewal
+	state   ledger.State
+	say     func(format string, args ...any)
 }
 
 // due is a certificate to renew.
@@ -37,12 +40,13 @@ type due struct {
 // whose key it holds at once, the others once somebody who holds it has signed.
 // In between it signs what other hosts ask for, if it can. Writing is done as an
 // apply does it, under the host's lock and with its records.
-func Renew(ctx context.Context, options Options, say func(format string, args ...any)) error {
-	s := newSession(options)
-	s.beat.silent = func() time.Duration { return 0 }
-	defer func() { _ = s.close() }() // the lock was given back before, if it was taken
-	r := &renewer{session: s, say: say}
-	raw, err := s.sys.Files.ReadFile(system.RenewalFile)
+func Renew(ctx context.Context, options agent.Options, say func(format string, args ...any)) error {
+	if options.Network == nil {
+		options.Network = measure.KernelNetwork{}
+	}
+	r := &renewer{Alone: agent.NewAlone(options), options: options, say: say}
+	defer func() { _ = r.Close() }() // the lock was given back before, if it was taken
+	raw, err := r.System().Files.ReadFile(system.RenewalFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // the host left the cluster
 	}
@@ -54,7 +58,7 @@ func Renew(ctx context.Context, options Options, say func(format string, args ..
 	if err := decoder.Decode(&r.config); err != nil {
 		return fmt.Errorf("reading %s: %w; apply writes it anew", system.RenewalFile, err)
 	}
-	if r.state, err = s.state(); err != nil {
+	if r.state, err = r.State(); err != nil {
 		return err
 	}
 	if r.state.Identity == nil {
@@ -93,12 +97,12 @@ func (r *renewer) run(ctx context.Context) error {
 }
 
 func (r *renewer) holds(ca string) bool {
-	return slices.Contains(r.state.Identity.Holds, keys.CaKeys()[ca])
+	return slices.Contains(r.state.Identity.Holds, keys.CAKeys()[ca])
 }
 
 // due are the certificates to renew: those that this host can sign, and others.
 func (r *renewer) due(ctx context.Context) (own, others []due, err error) {
-	kind, err := r.kind(cert.Kind)
+	kind, err := r.Kind(cert.Kind)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,7 +114,7 @@ func (r *renewer) due(ctx context.Context) (own, others []due, err error) {
 		spec = cert.Early(spec)
 		early := resource.New(w.Address.Host, cert.Kind, w.Address.Name, spec)
 		w.Spec = early.Spec
-		have, err := kind.Observe(ctx, r.sys, w.Address.Name, w.Spec)
+		have, err := kind.Observe(ctx, r.System(), w.Address.Name, w.Spec)
 		if err != nil {
 			return nil, nil, fmt.Errorf("observing %s: %w", w.Address.ID(), err)
 		}
@@ -161,22 +165,22 @@ func (r *renewer) renew(ctx context.Context, list []due) error {
 
 // signedBy is the host with somebody who signs for the authority.
 func (r *renewer) signedBy(ca string) *system.System {
-	s := r.sys
+	s := r.System()
 	return &system.System{Files: s.Files, Runner: s.Runner, Units: s.Units, Blobs: s.Blobs, Now: s.Now, Point: s.Point, Signer: r.signer(ca)}
 }
 
 // put is a small apply: locked, recorded, and with the restarts that are needed.
 func (r *renewer) put(ctx context.Context, list []due, pairs map[string]cert.Pair) error {
-	s := newSession(r.options)
-	s.beat.silent = r.beat.silent
-	s.kinds[cert.Kind] = cert.Ready(pairs)
-	state, err := s.state()
+	options := r.options
+	options.Kinds = slices.Concat(options.Kinds, []resource.Kind[*system.System]{cert.Ready(pairs)}) // the last of a name counts
+	s := agent.NewAlone(options)
+	state, err := s.State()
 	if err != nil {
 		return err
 	}
 	params := api.LockParams{Holder: "the renewal timer of " + r.config.Host, Doing: "renewing certificates",
 		Epoch: state.Epoch + 1, UUID: r.state.Identity.UUID, Brief: true}
-	result, err := s.lock(ctx, params)
+	result, err := s.Lock(ctx, params)
 	if err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (r *renewer) put(ctx context.Context, list []due, pairs map[string]cert.Pai
 		r.say("not now: %s works on this host; the timer tries again", result.Holder)
 		return nil
 	}
-	defer func() { _ = s.close() }() // writes are synced as they are made
+	defer func() { _ = s.Close() }() // writes are synced as they are made
 	for _, d := range list {
 		if err := r.place(ctx, s, params.Epoch, d); err != nil {
 			return err
@@ -193,23 +197,22 @@ func (r *renewer) put(ctx context.Context, list []due, pairs map[string]cert.Pai
 	return nil
 }
 
-func (r *renewer) place(ctx context.Context, s *session, epoch uint64, d due) error {
-	units := unitsOf(d.resource.Triggers)
+func (r *renewer) place(ctx context.Context, s *agent.Alone, epoch uint64, d due) error {
+	var units []string
+	for _, trigger := range d.resource.Triggers {
+		units = append(units, trigger.Unit)
+	}
 	if len(units) > 0 {
 		if err := r.healthy(ctx, s, time.Second); err != nil {
 			return fmt.Errorf("not renewing %s, which restarts %v: %w", d.resource.Address.Name, units, err)
 		}
 	}
-	if _, err := s.apply(ctx, api.ApplyParams{Epoch: epoch, Resource: d.resource}); err != nil {
+	if err := s.Apply(ctx, epoch, d.resource); err != nil {
 		return err
 	}
 	r.say("renewed %s", d.resource.Address.Name)
-	held, err := s.writer(epoch)
-	if err != nil {
-		return err
-	}
 	for _, unit := range units {
-		did, err := s.act(ctx, held, unit)
+		did, err := s.Act(ctx, epoch, unit)
 		if err != nil {
 			return err
 		}
@@ -225,9 +228,9 @@ func (r *renewer) place(ctx context.Context, s *session, epoch uint64, d due) er
 
 // healthy waits until the host's etcd and API server, if it has them, say that
 // they work.
-func (r *renewer) healthy(ctx context.Context, s *session, within time.Duration) error {
+func (r *renewer) healthy(ctx context.Context, s *agent.Alone, within time.Duration) error {
 	for _, gate := range r.config.Gates {
-		if _, err := s.probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: within}); err != nil {
+		if err := s.Probe(ctx, api.ProbeParams{URL: gate.URL, CA: gate.CA, Within: within}); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package agent
+package renewal
 
 import (
 	"bufio"
@@ -47,7 +47,7 @@ func (e *statusError) Error() string { return fmt.Sprintf("the API answered %d: 
 
 // hostClient has the host's own access.
 func (r *renewer) hostClient() (apiClient, error) {
-	raw, err := r.sys.Files.ReadFile(r.config.Client)
+	raw, err := r.System().Files.ReadFile(r.config.Client)
 	if err != nil {
 		return apiClient{}, fmt.Errorf("reading the host's own access: %w", err)
 	}
@@ -61,7 +61,7 @@ func (r *renewer) hostClient() (apiClient, error) {
 // masterClient has access that this master, which holds the authority's key,
 // gives itself for minutes.
 func (r *renewer) masterClient(ctx context.Context) (apiClient, error) {
-	key, err := pki.NewKey(pki.Env{Now: r.sys.Now()})
+	key, err := pki.NewKey(pki.Env{Now: r.System().Now()})
 	if err != nil {
 		return apiClient{}, err
 	}
@@ -69,7 +69,7 @@ func (r *renewer) masterClient(ctx context.Context) (apiClient, error) {
 	if err != nil {
 		return apiClient{}, err
 	}
-	signed, err := r.sign(ctx, system.SignRequest{CA: pki.ClusterCA, CSR: csr, Client: true, Life: pki.FirstAccess})
+	signed, err := r.Sign(ctx, system.SignRequest{CA: pki.ClusterCA, CSR: csr, Client: true, Life: pki.FirstAccess})
 	if err != nil {
 		return apiClient{}, err
 	}
@@ -77,7 +77,7 @@ func (r *renewer) masterClient(ctx context.Context) (apiClient, error) {
 	if err != nil {
 		return apiClient{}, err
 	}
-	pair, err := tls.X509KeyPair(signed.Certificate, keyPEM)
+	pair, err := tls.X509KeyPair(signed, keyPEM)
 	if err != nil {
 		return apiClient{}, fmt.Errorf("making access to the API: %w", err)
 	}
@@ -90,7 +90,7 @@ func (r *renewer) client(pair tls.Certificate, addresses ...string) (apiClient, 
 		return apiClient{}, errors.New("the host does not know the cluster's authority")
 	}
 	return apiClient{r.options.Network, addresses, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots,
-		Certificates: []tls.Certificate{pair}, Time: r.sys.Now}}, nil
+		Certificates: []tls.Certificate{pair}, Time: r.System().Now}}, nil
 }
 
 // do sends one request and reads the answer into out, unless that is nil.

@@ -1,4 +1,4 @@
-package agent
+package renewal
 
 import (
 	"context"
@@ -49,22 +49,19 @@ type csrCondition struct {
 	Message string `json:"message"`
 }
 
-// signerFunc signs without an operator.
-type signerFunc func(ctx context.Context, request system.SignRequest) ([]byte, error)
+// asks is a renewer that has another host sign.
+type asks struct{ *renewer }
 
 // Sign implements system.Signer.
-func (f signerFunc) Sign(ctx context.Context, request system.SignRequest) ([]byte, error) {
-	return f(ctx, request)
+func (a asks) Sign(ctx context.Context, request system.SignRequest) ([]byte, error) {
+	return a.ask(ctx, request)
 }
 
 func (r *renewer) signer(ca string) system.Signer {
 	if r.holds(ca) {
-		return signerFunc(func(ctx context.Context, request system.SignRequest) ([]byte, error) {
-			result, err := r.sign(ctx, request)
-			return result.Certificate, err
-		})
+		return r
 	}
-	return signerFunc(r.ask)
+	return asks{r}
 }
 
 // ask hands a request to the API with the host's own access, and waits until a

@@ -1,4 +1,4 @@
-package agent
+package renewal
 
 import (
 	"context"
@@ -115,11 +115,11 @@ func (r *renewer) answer(ctx context.Context, client apiClient, ca string, objec
 // issue signs what is approved. When two signers do, the first one's certificate
 // stays.
 func (r *renewer) issue(ctx context.Context, client apiClient, object csrObject, request system.SignRequest) error {
-	signed, err := r.sign(ctx, request)
+	signed, err := r.Sign(ctx, request)
 	if err != nil {
 		return err
 	}
-	object.Status.Certificate = signed.Certificate
+	object.Status.Certificate = signed
 	if err := client.do(ctx, "PUT", csrPath+"/"+url.PathEscape(object.Metadata.Name)+"/status", object, nil); err != nil {
 		return conflict(err)
 	}
