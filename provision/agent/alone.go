@@ -58,7 +58,7 @@ func (a *Alone) Act(ctx context.Context, epoch uint64, unit string) (did string,
 
 // Probe waits until a URL of the host answers 200.
 func (a *Alone) Probe(ctx context.Context, params api.ProbeParams) error {
-	_, err := a.s.probe(ctx, params)
+	_, err := a.s.host.Probe(ctx, params)
 	return err
 }
 

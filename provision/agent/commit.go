@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"provision/provision/agent/api"
@@ -84,24 +83,4 @@ func (s *session) sweep(dir string, keep func(name string) bool, grace time.Dura
 		}
 	}
 	return nil
-}
-
-// journal returns the last lines of a unit's log.
-func (s *session) journal(ctx context.Context, params api.JournalParams) (api.JournalResult, error) {
-	if params.Lines <= 0 || params.Lines > 10000 {
-		return api.JournalResult{}, api.BadRequest("a unit and a number of lines (1 to 10000) are needed")
-	}
-	argv, err := journalArgv(api.JournalHeader{Unit: params.Unit, Lines: params.Lines})
-	if err != nil {
-		return api.JournalResult{}, err
-	}
-	result, err := s.sys.Runner.Run(ctx, system.Command{Argv: argv})
-	if err != nil {
-		return api.JournalResult{}, fmt.Errorf("reading log of %s: %w", params.Unit, err)
-	}
-	text := strings.TrimRight(string(result.Stdout), "\n")
-	if text == "" {
-		return api.JournalResult{}, nil
-	}
-	return api.JournalResult{Lines: strings.Split(text, "\n")}, nil
 }

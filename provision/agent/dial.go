@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -25,7 +24,7 @@ func (s *session) stream(ctx context.Context, stream net.Conn) {
 	}
 	_ = stream.SetReadDeadline(time.Time{})
 	if header.Type == api.StreamJournal {
-		s.followJournal(ctx, stream, header.Journal)
+		s.host.Follow(ctx, stream, header.Journal)
 		return
 	}
 	target, err := s.dial(ctx, header)
@@ -107,19 +106,4 @@ func join(stream net.Conn, target *net.TCPConn) {
 		_ = target.Close()
 	}
 	<-done
-}
-
-// checkOwn refuses URLs that do not point to this host.
-func (s *session) checkOwn(host string) error {
-	if host == "localhost" {
-		return nil
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return api.BadRequest("host %q is not an IP address", host)
-	}
-	if err := s.allowed(address); err != nil {
-		return fmt.Errorf("probing: %w", err)
-	}
-	return nil
 }

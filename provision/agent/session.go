@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"provision/provision/agent/api"
+	"provision/provision/agent/health"
 	"provision/provision/agent/keys"
 	"provision/provision/agent/measure"
 	"provision/provision/agent/spares"
@@ -37,6 +38,7 @@ type session struct {
 	beat    beat
 	spares  *spares.Store
 	keys    *keys.Store
+	host    *health.Host
 	meter   *measure.Meter
 }
 
@@ -55,6 +57,7 @@ func newSession(options Options) *session {
 	}
 	s.spares = &spares.Store{Sys: s.sys, Kind: s.kind, Change: s.ids.alone, Act: s.units.alone, Asks: s.asks}
 	s.keys = &keys.Store{Sys: s.sys}
+	s.host = &health.Host{Sys: s.sys, State: s.state, Allowed: s.allowed}
 	s.meter = &measure.Meter{Sys: s.sys, Network: options.Network}
 	s.dir = s.sys.Files.Path(system.LedgerDir)
 	s.beat.dir = s.sys.Files.Path(system.LeaseDir)
@@ -87,14 +90,14 @@ func (s *session) methods() map[string]handler {
 	on(all, api.Sign, s.sign)
 	on(all, api.Roster, s.roster)
 	on(all, api.Commit, s.commit)
-	on(all, api.Probe, s.probe)
+	on(all, api.Probe, s.host.Probe)
 	on(all, api.Trial, s.trial)
 	on(all, api.Snapshot, s.snapshot)
 	on(all, api.Reboot, s.reboot)
 	on(all, api.History, s.history)
-	on(all, api.Journal, s.journal)
-	on(all, api.Health, s.health)
-	on(all, api.Collect, s.collect)
+	on(all, api.Journal, s.host.Journal)
+	on(all, api.Health, s.host.Health)
+	on(all, api.Collect, s.host.Collect)
 	on(all, api.Clock, s.meter.Clock)
 	on(all, api.Inspect, s.meter.Inspect)
 	on(all, api.Latency, s.meter.Latency)

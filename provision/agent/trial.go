@@ -46,6 +46,5 @@ func (s *session) asks(url string) (func(context.Context) error, error) {
 	case s.options.Ask != nil:
 		return func(ctx context.Context) error { return s.options.Ask(ctx, url) }, nil
 	}
-	p, err := s.prober(api.ProbeParams{URL: url})
-	return p.ask, err
+	return s.host.Asker(url)
 }

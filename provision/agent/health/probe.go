@@ -1,4 +1,4 @@
-package agent
+package health
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -27,19 +28,19 @@ type prober struct {
 	config *tls.Config
 }
 
-// probe waits until a URL of this host answers 200.
-func (s *session) probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error) {
-	p, err := s.prober(params)
+// Probe waits until a URL of this host answers 200.
+func (h *Host) Probe(ctx context.Context, params api.ProbeParams) (api.ProbeResult, error) {
+	p, err := h.prober(params)
 	if err != nil {
 		return api.ProbeResult{}, err
 	}
-	start := s.sys.Now()
+	start := h.Sys.Now()
 	deadline := time.NewTimer(params.Within)
 	defer deadline.Stop()
 	for {
 		err := p.ask(ctx)
 		if err == nil || params.Shows && showed(err) {
-			return api.ProbeResult{Took: s.sys.Now().Sub(start)}, nil
+			return api.ProbeResult{Took: h.Sys.Now().Sub(start)}, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -52,12 +53,18 @@ func (s *session) probe(ctx context.Context, params api.ProbeParams) (api.ProbeR
 	}
 }
 
-func (s *session) prober(params api.ProbeParams) (prober, error) {
+// Asker asks a URL of this host once, which must answer 200.
+func (h *Host) Asker(url string) (func(context.Context) error, error) {
+	p, err := h.prober(api.ProbeParams{URL: url})
+	return p.ask, err
+}
+
+func (h *Host) prober(params api.ProbeParams) (prober, error) {
 	target, err := url.Parse(params.URL)
 	if err != nil || (target.Scheme != "http" && target.Scheme != "https") {
 		return prober{}, api.BadRequest("URL %q is not http or https", params.URL)
 	}
-	if err := s.checkOwn(target.Hostname()); err != nil {
+	if err := h.checkOwn(target.Hostname()); err != nil {
 		return prober{}, err
 	}
 	p := prober{target: target}
@@ -68,7 +75,7 @@ func (s *session) prober(params api.ProbeParams) (prober, error) {
 	if params.CA == "" {
 		return p, nil
 	}
-	raw, err := s.sys.Files.ReadFile(params.CA)
+	raw, err := h.Sys.Files.ReadFile(params.CA)
 	if err != nil {
 		return prober{}, fmt.Errorf("probing %s: %w", params.URL, err)
 	}
@@ -134,4 +141,19 @@ func judge(answer string) error {
 		return nil
 	}
 	return errors.New(strings.TrimSpace(status + "\n" + body))
+}
+
+// checkOwn refuses URLs that do not point to this host.
+func (h *Host) checkOwn(host string) error {
+	if host == "localhost" {
+		return nil
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return api.BadRequest("host %q is not an IP address", host)
+	}
+	if err := h.Allowed(address); err != nil {
+		return fmt.Errorf("probing: %w", err)
+	}
+	return nil
 }

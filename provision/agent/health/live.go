@@ -1,4 +1,4 @@
-package agent
+package health
 
 import (
 	"context"
@@ -18,7 +18,7 @@ const greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x
 // silent reports whether somebody takes connections at the URL and then says
 // nothing: what a program does that hangs. Any answer is one, also a refusal
 // and a certificate that nobody can verify.
-func (s *session) silent(ctx context.Context, live api.Live) bool {
+func (h *Host) silent(ctx context.Context, live api.Live) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	target, err := url.Parse(live.URL)
@@ -26,9 +26,9 @@ func (s *session) silent(ctx context.Context, live api.Live) bool {
 		return false
 	}
 	if target.Scheme == "unix" {
-		return timedOut(greet(ctx, s.sys.Files.Path(target.Path)))
+		return timedOut(greet(ctx, h.Sys.Files.Path(target.Path)))
 	}
-	p, err := s.prober(api.ProbeParams{URL: live.URL, CA: live.CA})
+	p, err := h.prober(api.ProbeParams{URL: live.URL, CA: live.CA})
 	if err != nil {
 		return false
 	}

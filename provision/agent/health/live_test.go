@@ -1,4 +1,4 @@
-package agent
+package health
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 func TestSilentIsOnlyWhoHangs(t *testing.T) {
 	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
 	require.NoError(t, err)
-	s := &session{sys: host.System}
+	s := &Host{Sys: host.System}
 	hung, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer hung.Close()
@@ -78,6 +78,6 @@ func TestAFullQueueOfConnectionsIsSilence(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	s := &session{sys: host.System}
+	s := &Host{Sys: host.System}
 	assert.True(t, s.silent(t.Context(), api.Live{URL: "unix:///run/full.sock"}))
 }

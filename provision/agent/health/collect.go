@@ -1,4 +1,4 @@
-package agent
+package health
 
 import (
 	"context"
@@ -36,10 +36,10 @@ func plainFiles() []string {
 	return []string{"/etc/os-release", "/etc/resolv.conf", "/etc/hosts", "/proc/meminfo", "/proc/pressure/io", "/proc/pressure/memory", "/proc/mounts"}
 }
 
-// collect gathers what a helper would ask for. Nothing is changed, and what
+// Collect gathers what a helper would ask for. Nothing is changed, and what
 // cannot be had says why.
-func (s *session) collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error) {
-	state, err := s.state()
+func (h *Host) Collect(ctx context.Context, params api.CollectParams) (api.CollectResult, error) {
+	state, err := h.State()
 	if err != nil {
 		return api.CollectResult{}, err
 	}
@@ -54,26 +54,26 @@ func (s *session) collect(ctx context.Context, params api.CollectParams) (api.Co
 	commands := collected()
 	items := make([]api.Item, len(commands)+len(files))
 	group := new(errgroup.Group)
-	group.SetLimit(observers)
+	group.SetLimit(lookers)
 	for i, argv := range commands {
-		group.Go(func() error { items[i] = s.output(ctx, argv); return nil })
+		group.Go(func() error { items[i] = h.output(ctx, argv); return nil })
 	}
 	for i, path := range files {
-		group.Go(func() error { items[len(commands)+i] = s.content(path, i >= plain); return nil })
+		group.Go(func() error { items[len(commands)+i] = h.content(path, i >= plain); return nil })
 	}
 	err = group.Wait()
 	return api.CollectResult{Items: items}, err
 }
 
-func (s *session) output(ctx context.Context, argv []string) api.Item {
+func (h *Host) output(ctx context.Context, argv []string) api.Item {
 	item := api.Item{Name: strings.Join(argv, " ")}
-	if s.sys.Runner.LookPath(argv[0]) == "" {
+	if h.Sys.Runner.LookPath(argv[0]) == "" {
 		item.Error = argv[0] + " is not installed"
 		return item
 	}
 	ctx, cancel := context.WithTimeout(ctx, collectTime)
 	defer cancel()
-	result, err := s.sys.Runner.Run(ctx, system.Command{Argv: argv})
+	result, err := h.Sys.Runner.Run(ctx, system.Command{Argv: argv})
 	if item.Text = string(result.Stdout); err != nil {
 		item.Error = err.Error()
 	}
@@ -82,13 +82,13 @@ func (s *session) output(ctx context.Context, argv []string) api.Item {
 
 // content is that of a file. One of ours that not everyone may read is left out
 // whatever the inventory says of it now: it may hold what an earlier one wanted.
-func (s *session) content(path string, ours bool) api.Item {
+func (h *Host) content(path string, ours bool) api.Item {
 	item := api.Item{Name: path}
-	if info, err := s.sys.Files.Lstat(path); ours && err == nil && (info.Type != "file" || info.Mode&0o004 == 0) {
+	if info, err := h.Sys.Files.Lstat(path); ours && err == nil && (info.Type != "file" || info.Mode&0o004 == 0) {
 		item.Error = "left out: not a file that everyone may read"
 		return item
 	}
-	raw, err := s.sys.Files.ReadFile(path)
+	raw, err := h.Sys.Files.ReadFile(path)
 	if err != nil {
 		item.Error = err.Error()
 		return item

@@ -1,4 +1,4 @@
-package agent
+package health
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,13 +21,25 @@ import (
 	"provision/provision/internal/system"
 )
 
+// lookers bounds how much is looked at at once.
+const lookers = 16
+
 // healthTime bounds one look at a host: a disk that hangs must not hang the
 // operator.
 const healthTime = 20 * time.Second
 
-// health looks at units, programs, certificates, disks and ports. What cannot
+// Host looks at the host that it runs on.
+type Host struct {
+	Sys *system.System
+	// State is what the ledger says.
+	State func() (ledger.State, error)
+	// Allowed refuses addresses that are not the host's or the cluster's.
+	Allowed func(netip.Addr) error
+}
+
+// Health looks at units, programs, certificates, disks and ports. What cannot
 // be looked at says so in its place; only a wrong question is an error.
-func (s *session) health(ctx context.Context, params api.HealthParams) (api.HealthResult, error) {
+func (h *Host) Health(ctx context.Context, params api.HealthParams) (api.HealthResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	for _, name := range params.Units {
@@ -35,36 +48,36 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 		}
 	}
 	result := api.HealthResult{
-		Clock: s.sys.Now().UTC(), Units: make([]api.Unit, len(params.Units)),
+		Clock: h.Sys.Now().UTC(), Units: make([]api.Unit, len(params.Units)),
 		Files: make([]api.File, len(params.Files)), Certs: make([]api.Cert, len(params.Certs)),
 	}
 	group := new(errgroup.Group)
-	group.SetLimit(observers)
+	group.SetLimit(lookers)
 	for i, name := range params.Units {
-		group.Go(func() error { result.Units[i] = s.unitHealth(ctx, name, params.Lines); return nil })
+		group.Go(func() error { result.Units[i] = h.unitHealth(ctx, name, params.Lines); return nil })
 	}
 	for i, path := range params.Files {
-		group.Go(func() error { result.Files[i] = fileHealth(s.sys.Files, path); return nil })
+		group.Go(func() error { result.Files[i] = fileHealth(h.Sys.Files, path); return nil })
 	}
 	for i, path := range params.Certs {
-		group.Go(func() error { result.Certs[i] = certHealth(s.sys.Files, path); return nil })
+		group.Go(func() error { result.Certs[i] = certHealth(h.Sys.Files, path); return nil })
 	}
 	silent := make([]bool, len(params.Live))
 	for i, live := range params.Live {
-		group.Go(func() error { silent[i] = s.silent(ctx, live); return nil })
+		group.Go(func() error { silent[i] = h.silent(ctx, live); return nil })
 	}
 	for _, path := range params.Disks {
-		result.Disks = append(result.Disks, measure.Space(s.sys.Files, path))
+		result.Disks = append(result.Disks, measure.Space(h.Sys.Files, path))
 	}
 	if params.Listeners {
-		result.Listeners = measure.Listeners(s.sys.Files)
+		result.Listeners = measure.Listeners(h.Sys.Files)
 	}
-	result.Routes = measure.Routes(s.sys.Files)
-	for _, area := range measure.SwapAreas(hostfacts.Text(s.sys.Files, "/proc/swaps")) {
+	result.Routes = measure.Routes(h.Sys.Files)
+	for _, area := range measure.SwapAreas(hostfacts.Text(h.Sys.Files, "/proc/swaps")) {
 		result.Swaps = append(result.Swaps, area.Name)
 	}
-	result.MemoryKiB, _ = strconv.ParseInt(hostfacts.Field(hostfacts.Text(s.sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
-	if holder := ledger.Held(s.dir, hostfacts.Text(s.sys.Files, "/proc/locks")); holder != nil {
+	result.MemoryKiB, _ = strconv.ParseInt(hostfacts.Field(hostfacts.Text(h.Sys.Files, "/proc/meminfo"), "MemAvailable"), 10, 64)
+	if holder := ledger.Held(h.Sys.Files.Path(system.LedgerDir), hostfacts.Text(h.Sys.Files, "/proc/locks")); holder != nil {
 		result.Lock = &api.Holder{Holder: holder.Name, Since: holder.Since}
 	}
 	err := group.Wait()
@@ -76,9 +89,9 @@ func (s *session) health(ctx context.Context, params api.HealthParams) (api.Heal
 	return result, err
 }
 
-func (s *session) unitHealth(ctx context.Context, name string, lines int) api.Unit {
+func (h *Host) unitHealth(ctx context.Context, name string, lines int) api.Unit {
 	unit := api.Unit{Name: name}
-	status, err := s.sys.Units.Status(ctx, name)
+	status, err := h.Sys.Units.Status(ctx, name)
 	if err != nil {
 		unit.Error = err.Error()
 		return unit
@@ -86,14 +99,14 @@ func (s *session) unitHealth(ctx context.Context, name string, lines int) api.Un
 	unit.Load, unit.Active, unit.Sub, unit.Enabled = status.LoadState, status.ActiveState, status.SubState, status.UnitFileState
 	unit.Since = status.Since
 	if strings.HasSuffix(name, ".service") && status.LoadState == "loaded" {
-		if service, err := s.sys.Units.Service(ctx, name); err == nil {
+		if service, err := h.Sys.Units.Service(ctx, name); err == nil {
 			unit.Restarts, unit.Result = service.Restarts, service.Result
 			unit.ExitCode, unit.Killed = service.ExitCode, service.Killed
 		}
 	}
-	unit.DropIns = s.strangers(status.DropIns)
+	unit.DropIns = h.strangers(status.DropIns)
 	if lines > 0 && (!unit.Well() || unit.Restarts > 0) {
-		log, err := s.journal(ctx, api.JournalParams{Unit: name, Lines: min(lines, 200)})
+		log, err := h.Journal(ctx, api.JournalParams{Unit: name, Lines: min(lines, 200)})
 		if unit.Log = log.Lines; err != nil {
 			unit.Log = []string{err.Error()}
 		}
@@ -103,8 +116,8 @@ func (s *session) unitHealth(ctx context.Context, name string, lines int) api.Un
 
 // strangers are the drop-ins that people made: neither the ledger's nor the
 // distribution's.
-func (s *session) strangers(paths []string) []string {
-	state, err := s.state()
+func (h *Host) strangers(paths []string) []string {
+	state, err := h.State()
 	if err != nil {
 		return nil
 	}
