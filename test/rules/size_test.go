@@ -19,7 +19,6 @@ var large = map[string]struct {
 	why   string
 }{
 	"cmd/provision":          {5900, "one file per verb; they share only the flags that all have"},
-	"provision/agent":        {5800, "one method per file; measuring for preflight is the next to leave"},
 	"provision/lab":          {4500, "one idea, a host of a lab, in many small files: rooms for racks and machines are to come"},
 	"provision/inventory":    {4900, "one schema in many small files, one per block"},
 	"provision/internal/ssh": {2700, "one client: options, jumps, keys and channels need each other's unexported parts"},

@@ -22,7 +22,7 @@ import (
 )
 
 // lookers bounds how much is looked at at once.
-const lookers = 16
+const lookers = 8
 
 // healthTime bounds one look at a host: a disk that hangs must not hang the
 // operator.

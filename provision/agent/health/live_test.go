@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -22,7 +23,7 @@ import (
 func TestSilentIsOnlyWhoHangs(t *testing.T) {
 	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
 	require.NoError(t, err)
-	s := &Host{Sys: host.System}
+	s := &Host{Sys: host.System, Allowed: func(netip.Addr) error { return nil }}
 	hung, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer hung.Close()
@@ -78,6 +79,6 @@ func TestAFullQueueOfConnectionsIsSilence(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	s := &Host{Sys: host.System}
+	s := &Host{Sys: host.System, Allowed: func(netip.Addr) error { return nil }}
 	assert.True(t, s.silent(t.Context(), api.Live{URL: "unix:///run/full.sock"}))
 }
