@@ -43,11 +43,14 @@ var layers = []layer{
 		"provision/resource/hugepages", "provision/resource/managers", "provision/resource/override", "provision/resource/pkg", "provision/resource/residue", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
 		"provision/resource/unit", "provision/resource/user", "provision/resource/uncordon",
 	}},
+	{packages: []string{"provision/agent/hostfacts", "provision/agent/keys"}}, // parts of the agent
+	{packages: []string{"provision/agent/measure"}},
+	{packages: []string{"provision/agent/health"}},
 	{packages: []string{ // the agent; the component contract
 		"provision/resource/kinds", "provision/resource/clusterkinds", "provision/component", "provision/bundle/pull",
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
-	{packages: []string{"addons/release"}},
+	{packages: []string{"addons/release", "provision/agent/renewal"}},
 	{packages: []string{"provision/agent/command", "provision/trial", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/*", "network/*", "addons/*",
