@@ -35,7 +35,9 @@ func (l *loader) bind(root *node) *Inventory {
 	l.check(root, inv, hosts)
 	inv.Catalogue = l.opts.Catalogue
 	for _, p := range l.opts.Parts {
-		if judge, ok := p.(Judge); ok {
+		_, configured := p.(Configured)
+		_, decoded := inv.Settings[p.Name()]
+		if judge, ok := p.(Judge); ok && configured == decoded {
 			l.report(judge.Judge(inv)...)
 		}
 	}

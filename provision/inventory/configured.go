@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"provision/provision/diag"
@@ -50,12 +52,13 @@ type RoleUser interface {
 	Roles() []Role
 }
 
-// Judge knows what programs make of settings that the inventory hands to them as
-// they are: fields of their configuration, flags.
+// Judge has more to refuse than its own blocks tell: a role without the block
+// that it takes; what programs make of settings that the inventory hands to them
+// as they are, such as fields of their configuration and flags.
 type Judge interface {
 	Part
-	// Judge says what they would refuse. inv is decoded; it may hold problems
-	// that are told already, and zeros in their place.
+	// Judge is asked once, if the part's own blocks are sound. inv may hold problems
+	// of others that are told already, and zeros in their place.
 	Judge(inv *Inventory) diag.List
 }
 
@@ -90,20 +93,10 @@ func rolesOf(parts []Part) []Role {
 	list := []Role{RoleEtcd, RoleMaster, RoleNode}
 	for _, p := range parts {
 		if user, ok := p.(RoleUser); ok {
-			list = append(list, user.Roles()...)
+			list = append(list, slices.DeleteFunc(slices.Clone(user.Roles()), func(r Role) bool { return slices.Contains(list, r) })...)
 		}
 	}
-	return unique(list)
-}
-
-func unique(roles []Role) []Role {
-	seen, out := map[Role]bool{}, []Role{}
-	for _, r := range roles {
-		if !seen[r] {
-			seen[r], out = true, append(out, r)
-		}
-	}
-	return out
+	return list
 }
 
 // extend puts what parts own into the language.
