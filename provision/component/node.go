@@ -1,6 +1,8 @@
 package component
 
 import (
+	"slices"
+
 	"provision/provision/bundle"
 	"provision/provision/inventory"
 	"provision/provision/resource/node"
@@ -95,8 +97,9 @@ func (c *Cluster) ImagesOn(h inventory.Host) []bundle.Ref {
 	known, answered := c.Facts[h.Name]
 	var refs []bundle.Ref
 	for _, image := range c.Images {
-		if answered && image.Pods.MayRun(c, h) {
-			refs = append(refs, bundle.Ref{Name: image.Name, Version: image.Version, Arch: known.Arch})
+		ref := bundle.Ref{Name: image.Name, Version: image.Version, Arch: known.Arch}
+		if answered && image.Pods.MayRun(c, h) && !slices.Contains(refs, ref) { // two instances of an add-on share it
+			refs = append(refs, ref)
 		}
 	}
 	return refs
