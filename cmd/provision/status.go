@@ -176,6 +176,13 @@ func row(w io.Writer, cells ...string) {
 }
 
 func hostState(h provision.HostStatus) string {
+	if len(h.ShortOfRoom) == 0 {
+		return nodeState(h)
+	}
+	return nodeState(h) + ", short of room at " + strings.Join(h.ShortOfRoom, ", ")
+}
+
+func nodeState(h provision.HostStatus) string {
 	switch {
 	case h.Error != "":
 		return firstLine(h.Error)
@@ -207,7 +214,7 @@ func services(h provision.HostStatus) string {
 	var bad []string
 	for _, s := range h.Services {
 		if s.State != "running" {
-			bad = append(bad, strings.TrimSuffix(s.Unit, ".service")+" "+s.State)
+			bad = append(bad, strings.TrimSuffix(strings.TrimSuffix(s.Unit, ".service")+" "+s.State+": "+s.Why, ": "))
 		}
 	}
 	if len(bad) == len(h.Services) && len(bad) > 1 {

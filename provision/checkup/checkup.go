@@ -26,6 +26,7 @@ type Look struct {
 	Inventory *inventory.Inventory
 	Now       func() time.Time
 	// Deep looks for what differs, what does not answer, and causes in the logs.
+	// Without it only health that is a resource is asked for, if Compare can.
 	Deep bool
 	// Compare finds what is to change of one resource, of a host or of the cluster.
 	// May be nil.
@@ -91,16 +92,19 @@ func (l Look) At(ctx context.Context, m *fleet.Member, e *Expectation) *Checkup 
 	if l.Deep {
 		all.Go(func() { c.Drift, c.restarts = drift(ctx, m, e) })
 		all.Go(func() { c.reached = reachAPI(ctx, m, l.Inventory) })
-		c.Probes = append(c.Probes, e.probes...)
-		for _, one := range e.unchanged {
-			c.Probes = append(c.Probes, doctor.Probe{Unit: one.unit, URL: one.resource.Address.String()})
-		}
-		for i, gate := range e.gates {
-			all.Go(func() { c.Probes[i].Error = ask(ctx, m, gate) })
-		}
-		for i, one := range e.unchanged {
-			all.Go(func() { c.Probes[len(e.probes)+i].Error = l.unwell(ctx, one.resource) })
-		}
+	}
+	var gates []component.Gate
+	if l.Deep {
+		gates, c.Probes = e.gates, slices.Clone(e.probes)
+	}
+	for _, one := range e.unchanged {
+		c.Probes = append(c.Probes, doctor.Probe{Unit: one.unit, URL: one.resource.Address.String()})
+	}
+	for i, gate := range gates {
+		all.Go(func() { c.Probes[i].Error = ask(ctx, m, gate) })
+	}
+	for i, one := range e.unchanged {
+		all.Go(func() { c.Probes[len(gates)+i].Error = l.unwell(ctx, one.resource) })
 	}
 	all.Wait()
 	return c
@@ -124,6 +128,8 @@ func (l Look) unwell(ctx context.Context, r resource.Resource) string {
 	if l.Compare == nil {
 		return ""
 	}
+	ctx, cancel := context.WithTimeout(ctx, reachTried)
+	defer cancel()
 	changes, err := l.Compare(ctx, r)
 	switch {
 	case err != nil:

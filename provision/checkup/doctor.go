@@ -26,7 +26,7 @@ func Doctor(inv *inventory.Inventory, f *fleet.Fleet, h inventory.Host, e *Expec
 		return d
 	}
 	d.New = m.Facts.Owned.Identity == nil && len(m.Facts.Owned.Resources) == 0
-	d.Wants, d.Certs, d.Drift, d.Probes, d.Health = e.Units, e.renewals(), c.Drift, c.Probes, c.Health
+	d.Wants, d.Folders, d.Certs, d.Drift, d.Probes, d.Health = e.Units, e.Folders, e.renewals(), c.Drift, c.Probes, c.Health
 	d.Restarts, d.Skew, d.Doubt = c.restarts, c.Skew, c.doubt
 	d.Silent, d.Unmade = e.Silent(c.Health.Silent, true), e.unmade(m.Facts.Owned.Resources)
 	for _, live := range e.live {

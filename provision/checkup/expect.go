@@ -23,6 +23,7 @@ type Expectation struct {
 	Binaries  map[string]binary.Spec
 	Certs     map[string]cert.Spec // by path
 	Metrics   []component.Metrics
+	Folders   []component.Folder
 	disks     []string
 	probes    []doctor.Probe
 	gates     []component.Gate // of the probes
@@ -39,7 +40,8 @@ func Expect(c component.Cluster, components []component.Component, hosts []inven
 	for _, h := range hosts {
 		e := &Expectation{Binaries: map[string]binary.Spec{}, Certs: map[string]cert.Spec{},
 			disks: []string{"/", "/var/log", "/var/lib"}}
-		for _, folder := range component.ChecksOf(&c, h).Folders {
+		e.Folders = component.ChecksOf(&c, h).Folders
+		for _, folder := range e.Folders {
 			e.disks = append(e.disks, folder.Path)
 		}
 		e.Metrics = component.MetricsOf(&c, h)

@@ -11,6 +11,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/cluster"
+	"provision/provision/component"
 	"provision/provision/doctor"
 	"provision/provision/etcd"
 	"provision/provision/facts"
@@ -242,6 +243,16 @@ func TestHostsThemselves(t *testing.T) {
 		"m1//a.crt/certificate": doctor.Problem, "m1//b.crt/certificate": doctor.Problem, "m1//c.crt/certificate": doctor.Note, "m1//e.crt/certificate": doctor.Problem,
 		"m1/swap": doctor.Problem, "m1/memory": doctor.Problem, "m1/kubelet.service/pending-restart": doctor.Problem, "m1/locked": doctor.Note,
 	}, levels)
+}
+
+// A component says how much of a file system it needs free, and why.
+func TestRoomThatAComponentNeedsIsToldWithItsReason(t *testing.T) {
+	h := master("m1")
+	h.Health.Disks = []api.Space{{Path: "/", Device: "1", Total: 100, Free: 40}, {Path: "/srv/a", Device: "1", Total: 100, Free: 40}, {Path: "/srv/b", Device: "2", Total: 100, Free: 60}}
+	h.Folders = []component.Folder{{Path: "/srv/a", Room: 50, Why: "a stops"}, {Path: "/srv/b", Room: 50, Why: "b stops"}}
+	found := doctor.Diagnose(input(h))
+	require.Equal(t, []string{"m1//srv/a/disk-filling"}, ids(found))
+	assert.Equal(t, "a stops", found[0].Cause)
 }
 
 func TestTheClockThatDiffersFromTheOthersIsNamed(t *testing.T) {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/component"
 	"provision/provision/event"
 )
 
@@ -34,7 +36,7 @@ func (d *diagnosis) host(h Host) {
 		d.add(base)
 		return
 	}
-	d.disks(base, h.Health.Disks)
+	d.disks(base, h)
 	d.clock(base, h)
 	if h.NoSwap && len(h.Health.Swaps) > 0 {
 		f := base
@@ -68,9 +70,9 @@ const (
 	filling = 0.12
 )
 
-func (d *diagnosis) disks(base Finding, disks []api.Space) {
-	seen := map[string]bool{}
-	for _, disk := range disks {
+func (d *diagnosis) disks(base Finding, h Host) {
+	seen, short := map[string]bool{}, Short(h.Health.Disks, h.Folders)
+	for _, disk := range h.Health.Disks {
 		if disk.Error != "" || seen[disk.Device] || disk.Total == 0 {
 			continue
 		}
@@ -87,14 +89,30 @@ func (d *diagnosis) disks(base Finding, disks []api.Space) {
 		case disk.Inodes > 0 && float64(disk.InodeFree)/float64(disk.Inodes) < full:
 			f.What, f.Summary = "disk-full", fmt.Sprintf("has no inodes left at %s: %d of %d", disk.Path, disk.InodeFree, disk.Inodes)
 			f.First = "remove files there; what takes them: du --inodes -x " + disk.Path + " | sort -n | tail"
-		case left < filling:
+		case left < filling || short[disk.Device].Path != "":
 			f.Level, f.What, f.order = Note, "disk-filling", noteOrder
-			f.Summary = fmt.Sprintf("is short of room at %s: %s of %s left", disk.Path, size(disk.Free), size(disk.Total))
+			f.Cause = short[disk.Device].Why
+			f.ID = cmp.Or(short[disk.Device].Path, disk.Path)
+			f.Summary = fmt.Sprintf("is short of room at %s: %s of %s left", f.ID, size(disk.Free), size(disk.Total))
 		default:
 			continue
 		}
 		d.add(f)
 	}
+}
+
+// Short are, by device, the folders with less room than their component needs: the
+// one of each file system that needs most.
+func Short(disks []api.Space, folders []component.Folder) map[string]component.Folder {
+	short := map[string]component.Folder{}
+	for _, disk := range disks {
+		for _, f := range folders {
+			if f.Path == disk.Path && disk.Total > 0 && disk.Free*100/disk.Total < f.Room && f.Room > short[disk.Device].Room {
+				short[disk.Device] = f
+			}
+		}
+	}
+	return short
 }
 
 func size(bytes int64) string {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/component"
 	"provision/provision/etcd"
 	"provision/provision/facts"
 	"provision/provision/kube"
@@ -50,6 +51,8 @@ type Host struct {
 	// Wants are the units that the host's roles require, each after those that
 	// it needs.
 	Wants []Want
+	// Folders are those that its components fill.
+	Folders []component.Folder
 	// Certs are the wanted certificates by path.
 	Certs    map[string]time.Duration // how long before its end each is renewed
 	Drift    []Drift

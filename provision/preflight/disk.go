@@ -60,13 +60,16 @@ func (in Input) resources(h Host) []Finding {
 		}
 		seen[d.Device] = true
 		var paths []string
-		var least, enough int64
+		var all component.Folder // of the file system
 		for _, p := range wanted {
 			if slices.ContainsFunc(h.Found.Spaces, func(o api.Space) bool { return o.Path == p.Path && o.Device == d.Device }) {
-				paths, least, enough = append(paths, p.Path), least+p.Least, enough+p.Enough
+				paths, all.Least, all.Enough = append(paths, p.Path), all.Least+p.Least, all.Enough+p.Enough
+				if p.Room > all.Room {
+					all.Room, all.Why = p.Room, p.Why
+				}
 			}
 		}
-		if f := full(h, d, least, enough); f.What != "" {
+		if f := full(h, d, all); f.What != "" {
 			f.What = fmt.Sprintf("the file system of %s has %s", strings.Join(paths, ", "), f.What)
 			list = append(list, f)
 		}
@@ -96,30 +99,25 @@ func unfitDisk(h Host, d api.Space) []Finding {
 	return nil
 }
 
-func full(h Host, d api.Space, least, enough int64) Finding {
+func full(h Host, d api.Space, need component.Folder) Finding {
 	f := Finding{Host: h.Name, Check: Disk, Remedy: "make room, or mount a larger disk"}
 	if h.Begun() {
-		least, enough = gib/2, 0
+		need.Least, need.Enough = gib/2, 0
 	}
-	percent, scarce := d.Free*100/d.Total, component.Folder{}
-	for _, one := range h.folders() {
-		if one.Room > scarce.Room {
-			scarce = one
-		}
-	}
+	percent := d.Free * 100 / d.Total
 	switch {
-	case d.Free < least:
+	case d.Free < need.Least:
 		f.Severity, f.What = Error, amount(d.Free)+" free"
-		f.Why = amount(least) + " are the least"
+		f.Why = amount(need.Least) + " are the least"
 	case d.Inodes > 0 && d.InodeFree*100/d.Inodes < 5:
 		f.Severity, f.What = Error, fmt.Sprintf("%d of %d inodes free", d.InodeFree, d.Inodes)
 		f.Why = "no more files can be made soon"
-	case percent < scarce.Room:
+	case percent < need.Room:
 		f.Severity, f.What = Warning, fmt.Sprintf("%d %% free", percent)
-		f.Why = scarce.Why
-	case d.Free < enough:
+		f.Why = need.Why
+	case d.Free < need.Enough:
 		f.Severity, f.What = Warning, amount(d.Free)+" free"
-		f.Why = amount(enough) + " are comfortable"
+		f.Why = amount(need.Enough) + " are comfortable"
 	}
 	return f
 }

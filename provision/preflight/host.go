@@ -71,12 +71,12 @@ func roleNames(h inventory.Host) string {
 	return strings.Join(names, " and ")
 }
 
-// kernel judges control groups, modules and swap.
+// kernel judges modules, and of a Node control groups and swap.
 func (in Input) kernel(h Host) []Finding {
+	list := in.modules(h)
 	if !h.Joins() {
-		return nil
+		return list
 	}
-	var list []Finding
 	if fails, set := in.Inventory.Kubernetes.Kubelet["failCgroupV1"].(bool); h.Facts.Cgroup == 1 && (fails || !set) {
 		list = append(list, Finding{Severity: Error, Host: h.Name, Check: Cgroup, What: "it has control groups of version 1",
 			Why: "kubelet refuses them", Remedy: "boot with systemd.unified_cgroup_hierarchy=1, or set kubelet = { failCgroupV1 = false } in the kubernetes block"})
@@ -91,21 +91,26 @@ func (in Input) kernel(h Host) []Finding {
 		list = append(list, Finding{Severity: Error, Host: h.Name, Check: Cgroup, What: "its kernel does not offer the control group controllers " + strings.Join(lacks, ", "),
 			Why: "kubelet cannot limit pods", Remedy: "enable them on the kernel's command line, for example cgroup_enable=memory"})
 	}
+	return append(list, in.swap(h)...)
+}
+
+// modules judges those that the host's components need.
+func (in Input) modules(h Host) []Finding {
 	var missing []string
 	for name, have := range h.Found.Modules {
 		if have == "absent" || have == "loadable" && !in.Inventory.OS.ManageModules {
 			missing = append(missing, name)
 		}
 	}
-	if slices.Sort(missing); len(missing) > 0 {
-		remedy := fmt.Sprintf("install the kernel's package of modules for %s (linux-modules-extra on Ubuntu), or another kernel", h.Facts.Kernel)
-		if !in.Inventory.OS.ManageModules {
-			remedy = "load them where the kernel runs, or set manage_modules = true in the os block"
-		}
-		list = append(list, Finding{Severity: Error, Host: h.Name, Check: Module, What: "its kernel lacks the modules " + strings.Join(missing, ", "),
-			Why: "pods, Services or the pod network need them", Remedy: remedy})
+	if slices.Sort(missing); len(missing) == 0 {
+		return nil
 	}
-	return append(list, in.swap(h)...)
+	remedy := fmt.Sprintf("install the kernel's package of modules for %s (linux-modules-extra on Ubuntu), or another kernel", h.Facts.Kernel)
+	if !in.Inventory.OS.ManageModules {
+		remedy = "load them where the kernel runs, or set manage_modules = true in the os block"
+	}
+	return []Finding{{Severity: Error, Host: h.Name, Check: Module, What: "its kernel lacks the modules " + strings.Join(missing, ", "),
+		Why: roleNames(h.Host) + " needs them", Remedy: remedy}}
 }
 
 // swap is turned off by apply, unless the inventory leaves it alone.

@@ -273,3 +273,30 @@ func TestFindingsAreSortedByHostAndSeverity(t *testing.T) {
 	}
 	assert.Equal(t, "a error os, a error reach, a warning os, b error disk", strings.Join(order, ", "))
 }
+
+// What a component keeps free is asked of the file system that it fills, and of no
+// other one of the host.
+func TestRoomIsAskedOfTheFileSystemThatNeedsIt(t *testing.T) {
+	h := fit("n1", "10.0.0.21", inventory.RoleNode)
+	filling := func(path string) {
+		for i, s := range h.Found.Spaces {
+			if s.Path == path {
+				h.Found.Spaces[i] = api.Space{Path: path, Device: path, Type: "ext4", Total: 1000 << 30, Free: 100 << 30}
+			}
+		}
+	}
+	filling("/var/log")
+	assert.Empty(t, Judge(input(h)))
+	filling("/var/lib/kubelet")
+	assert.Len(t, Judge(input(h)), 1)
+}
+
+// Components of hosts without a kubelet need modules, too.
+func TestModulesAreAskedForOnEveryHost(t *testing.T) {
+	h := fit("s1", "10.0.0.31", "depot")
+	h.Found.Modules = map[string]string{"loop": "absent"}
+	list := Judge(input(h))
+	require.Len(t, list, 1)
+	assert.Equal(t, Module, list[0].Check)
+	assert.Equal(t, "depot needs them", list[0].Why)
+}

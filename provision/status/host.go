@@ -8,6 +8,7 @@ import (
 
 	"provision/provision/agent/api"
 	"provision/provision/checkup"
+	"provision/provision/doctor"
 	"provision/provision/inventory"
 	"provision/provision/kube"
 )
@@ -28,6 +29,8 @@ type HostStatus struct {
 	Certificates []CertificateStatus `json:"certificates,omitempty"`
 	// CertificateDays is how long the first of them has to live.
 	CertificateDays *int `json:"certificate_days,omitempty"`
+	// ShortOfRoom are folders with less room than what fills them needs.
+	ShortOfRoom []string `json:"short_of_room,omitempty"`
 	// LockedBy is who works on the host now.
 	LockedBy string `json:"locked_by,omitempty"`
 	// PendingRestarts are units that still run with old inputs.
@@ -47,8 +50,11 @@ type ServiceStatus struct {
 	Unit      string `json:"unit"`
 	Component string `json:"component"`
 	// State is running, or what is wrong: failed, restarting, starting,
-	// stopped, masked, missing, not enabled, runs but does not answer.
-	State    string `json:"state"`
+	// stopped, masked, missing, not enabled, runs but does not answer, unhealthy.
+	State string `json:"state"`
+	// Why says more of a state that is "unhealthy": the unit runs, and its
+	// component's health is not as it should be.
+	Why      string `json:"why,omitempty"`
 	Restarts int    `json:"restarts,omitempty"`
 }
 
@@ -114,6 +120,10 @@ func (h *HostStatus) fill(e *checkup.Expectation, c *checkup.Checkup, known map[
 	if len(h.Certificates) > 0 {
 		h.CertificateDays = &h.Certificates[0].DaysLeft
 	}
+	for _, folder := range doctor.Short(c.Health.Disks, e.Folders) {
+		h.ShortOfRoom = append(h.ShortOfRoom, folder.Path)
+	}
+	slices.Sort(h.ShortOfRoom)
 	if c.Health.Lock != nil {
 		h.LockedBy = c.Health.Lock.Holder
 	}
@@ -124,6 +134,18 @@ func (h *HostStatus) silence(units []string) {
 	for i := range h.Services {
 		if s := &h.Services[i]; s.State == "running" && slices.Contains(units, s.Unit) {
 			s.State = "runs but does not answer"
+		}
+	}
+}
+
+// unhealthy marks the services that run, and of which their component's own
+// measure says that they do not do well.
+func (h *HostStatus) unhealthy(probes []doctor.Probe) {
+	for i := range h.Services {
+		s := &h.Services[i]
+		at := slices.IndexFunc(probes, func(p doctor.Probe) bool { return p.Unit == s.Unit && p.Error != "" })
+		if s.State == "running" && at >= 0 {
+			s.State, s.Why = "unhealthy", probes[at].Error
 		}
 	}
 }

@@ -85,6 +85,9 @@ func (rd *Reader) Status(ctx context.Context) (*Status, error) {
 		if c := checked[h.Name]; c != nil && c.Err == nil {
 			status.fill(expected[h.Name], c, known)
 			status.silence(expected[h.Name].Silent(c.Health.Silent, s.APIError == ""))
+			if s.APIError == "" {
+				status.unhealthy(c.Probes)
+			}
 		} else if c != nil {
 			status.Error = c.Err.Error()
 		}

@@ -108,7 +108,8 @@ func (containerd) Rollout() component.Rollout { return component.Parallel }
 
 // Checks implements component.Checked.
 func (containerd) Checks(*component.Cluster, inventory.Host) component.Checks {
-	return component.Checks{Folders: []component.Folder{{Path: "/var/lib/containerd", Least: 2 << 30, Enough: 10 << 30, Local: true, Layers: true}}}
+	return component.Checks{Folders: []component.Folder{{Path: "/var/lib/containerd", Least: 2 << 30, Enough: 10 << 30, Local: true, Layers: true,
+		Room: 15, Why: "kubelet deletes images below 15 % and evicts pods below 10 %"}}}
 }
 
 func (containerd) Gate() component.Gate {
