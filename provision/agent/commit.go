@@ -1,12 +1,16 @@
 package agent
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/internal/ledger"
 	"provision/provision/internal/names"
 	"provision/provision/internal/system"
 )
@@ -44,6 +48,7 @@ func (s *session) commit(ctx context.Context, _ api.Empty) (api.Empty, error) {
 	}
 	return api.Empty{}, errors.Join(
 		s.keepSelf(),
+		s.sweepSaved(state),
 		s.sweep(system.BlobDir, func(name string) bool { return used[name] }, 0),
 		s.sweep(system.AgentDir, func(name string) bool { return name == s.options.Self }, agentGrace),
 		s.sys.Save())
@@ -60,6 +65,21 @@ func (s *session) keepSelf() error {
 		return fmt.Errorf("keeping the agent: %w", err)
 	}
 	return nil
+}
+
+// sweepSaved removes what was replaced and has no way back any more: neither the
+// ledger nor what is kept of settings on trial names it.
+func (s *session) sweepSaved(state ledger.State) error {
+	named, err := json.Marshal(state.Entries)
+	if err != nil {
+		return fmt.Errorf("removing unused files: %w", err)
+	}
+	spared, err := s.sys.Files.ReadFile(system.SparesFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing unused files: %w", err)
+	}
+	named = append(named, spared...)
+	return s.sweep(system.SavedDir, func(digest string) bool { return bytes.Contains(named, []byte(digest)) }, 0)
 }
 
 // sweep removes the content-addressed files of a folder that are not kept.

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"provision/provision/agent/api"
 	"provision/provision/agent/client"
 	"provision/provision/internal/system"
+	"provision/provision/resource/file"
 )
 
 // tuned runs a service with a setting, in a file that only root reads.
@@ -130,4 +132,39 @@ func TestAKilledTrialConverges(t *testing.T) {
 			assert.Empty(t, after.Unproven)
 		})
 	}
+}
+
+// What a change replaced is kept while there is a way back to it: for good what stood
+// there first, and what a unit worked with until its trial ends.
+func TestCommitSweepsWhatIsNoLongerPutBack(t *testing.T) {
+	h := tuned(t)
+	h.write(t, "/etc/a", "somebody's")
+	s := h.locked(t)
+	set := func(content string) {
+		params := api.ApplyParams{Epoch: h.epoch, Resource: file.New("m1", "/etc/a", content, 0o644).Restarting(service), Keep: []string{service}}
+		require.NoError(t, api.Apply.Do(t.Context(), s, params))
+		_, err := h.apply(t.Context(), s, unit(service), true)
+		require.NoError(t, err)
+	}
+	saved := func() (contents []string) {
+		require.NoError(t, api.Commit.Do(t.Context(), s, api.Empty{}))
+		entries, err := os.ReadDir(h.root + system.SavedDir)
+		require.NoError(t, err)
+		for _, e := range entries {
+			contents = append(contents, h.read(system.SavedDir+"/"+e.Name()))
+		}
+		slices.Sort(contents)
+		return contents
+	}
+	set("one")
+	_, err := judge(t.Context(), h, s, api.TrialPass)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"somebody's"}, saved())
+	set("two")
+	assert.Equal(t, []string{"one", "somebody's"}, saved(), "it is on trial")
+	result, err := judge(t.Context(), h, s, api.TrialRevert)
+	require.NoError(t, err)
+	assert.Len(t, result.Reverted, 1)
+	assert.Equal(t, "one", h.read("/etc/a"))
+	assert.Equal(t, []string{"somebody's"}, saved())
 }
