@@ -1,6 +1,8 @@
 package inventory_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
@@ -142,5 +144,60 @@ func TestSecretsGoWhereSecretsAreTakenOnly(t *testing.T) {
 		_, problems := parse(t, "cluster \"c\" {}\nvault \"a\" { "+tc.text+" }\n", keeping(keeper{}))
 		require.Len(t, problems, 1)
 		assert.Contains(t, problems[0].Detail, tc.want)
+	}
+}
+
+// mirrored needs an attribute of its own in the block etcd.
+type mirrored struct{ decoded *int }
+
+type mirroredBlocks struct {
+	Etcd *struct {
+		Mirror string `hcl:"mirror" doc:"Where to."`
+	} `hcl:"etcd,block"`
+}
+
+func (mirrored) Name() string { return "mirrored" }
+func (mirrored) Blocks() any  { return mirroredBlocks{} }
+func (m mirrored) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	*m.decoded++
+	var given mirroredBlocks
+	problems := gohcl.DecodeBody(body, nil, &given)
+	return given, problems
+}
+
+// What a part needs in the block etcd is asked for at a line, whether or not the
+// block is written, and the part is not asked to decode without it.
+func TestWhatAPartNeedsInEtcdIsAskedFor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		text    string
+		want    string
+		line    int
+		decoded int
+	}{
+		"no block":     {"cluster \"c\" {}\n", "An etcd block needs mirror: Where to.", 1, 0},
+		"a block":      {"cluster \"c\" {}\netcd {\n  quota_bytes = 1073741824\n}\n", "An etcd block needs mirror: Where to.", 2, 0},
+		"null":         {"cluster \"c\" {}\netcd {\n  mirror = null\n}\n", "An etcd block needs mirror: Where to.", 3, 0},
+		"a wrong type": {"cluster \"c\" {}\netcd {\n  mirror = [1]\n}\n", "mirror must be a string: string required, but have tuple.", 3, 0},
+		"with it":      {"cluster \"c\" {}\netcd {\n  mirror = \"x\"\n}\n", "", 0, 1},
+		"a slip in it": {"cluster \"c\" {}\netcd {\n  miror = \"x\"\n}\n", `There is no attribute "miror" in etcd; did you mean "mirror"?`, 3, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			times := 0
+			inv, problems := parse(t, tc.text, keeping(mirrored{&times}))
+			assert.Equal(t, tc.decoded, times)
+			if tc.want == "" {
+				require.Empty(t, problems)
+				assert.Equal(t, "x", inventory.Settings[mirroredBlocks](inv, mirrored{&times}).Etcd.Mirror)
+				return
+			}
+			text := printed(t, problems)
+			assert.Contains(t, text, tc.want)
+			for _, p := range problems {
+				if strings.Contains(p.Detail, "mirror") {
+					require.NotEmpty(t, p.Places, p.Detail)
+				}
+			}
+			assert.Contains(t, text, fmt.Sprintf("i.hcl line %d", tc.line))
+		})
 	}
 }

@@ -29,13 +29,13 @@ func (l *loader) evaluate(n *node) {
 				continue
 			}
 			if spec.Required && len(l.diags) == told && !l.unset && !l.meter.reported.Load() { // null
-				l.report(diag.Errorf(a.Expr.Range(), "Missing attribute", "A %s block needs %s: %s", n.spec.Name, spec.Name, spec.Doc))
+				l.report(diag.Errorf(a.Expr.Range(), "Missing attribute", "%s block needs %s: %s", article(n.spec.Name), spec.Name, spec.Doc))
 			}
 			if spec.Default == "" {
 				continue
 			}
 		case spec.Required && (n.body != nil || spec.Owner != ""):
-			l.report(diag.Errorf(n.at, "Missing attribute", "A %s block needs %s: %s", n.spec.Name, spec.Name, spec.Doc))
+			l.report(diag.Errorf(n.at, "Missing attribute", "%s block needs %s: %s", article(n.spec.Name), spec.Name, spec.Doc))
 			continue
 		}
 		if spec.Default != "" {
@@ -55,6 +55,13 @@ func (l *loader) evaluate(n *node) {
 			}
 		}
 	}
+}
+
+func article(name string) string {
+	if strings.ContainsRune("aeio", rune(name[0])) {
+		return "An " + name
+	}
+	return "A " + name
 }
 
 // attribute evaluates one expression and checks it against its kind. A null

@@ -197,6 +197,7 @@ func (l *loader) decode() *Inventory {
 	for _, f := range l.files {
 		l.mergeFile(root, f, base)
 	}
+	root.at = root.only("cluster").at // of what is said in no block
 	l.variables(root, base)
 	l.locals(root, base)
 	l.evaluate(root)
