@@ -61,13 +61,14 @@ func StartAgent(ctx context.Context, c *Conn, b AgentBinary, args ...string) (*P
 	if !known || !have {
 		return nil, fmt.Errorf("cannot start the agent on %s: there is none for its architecture %s", c.target, said.rest)
 	}
-	argv = shell.Upload(nonce+markEnd, path.Join(b.Dir, build.SHA256), int64(len(build.Data)), build.SHA256, "0700", true, args)
+	argv = shell.Upload(nonce+markEnd, path.Join(b.Dir, build.SHA256), int64(len(build.Data)), build.SHA256, args)
 	p, said, err = c.launch(ctx, argv, nonce, bytes.NewReader(build.Data))
 	if err != nil {
 		return nil, err
 	}
 	if said.word != shell.Ready {
-		return nil, c.uploadError("the agent", said, p)
+		_ = p.Wait()
+		return nil, fmt.Errorf("cannot upload the agent to %s: %s failed: %s", c.target, said.rest, p.Stderr())
 	}
 	return p, nil
 }
@@ -107,9 +108,4 @@ func (c *Conn) launch(ctx context.Context, argv []string, nonce string, content 
 		err = <-sent
 	}
 	return p, said, err
-}
-
-func (c *Conn) uploadError(what string, said event, p *Process) error {
-	_ = p.Wait()
-	return fmt.Errorf("cannot upload %s to %s: %s failed: %s", what, c.target, said.rest, p.Stderr())
 }

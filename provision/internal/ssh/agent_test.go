@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -134,28 +133,6 @@ func TestStartAgentFailures(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, files, "nothing half-written")
 	})
-}
-
-func TestUpload(t *testing.T) {
-	w := newWorld(t)
-	c := w.connect(t)
-	file := filepath.Join(w.dir, "a folder", "it's")
-	content := strings.Repeat("content\n", 100_000)
-	require.NoError(t, c.Upload(within(t), strings.NewReader(content), int64(len(content)), file, 0o640))
-	got, err := os.ReadFile(file)
-	require.NoError(t, err)
-	assert.True(t, content == string(got))
-	info, err := os.Stat(file)
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o640), info.Mode().Perm())
-
-	err = c.Upload(within(t), strings.NewReader("short"), 100, file, 0o640)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	got, err = os.ReadFile(file)
-	require.NoError(t, err)
-	assert.True(t, content == string(got), "the old file stays")
-	require.NoError(t, c.Upload(within(t), strings.NewReader(""), 0, file, 0o600))
-	assert.Equal(t, 3, c.Channels())
 }
 
 func TestAgentInProcess(t *testing.T) {

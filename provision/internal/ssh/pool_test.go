@@ -67,7 +67,7 @@ func TestBastionsAreShared(t *testing.T) {
 		wg.Go(func() {
 			c, err := pool.Connect(within(t), target)
 			if assert.NoError(t, err) {
-				out, _, _, err := c.Run(within(t), []string{"echo", "hi"}, nil, ssh.StartOptions{})
+				out, _, _, err := run(within(t), c, []string{"echo", "hi"}, nil, ssh.StartOptions{})
 				assert.NoError(t, err)
 				assert.Equal(t, "hi\n", string(out))
 			}

@@ -140,8 +140,6 @@ func TestOpenSSHAgentStart(t *testing.T) {
 		talk(t, p)
 		assert.Equal(t, channels, c.Channels()-before)
 	}
-	content := bytes.Repeat([]byte("x"), 3<<20)
-	require.NoError(t, c.Upload(within(t), bytes.NewReader(content), int64(len(content)), filepath.Join(dir, "up", "load"), 0o600))
 }
 
 func TestOpenSSHExec(t *testing.T) {
@@ -149,11 +147,11 @@ func TestOpenSSHExec(t *testing.T) {
 	c, err := realPool(t).Connect(within(t), target)
 	require.NoError(t, err)
 	odd := []string{"printf", `[%s]`, "it's", `"a\b"`, "$HOME `id`", "new\nline", "", "é*?~"}
-	out, _, code, err := c.Run(within(t), odd, nil, ssh.StartOptions{})
+	out, _, code, err := run(within(t), c, odd, nil, ssh.StartOptions{})
 	require.NoError(t, err)
 	assert.Zero(t, code)
 	assert.Equal(t, "["+strings.Join(odd[2:], "][")+"]", string(out))
-	_, stderr, code, err := c.Run(within(t), []string{"sh", "-c", "echo no >&2; exit 7"}, nil, ssh.StartOptions{})
+	_, stderr, code, err := run(within(t), c, []string{"sh", "-c", "echo no >&2; exit 7"}, nil, ssh.StartOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, 7, code)
 	assert.Equal(t, "no", string(stderr))
@@ -161,7 +159,7 @@ func TestOpenSSHExec(t *testing.T) {
 	var wg sync.WaitGroup // more than MaxSessions at once
 	for range 25 {
 		wg.Go(func() {
-			out, _, _, err := c.Run(within(t), []string{"sh", "-c", "cat; echo done"}, strings.NewReader("in "), ssh.StartOptions{})
+			out, _, _, err := run(within(t), c, []string{"sh", "-c", "cat; echo done"}, strings.NewReader("in "), ssh.StartOptions{})
 			assert.NoError(t, err)
 			assert.Equal(t, "in done\n", string(out))
 		})
@@ -245,7 +243,7 @@ func TestOpenSSHBastion(t *testing.T) {
 	target.Hops = []ssh.Hop{{Address: bastion.Address, Port: bastion.Port, User: bastion.User, IdentityFiles: bastion.IdentityFiles}}
 	c, err := realPool(t).Connect(within(t), target)
 	require.NoError(t, err)
-	out, _, _, err := c.Run(within(t), []string{"cat", filepath.Join(dir, "id.pub")}, nil, ssh.StartOptions{})
+	out, _, _, err := run(within(t), c, []string{"cat", filepath.Join(dir, "id.pub")}, nil, ssh.StartOptions{})
 	require.NoError(t, err)
 	assert.Contains(t, string(out), "ssh-ed25519")
 }

@@ -58,7 +58,7 @@ func TestRealSudo(t *testing.T) {
 			target.SudoPassword = secret.New(tt.password)
 			c, err := realPool(t).Connect(within(t), target)
 			require.NoError(t, err)
-			out, _, code, err := c.Run(within(t), []string{"sh", "-c", "id -u; cat; exit 5"},
+			out, _, code, err := run(within(t), c, []string{"sh", "-c", "id -u; cat; exit 5"},
 				strings.NewReader("mine\n"), ssh.StartOptions{Sudo: true})
 			binary := ssh.NewAgentBinary(map[string][]byte{"amd64": fakeAgent(), "arm64": fakeAgent()})
 			binary.Dir = filepath.Join(t.TempDir(), "agent")

@@ -88,7 +88,7 @@ func TestSudo(t *testing.T) {
 			w, log := sudoWorld(t, tt.mode)
 			w.target.SudoPassword = secret.New(tt.password)
 			c := w.connect(t)
-			stdout, stderr, code, err := c.Run(within(t), []string{"sh", "-c", `echo "$AS_ROOT $1"; cat; echo err >&2; exit 4`, "sh", "x y"},
+			stdout, stderr, code, err := run(within(t), c, []string{"sh", "-c", `echo "$AS_ROOT $1"; cat; echo err >&2; exit 4`, "sh", "x y"},
 				strings.NewReader("my own input\n"), ssh.StartOptions{Sudo: true})
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
@@ -112,7 +112,7 @@ func TestSudo(t *testing.T) {
 func TestRootNeedsNoSudo(t *testing.T) {
 	w, _ := sudoWorld(t, "denied")
 	w.target.Sudo = false
-	_, _, code, err := w.connect(t).Run(within(t), []string{"true"}, nil, ssh.StartOptions{Sudo: true})
+	_, _, code, err := run(within(t), w.connect(t), []string{"true"}, nil, ssh.StartOptions{Sudo: true})
 	require.NoError(t, err)
 	assert.Zero(t, code)
 }
@@ -120,7 +120,7 @@ func TestRootNeedsNoSudo(t *testing.T) {
 func TestCommandThatSoundsLikeSudoIsNotSudo(t *testing.T) {
 	w, _ := sudoWorld(t, "free")
 	w.target.SudoPassword = secret.New("x")
-	_, stderr, code, err := w.connect(t).Run(within(t), []string{"sh", "-c", "echo 'sudo: a password is required' >&2; exit 1"}, nil, ssh.StartOptions{Sudo: true})
+	_, stderr, code, err := run(within(t), w.connect(t), []string{"sh", "-c", "echo 'sudo: a password is required' >&2; exit 1"}, nil, ssh.StartOptions{Sudo: true})
 	require.NoError(t, err)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, string(stderr), "a password is required")

@@ -19,7 +19,6 @@ const (
 	Missing = "missing" // then: uname -m
 	Failed  = "failed"  // then: what was being done
 	Send    = "send"    // the content is awaited
-	Stored  = "stored"  // the file is in place
 )
 
 // sayScript: mark word argv…
@@ -35,11 +34,11 @@ printf '%s ready\n' "$mark" >&2; exec "$f" "$@"
 fi
 printf '%s missing %s\n' "$mark" "$arch" >&2; exit 97`
 
-// uploadScript: mark path size sum mode [run args…]
-// Content comes on standard input; with sum "-", a line with its sha256
-// follows it. The temporary name is this process's own, so that two operators
-// don't write into each other's; what a killed one left goes after an hour.
-const uploadScript = `printf '%s root\n' "$1" >&2; umask 077; mark=$1 f=$2 size=$3 sum=$4 mode=$5; shift 5
+// uploadScript: mark path size sum args…
+// Content comes on standard input. The temporary name is this process's own, so
+// that two operators don't write into each other's; what a killed one left goes
+// after an hour.
+const uploadScript = `printf '%s root\n' "$1" >&2; umask 077; mark=$1 f=$2 size=$3 sum=$4; shift 4
 d=${f%/*} t=$f.$$.part
 fail() { rm -f "$t"; printf '%s failed %s\n' "$mark" "$1" >&2; exit 98; }
 trap 'rm -f "$t"; exit 98' HUP INT TERM PIPE
@@ -47,11 +46,9 @@ mkdir -p "$d" || fail "creating folder $d"
 printf '%s send\n' "$mark" >&2
 find "$d" -maxdepth 1 -name '*.part' -mmin +60 -delete 2>/dev/null
 dd of="$t" bs=65536 iflag=fullblock,count_bytes count="$size" conv=fsync status=none || fail "writing $t"
-[ "$sum" != - ] || read -r sum || fail "reading the checksum"
 have=$(sha256sum <"$t"); [ "${have%% *}" = "$sum" ] || fail "verifying $f"
-chmod "$mode" "$t" && mv -f "$t" "$f" && sync "$d" || fail "renaming to $f"
-[ "$1" = run ] || { printf '%s stored\n' "$mark" >&2; exit 0; }
-shift; printf '%s ready\n' "$mark" >&2; exec "$f" "$@"`
+chmod 0700 "$t" && mv -f "$t" "$f" && sync "$d" || fail "renaming to $f"
+printf '%s ready\n' "$mark" >&2; exec "$f" "$@"`
 
 // Say makes argv announce on standard error, with a word, that it is about to run.
 func Say(mark, word string, argv []string) []string {
@@ -64,14 +61,9 @@ func Start(mark, dir, amd64, arm64 string, args []string) []string {
 	return append([]string{"sh", "-c", startScript, "sh", mark, dir, orDash(amd64), orDash(arm64)}, args...)
 }
 
-// Upload stores standard input at path, atomically, and with run set executes
-// it. An empty sum is read from the line after the content.
-func Upload(mark, path string, size int64, sum, mode string, run bool, args []string) []string {
-	argv := []string{"sh", "-c", uploadScript, "sh", mark, path, strconv.FormatInt(size, 10), orDash(sum), mode}
-	if !run {
-		return argv
-	}
-	return append(append(argv, "run"), args...)
+// Upload stores standard input at path, atomically, and executes it.
+func Upload(mark, path string, size int64, sum string, args []string) []string {
+	return append([]string{"sh", "-c", uploadScript, "sh", mark, path, strconv.FormatInt(size, 10), sum}, args...)
 }
 
 // ParseStart recognises what Start returns, with or without sudo before it.
