@@ -60,6 +60,9 @@ type Options struct {
 	// LockPatience is how long a run waits for locks that should be free soon; 0:
 	// 30 s.
 	LockPatience time.Duration
+	// Steady is for how long a unit must run with new settings before they count as
+	// good: one that ends again and again is running at moments. 0: 5 s.
+	Steady time.Duration
 	// Point is called at each named kill point, for crash tests. Never nil
 	// after New.
 	Point func(name string)
@@ -104,6 +107,7 @@ func New(options Options) *Operator {
 		ClusterKinds: options.ClusterKinds, Task: options.Task, Targets: options.Targets,
 		Ledger: clusterledger.New(options.ClusterKinds, options.Point), AllowUntestedOS: options.AllowUntestedOS, IgnorePreflight: options.IgnorePreflight}
 	o.runner = run.New(o.surveyor, o.lock, options.Operation)
+	o.runner.Steady = options.Steady
 	return o
 }
 

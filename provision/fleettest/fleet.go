@@ -170,7 +170,7 @@ func (f *Fleet) Operator(inv *inventory.Inventory, tune ...func(*provision.Optio
 	options := provision.Options{
 		Inventory: inv, Store: f.Artifacts, Connector: f.Connector(inv.SSH.Parallel),
 		Components: components.All(), Addons: addonlist.All(), ClusterKinds: clusterkinds.All(),
-		API: f.API, Holder: "ann@desk (process 1)", Sink: event.Discard, Now: f.options.Now,
+		API: f.API, Holder: "ann@desk (process 1)", Sink: event.Discard, Now: f.options.Now, Steady: time.Millisecond,
 	}
 	for _, t := range tune {
 		t(&options)

@@ -37,6 +37,7 @@ type Runner struct {
 	*survey.Surveyor
 	Lock      *lock.Lock
 	Operation Operation
+	Steady    time.Duration // see steady; 0: that
 
 	progress      survey.Progress
 	rosterWritten time.Time // when this run wrote the roster last

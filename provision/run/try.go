@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -18,8 +19,8 @@ import (
 	"provision/provision/trial"
 )
 
-// steady is for how long a unit must run with its new settings: one that ends
-// again and again is running at moments.
+// steady is for how long a unit must run with its new settings, unless the options say
+// otherwise.
 const steady = 5 * time.Second
 
 // keeps are the units for which the agent keeps what a step replaces, to put it back
@@ -53,7 +54,7 @@ func (s *Steps) tries(step plan.Step, r resource.Resource) bool {
 // gets back the settings that it last worked with.
 func (s *Steps) try(ctx context.Context, step plan.Step, r resource.Resource, restart func() error) error {
 	agent := s.o.Fleet.Members[r.Address.Host].Agent
-	params := api.TrialParams{Epoch: s.epoch, Units: []string{r.Address.Name}, Order: s.order(r.Address.Host), URL: s.health(r), Steady: steady, Within: healthDeadline}
+	params := api.TrialParams{Epoch: s.epoch, Units: []string{r.Address.Name}, Order: s.order(r.Address.Host), URL: s.health(r), Steady: cmp.Or(s.o.Steady, steady), Within: healthDeadline}
 	ready := r.Address.Name == kubelet.Unit && s.mustBeReady(ctx, r.Address)
 	err := restart()
 	if err == nil {

@@ -219,10 +219,11 @@ func (s *Store) Watch(ctx context.Context, params api.TrialParams) error {
 		case first != "" && status.InvocationID != first, status.ActiveState == "failed", status.SubState == "auto-restart":
 			return &api.Error{Code: api.CodeFailed, Message: unit + " ended after it was started"}
 		case runs(status):
+			seen := first != "" // one look tells nothing of a unit that ends again and again
 			first = status.InvocationID
 			if err := ask(ctx); err != nil {
 				missing = err.Error()
-			} else if missing = "it started a moment ago"; s.Sys.Now().Sub(status.Since) >= params.Steady {
+			} else if missing = "it started a moment ago"; seen && s.Sys.Now().Sub(status.Since) >= params.Steady {
 				return nil
 			}
 		}
