@@ -37,11 +37,7 @@ var layers = []layer{
 		"provision/internal/ledger", "provision/agent/spares", "provision/internal/wire", "provision/internal/ssh", "provision/identity", "provision/removal",
 		"provision/bundle/debs", "provision/bundle/gobuild", "provision/kube/helm", "provision/kube/kubetest", "provision/lab",
 		"provision/resource/resourcetest",
-		"provision/resource/archive", "provision/resource/binary", "provision/resource/cert", "provision/resource/directory",
-		"provision/resource/etcddata", "provision/resource/etcdmember", "provision/resource/file", "provision/resource/hosts", "provision/resource/identity",
-		"provision/resource/image", "provision/resource/kmod", "provision/resource/node", "provision/resource/object",
-		"provision/resource/hugepages", "provision/resource/managers", "provision/resource/override", "provision/resource/pkg", "provision/resource/residue", "provision/resource/release", "provision/resource/swap", "provision/resource/sysctl",
-		"provision/resource/unit", "provision/resource/user", "provision/resource/uncordon",
+		"provision/resource/*",
 	}},
 	{packages: []string{"provision/agent/hostfacts", "provision/agent/keys"}}, // parts of the agent
 	{packages: []string{"provision/agent/measure"}},
