@@ -34,6 +34,9 @@ func TestKubeletConfigurationIsJudged(t *testing.T) {
 		want   []string
 	}{
 		"nothing wrong": {"maxPods = 70\n evictionHard = { \"memory.available\" = \"5%\" }\n featureGates = { NodeLogQuery = true }\n kubeReserved = { cpu = \"1\" }\n logging = { verbosity = 2 }\n imageGCHighThresholdPercent = 90\n cpuManagerPolicyOptions = { full-pcpus-only = \"true\" }\n syncFrequency = \"1m\"", nil},
+		"names and values at once": {"maxpods = 70\n maxPods = 0", []string{
+			`2 error: Unknown field: There is no field "maxpods" in KubeletConfiguration; did you mean "maxPods"?`,
+			`3 error: Kubelet would not start: maxPods = 0 is out of bounds: 1 at least.`}},
 		"case":          {"maxpods = 70", []string{`2 error: Unknown field: There is no field "maxpods" in KubeletConfiguration; did you mean "maxPods"?`}},
 		"a flag's name": {"max-pods = 70", []string{`2 error: Unknown field: There is no field "max-pods" in KubeletConfiguration; did you mean "maxPods"?`}},
 		"nothing near":  {"podSubnet = 7", []string{`2 error: Unknown field: There is no field "podSubnet" in KubeletConfiguration.`}},

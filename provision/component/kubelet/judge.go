@@ -36,16 +36,13 @@ func (kubelet) Judge(inv *inventory.Inventory) diag.List {
 	found := fields(general)
 	ours := merge(defaults(inv, inventory.Host{}, facts.Host{}), general.fields)
 	alone := func(h inventory.Host) bool { return h.Joins() && inv.PoolOf(h).Name == "" }
-	if !found.HasErrors() && slices.ContainsFunc(inv.Hosts, alone) {
+	if slices.ContainsFunc(inv.Hosts, alone) {
 		found = append(found, values(inv, ours, general)...)
 	}
 	for _, pool := range inv.Pools {
 		own := written{[]string{"kubelet", pool.Name, "config"}, pool.Config}
-		problems := fields(own)
-		if !problems.HasErrors() && !found.HasErrors() {
-			problems = values(inv, merge(ours, pooled(pool)), own, general)
-		}
-		found = append(found, problems...)
+		found = append(found, fields(own)...)
+		found = append(found, values(inv, merge(ours, pooled(pool)), own, general)...)
 	}
 	return found
 }
@@ -56,8 +53,9 @@ type written struct {
 	fields map[string]any
 }
 
-// values judges a whole configuration of which every field has the right type.
-// Only what the inventory has is told of: sources, the nearest first.
+// values judges a whole configuration, if every field has the right type: others are
+// told by fields. Only what the inventory has is told of: sources, the nearest
+// first.
 func values(inv *inventory.Inventory, fields map[string]any, sources ...written) diag.List {
 	raw, err := yaml.Marshal(fields)
 	var config kubeletconfig.KubeletConfiguration
@@ -66,8 +64,7 @@ func values(inv *inventory.Inventory, fields map[string]any, sources ...written)
 	}
 	j := judging{inv: inv, fields: fields, sources: sources}
 	if err != nil {
-		j.refuse([]string{""}, "It cannot be read: %s.", err)
-		return j.found
+		return nil
 	}
 	j.numbers()
 	j.words(config)
@@ -89,7 +86,7 @@ func (j *judging) refuse(fields []string, format string, args ...any) {
 	for _, field := range fields {
 		top, inner, _ := strings.Cut(field, ".")
 		for _, s := range j.sources {
-			if _, ok := s.fields[top]; ok || field == "" {
+			if _, ok := s.fields[top]; ok {
 				at := j.inv.Places.Near(append(slices.Clone(s.path), top, inner)...)
 				j.found = append(j.found, diag.Errorf(at, "Kubelet would not start", "%s", fmt.Sprintf(format, args...)))
 				return
