@@ -3,8 +3,7 @@ package systemfake
 // Boot is what a reboot makes of units: the enabled ones are started anew, the
 // others are not.
 func (u *Units) Boot() error {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
+	defer u.lock()()
 	all, err := load[map[string]*Unit](u.root, unitsFile)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"syscall"
 	"time"
 
 	"provision/provision/internal/system"
@@ -59,7 +59,6 @@ func (u *Units) Refuse(unit string, refusal Refusal) error {
 type Units struct {
 	root  string
 	point func(string)
-	mutex sync.Mutex
 }
 
 var unitFolders = [...]string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
@@ -82,10 +81,24 @@ func (u *Units) fragment(unit string) (path, digest string) {
 	return path, hex.EncodeToString(hash.Sum(nil))
 }
 
+// lock keeps everybody else away from the units, who may have opened the same host
+// too: an agent whose session has ended, and the test that breaks a unit.
+func (u *Units) lock() (unlock func()) {
+	dir := filepath.Dir(filepath.Join(u.root, unitsFile))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return func() {}
+	}
+	file, err := os.Open(dir)
+	if err != nil {
+		return func() {}
+	}
+	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	return func() { _ = file.Close() }
+}
+
 // edit changes a unit under the lock and keeps it, also when its job failed.
 func (u *Units) edit(unit string, change func(*Unit) error) error {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
+	defer u.lock()()
 	all, err := load[map[string]*Unit](u.root, unitsFile)
 	if err != nil {
 		return err
@@ -103,8 +116,7 @@ func (u *Units) edit(unit string, change func(*Unit) error) error {
 
 // All returns the units that are not in their first state.
 func (u *Units) All() map[string]Unit {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
+	defer u.lock()()
 	all, _ := load[map[string]*Unit](u.root, unitsFile)
 	out := map[string]Unit{}
 	for name, unit := range all {
@@ -132,8 +144,7 @@ func (u *Units) Break(unit, log string) error {
 // Status implements system.Units. Like systemd it loads a unit it never saw,
 // which changes nothing that lasts.
 func (u *Units) Status(_ context.Context, unit string) (system.UnitStatus, error) {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
+	defer u.lock()()
 	all, err := load[map[string]*Unit](u.root, unitsFile)
 	if err != nil {
 		return system.UnitStatus{}, err
@@ -171,8 +182,7 @@ func (u *Units) Status(_ context.Context, unit string) (system.UnitStatus, error
 
 // Service implements system.Units.
 func (u *Units) Service(_ context.Context, unit string) (system.ServiceStatus, error) {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
+	defer u.lock()()
 	all, err := load[map[string]*Unit](u.root, unitsFile)
 	if err != nil || all[unit] == nil {
 		return system.ServiceStatus{}, err
@@ -275,8 +285,7 @@ func (u *Units) ResetFailed(_ context.Context, unit string) error {
 
 // DaemonReload implements system.Units.
 func (u *Units) DaemonReload(context.Context) error {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
+	defer u.lock()()
 	all, err := load[map[string]*Unit](u.root, unitsFile)
 	if err != nil || all == nil {
 		return err
