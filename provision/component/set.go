@@ -175,5 +175,5 @@ func (s *Set) folder(address resource.Address) (resource.Address, bool) {
 		}
 	}
 	shared := parent.Name == ConfigDir || parent.Name == PKIDir
-	return parent, shared && s.Host.Managed() && address != parent
+	return parent, shared && address != parent
 }

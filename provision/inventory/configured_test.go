@@ -105,7 +105,7 @@ func TestWordsAndRolesOfNobodyAreRefused(t *testing.T) {
 		`There is no attribute "disk" in host`, `There is no block "bay" in host`, `Nothing uses the role "vault"; the roles are etcd, master, node.`} {
 		assert.Contains(t, text, want)
 	}
-	for _, role := range []string{"registry", "storage", "gateway", "outside"} {
+	for _, role := range []string{"registry", "storage"} {
 		_, problems := parse(t, "cluster \"c\" {}\nhost \"b\" {\n  address = \"192.0.2.9\"\n  roles = [\""+role+"\"]\n}\n", sealed())
 		require.Len(t, problems, 1, role)
 		assert.Contains(t, problems[0].Detail, "Nothing uses the role")

@@ -9,6 +9,9 @@ import (
 // maxHosts bounds an inventory; Kubernetes itself is tested up to 5,000.
 const maxHosts = 10_000
 
+// Names are the hosts that "m[1-3]" and the like stand for.
+func Names(pattern string) ([]string, error) { return expand(pattern, maxHosts) }
+
 // expand turns "m[1-3]" into m1, m2, m3, and "n[01-10,15]" into eleven names.
 // A string without brackets is itself. More than room are refused before
 // they are made.

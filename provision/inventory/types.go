@@ -23,9 +23,10 @@ const (
 	RoleEtcd   Role = "etcd"
 	RoleMaster Role = "master"
 	RoleNode   Role = "node"
-	// RoleOutside is of hosts that are no part of the cluster. Like any other, it
-	// is refused until a part uses it; then it stands alone.
+	// RoleOutside is of hosts that are no part of the cluster. It stands alone.
 	RoleOutside Role = "outside"
+	// RoleGateway is of Nodes that pass on packets between pods and the outside.
+	RoleGateway Role = "gateway"
 )
 
 // Inventory is a decoded, validated inventory with all defaults filled in.
@@ -255,8 +256,8 @@ func (h Host) Has(role Role) bool {
 func (h Host) Joins() bool { return h.Has(RoleMaster) || h.Has(RoleNode) }
 
 // Managed reports whether the host is set up as a part of the cluster, whatever
-// its roles: it has the cluster's authority, access of its own to ask for
-// certificates, time, and a log that is kept. Hosts outside are not.
+// its roles: its time and its log are ours. A host outside has no more of ours
+// than access: the cluster's authority, and certificates that are renewed.
 func (h Host) Managed() bool {
 	return slices.ContainsFunc(h.Roles, func(r Role) bool { return r != RoleOutside })
 }

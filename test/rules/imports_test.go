@@ -23,7 +23,7 @@ var layers = []layer{
 		"provision/bundle", "provision/bundle/images", "provision/bundle/lock", "provision/cluster", "provision/diag",
 		"provision/facts", "provision/pki", "provision/resource", "provision/secret", "provision/internal/lease",
 		"provision/internal/system", "provision/internal/agentbin", "provision/internal/killpoint", "provision/internal/ssh/hostkey", "provision/internal/ssh/shell", "provision/upgrade",
-		"provision/resource/internal/textdiff", "network/plan",
+		"provision/resource/internal/textdiff", "network/plan", "network/routes",
 	}},
 	{packages: []string{"provision/etcd/backup", "provision/etcd/backup/calendar"}},
 	{packages: []string{"provision/etcd/backup/keep", "provision/etcd/backup/seal", "provision/etcd/backup/target"}},

@@ -20,7 +20,7 @@ var lists = []struct {
 	{"resource kind", []string{"provision/resource"}, []string{"provision/resource/kinds", "provision/resource/clusterkinds"},
 		[]string{"kinds", "clusterkinds", "resourcetest", "internal"}},
 	{"component or network plugin", []string{"provision/component", "network"}, []string{"provision/component/components"},
-		[]string{"components", "componenttest", "judge", "plan"}},
+		[]string{"components", "componenttest", "judge", "plan", "routes"}},
 	{"add-on", []string{"addons"}, []string{"addons/catalogue"}, []string{"catalogue", "release"}},
 }
 

@@ -26,6 +26,7 @@ func Default() Catalogue {
 		cni("loopback", "main"),
 		cni("portmap", "meta"),
 		flanneld(),
+		Own("provision-routes"),
 		coredns(),
 		coreDNSImage(),
 		pauseImage(),

@@ -2,6 +2,7 @@ package components
 
 import (
 	"provision/network/flannel"
+	"provision/network/outside"
 	"provision/provision/component"
 	"provision/provision/component/containerd"
 	"provision/provision/component/controlplane"
@@ -33,6 +34,7 @@ func With(more ...component.Component) []component.Component {
 		kubelet.New(),
 		kubeproxy.New(),
 		flannel.New(),
+		outside.New(),
 	}
 	all = append(all, more...)
 	return append(all, renewal.New(all))

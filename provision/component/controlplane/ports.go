@@ -12,8 +12,9 @@ const (
 
 // Ports implements component.Listener.
 func (controlPlane) Ports(*component.Cluster, inventory.Host) []component.Port {
+	every := func(inventory.Host) bool { return true } // host asks it for certificates
 	return []component.Port{
-		{Number: component.APIPort, Unit: APIServer, From: inventory.Host.Managed},
+		{Number: component.APIPort, Unit: APIServer, From: every},
 		{Number: managerPort, Unit: ControllerManager, Loopback: true},
 		{Number: schedulerPort, Unit: Scheduler, Loopback: true},
 	}

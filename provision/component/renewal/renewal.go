@@ -29,7 +29,7 @@ type renewal struct{ of []component.Component }
 
 func (renewal) Name() string { return "renewal" }
 
-func (renewal) Runs(_ *component.Cluster, host inventory.Host) bool { return host.Managed() }
+func (renewal) Runs(*component.Cluster, inventory.Host) bool { return true }
 
 func (r renewal) Desired(cluster *component.Cluster, host inventory.Host) ([]resource.Resource, error) {
 	s := component.NewSet(cluster, host, r.Name())
@@ -101,7 +101,7 @@ func (r renewal) config(cluster *component.Cluster, host inventory.Host) (cert.R
 // without the key has certificates of.
 func serves(inv *inventory.Inventory, host inventory.Host) []string {
 	var list []string
-	asks := func(h inventory.Host) bool { return h.Managed() && !h.Has(inventory.RoleMaster) }
+	asks := func(h inventory.Host) bool { return !h.Has(inventory.RoleMaster) }
 	if host.Has(inventory.RoleMaster) && slices.ContainsFunc(inv.Hosts, asks) {
 		list = append(list, component.CACluster)
 	}

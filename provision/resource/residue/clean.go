@@ -31,6 +31,9 @@ func clean(ctx context.Context, sys *system.System, spec Spec) error {
 	if err := dropTables(ctx, sys, spec.Tables); err != nil {
 		return err
 	}
+	if err := flush(ctx, sys, spec.Routes); err != nil {
+		return err
+	}
 	for _, path := range spec.Paths {
 		if err := system.Empty(sys.Files, path, false); err != nil {
 			return err
@@ -224,6 +227,21 @@ func mounts(content string) []string {
 		}
 	}
 	return list
+}
+
+// flush removes marked routes of both families; that there are none is no error.
+func flush(ctx context.Context, sys *system.System, marks []int) error {
+	for _, mark := range marks {
+		for _, family := range []string{"-4", "-6"} {
+			if _, err := sys.Files.Lstat("/proc/net/ipv6_route"); family == "-6" && err != nil {
+				continue // a kernel without
+			}
+			if _, err := sys.Runner.Run(ctx, system.Command{Argv: []string{"ip", family, "route", "flush", "proto", strconv.Itoa(mark)}}); err != nil {
+				return fmt.Errorf("removing routes of protocol %d: %w", mark, err)
+			}
+		}
+	}
+	return nil
 }
 
 func dropTables(ctx context.Context, sys *system.System, tables []string) error {

@@ -145,6 +145,23 @@ func TestRestorePutsFoldersBack(t *testing.T) {
 	assert.FileExists(t, host.Root+"/var/lib/cni/theirs")
 }
 
+// Routes in the kernel outlive the program that set them. Only marks that are
+// nobody else's are taken.
+func TestMarkedRoutesAreFlushed(t *testing.T) {
+	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})
+	require.NoError(t, err)
+	host.Commands.Handle("ip", func([]string) (string, error) { return "", nil })
+	kind, raw := residue.Of(), residue.New("n1", "set", residue.Spec{Routes: []int{119}}).Spec
+	before, err := kind.Observe(t.Context(), host.System, "set", raw)
+	require.NoError(t, err)
+	require.NoError(t, kind.Apply(t.Context(), host.System, "set", raw))
+	require.NoError(t, kind.Restore(t.Context(), host.System, "set", before))
+	assert.Equal(t, [][]string{{"ip", "-4", "route", "flush", "proto", "119"}}, host.Commands.Ran(), "a host without IPv6")
+	for _, mark := range []int{0, 2, 4, 16, 256} {
+		assert.Error(t, kind.Check("set", residue.New("n1", "set", residue.Spec{Routes: []int{mark}}).Spec), mark)
+	}
+}
+
 // What was set in a path that goes holds until its reader reads again.
 func TestReadersOfWhatGoesReadAgain(t *testing.T) {
 	host, err := systemfake.Open(t.TempDir(), systemfake.Options{})

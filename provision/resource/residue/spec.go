@@ -26,6 +26,8 @@ type Spec struct {
 	Links []string `json:"links,omitempty"`
 	// Tables are of nftables: FAMILY NAME.
 	Tables []string `json:"tables,omitempty"`
+	// Routes are marks, as numbers of protocols, of routes in the main table.
+	Routes []int `json:"routes,omitempty"`
 	// Paths are emptied and removed.
 	Paths []string `json:"paths,omitempty"`
 	// Rereads are services that read their settings anew afterwards: what was
@@ -53,6 +55,10 @@ func table(text string) bool {
 	return slices.Contains([]string{"ip", "ip6", "inet", "bridge", "netdev", "arp"}, family) && plain(name)
 }
 
+// lastOfOthers is the highest number that the kernel, administrators and
+// programs that configure links mark their routes with.
+const lastOfOthers = 18
+
 // Check validates a spec: it names what will be destroyed.
 func (kind) Check(name string, want Spec) error {
 	for _, text := range slices.Concat([]string{name}, want.Groups, want.Commands, want.Links, want.Rereads) {
@@ -63,6 +69,11 @@ func (kind) Check(name string, want Spec) error {
 	for _, text := range want.Tables {
 		if !table(text) {
 			return fmt.Errorf("%q is no nftables table; write FAMILY NAME", text)
+		}
+	}
+	for _, mark := range want.Routes {
+		if mark <= lastOfOthers || mark > 255 {
+			return fmt.Errorf("routes of protocol %d may be anybody's; give a number from %d to 255", mark, lastOfOthers+1)
 		}
 	}
 	for _, path := range slices.Concat(want.Mounts, want.Paths) {
