@@ -22,7 +22,7 @@ type Image struct {
 
 func imagesSpec() *blockSpec {
 	return &blockSpec{
-		Name: "images", Doc: "Images of your own that every Node holds, where there is no registry to pull them from.",
+		Name: "images", Doc: "Your own images, put on every Node; for sites without a registry.",
 		Attrs: []attrSpec{{
 			Name: "load", Kind: each("list of archives and references", checkImage),
 			Doc: "What `provision bundle pull` takes and `apply` imports: archives as `docker save` writes them, OCI archives and OCI layouts (`./app.tar`, relative to this file), and references (`registry.example/app:1`), which are locked at the first pull.",

@@ -12,12 +12,12 @@ import (
 
 func rolloutSpec() *blockSpec {
 	return &blockSpec{
-		Name: "rollout", Doc: "How changes travel that need Nodes without pods, such as new versions: masters and etcd hosts one by one, then the canaries, then the other workers in waves. Each Node is drained before and uncordoned after.",
+		Name: "rollout", Doc: "How changes that need empty Nodes, such as new versions, are rolled out: masters and etcd hosts one by one, then the canaries, then the other workers in waves. Each Node is drained before and uncordoned after.",
 		Attrs: []attrSpec{
 			{Name: "max_unavailable", Kind: shareKind(), Default: `"1"`, Doc: "Workers changed at once: a number, or a share of all workers such as `\"10%\"`, rounded down; at least one."},
 			{Name: "canary", Kind: whole("number", 0, 1000), Default: "1", Doc: "Workers that are changed together before all others."},
 			{Name: "drain_timeout", Kind: timeoutKind(), Default: `"5m"`, Doc: "How long pods may take to leave a Node, PodDisruptionBudgets respected. Afterwards the rollout stops."},
-			{Name: "evict_unmanaged", Kind: boolKind(), Default: "false", Doc: "Evict pods without a controller, too. Nobody makes them again, so otherwise they stop the rollout."},
+			{Name: "evict_unmanaged", Kind: boolKind(), Default: "false", Doc: "Also evict pods without a controller. Nothing recreates them, so by default they stop the rollout."},
 		},
 	}
 }

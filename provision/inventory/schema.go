@@ -76,9 +76,9 @@ func clusterSpec(rows catalogue.Catalogue) *blockSpec {
 		Doc: "The cluster: its name and what is installed. Required.",
 		Attrs: []attrSpec{
 			{Name: "version", Kind: versionKind(), Default: fmt.Sprintf("%q", rows.Version(FamilyKubernetes)), Doc: "Kubernetes version, without a leading `v`."},
-			{Name: "site", Kind: labelValueKind(), Doc: "Where the cluster stands. Becomes the label `topology.kubernetes.io/region`."},
-			{Name: "environment", Kind: stringKind(), Doc: "What the cluster is for. `prod`, or what begins so, asks for the cluster's name to be typed at consent."},
-			{Name: "api_address", Kind: endpointKind(), Doc: "Address or DNS name under which clients outside reach the API; it is put into the API's certificate."},
+			{Name: "site", Kind: labelValueKind(), Doc: "Where the cluster is. Becomes the label `topology.kubernetes.io/region`."},
+			{Name: "environment", Kind: stringKind(), Doc: "What the cluster is for. `prod`, or any name that begins with it, makes you type the cluster's name to approve a run."},
+			{Name: "api_address", Kind: endpointKind(), Doc: "Address or DNS name where outside clients reach the API; goes into the API's certificate."},
 		},
 		Blocks: []*blockSpec{versionsSpec(rows)},
 	}

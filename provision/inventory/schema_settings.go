@@ -10,7 +10,7 @@ func sshSpec() *blockSpec {
 			{Name: "known_hosts", Kind: stringsKind(), Default: `["~/.ssh/known_hosts"]`, Doc: "Files of host keys. Host keys are always checked."},
 			{Name: "use_agent", Kind: boolKind(), Default: "true", Doc: "Use the ssh-agent of `$SSH_AUTH_SOCK`."},
 			{Name: "use_config", Kind: boolKind(), Default: "true", Doc: "Read `~/.ssh/config`."},
-			{Name: "password_env", Kind: envNameKind(), Secretive: true, Doc: "Environment variable that holds the login password. The password itself never stands in an inventory."},
+			{Name: "password_env", Kind: envNameKind(), Secretive: true, Doc: "Environment variable that holds the login password. The password itself never goes into an inventory."},
 			{Name: "sudo", Kind: boolKind(), Shown: "true unless `user` is root", Doc: "Become root through sudo."},
 			{Name: "sudo_password_env", Kind: envNameKind(), Secretive: true, Shown: "`password_env`", Doc: "Environment variable that holds the sudo password."},
 			{Name: "connect_timeout", Kind: durationKind(), Default: `"10s"`, Doc: "Deadline for a connection, all hops included."},
@@ -18,7 +18,7 @@ func sshSpec() *blockSpec {
 			{Name: "parallel", Kind: parallelKind(), Default: "64", Doc: "Hosts dialled at once."},
 		},
 		Blocks: []*blockSpec{{
-			Name: "bastion", Many: true, Doc: "A hop on the way to the hosts; several are passed in the order written.",
+			Name: "bastion", Many: true, Doc: "A hop on the way to the hosts; several are used in the order written.",
 			Attrs: []attrSpec{
 				{Name: "address", Kind: endpointKind(), Required: true, Doc: "Address or DNS name."},
 				{Name: "port", Kind: portKind(), Default: "22", Doc: "SSH port."},
@@ -81,7 +81,7 @@ func etcdSpec() *blockSpec {
 			{Name: "data_dir", Kind: pathKind(), Default: `"/var/lib/etcd"`, Doc: "Where the data is."},
 			{Name: "quota_bytes", Kind: quotaKind(), Default: "8589934592", Doc: "Size at which etcd stops taking writes."},
 			{Name: "heartbeat_interval", Kind: durationKind(), Default: `"100ms"`, Doc: "Time between heartbeats."},
-			{Name: "election_timeout", Kind: durationKind(), Default: `"1s"`, Doc: "Silence after which a leader is elected; five heartbeats at least."},
+			{Name: "election_timeout", Kind: durationKind(), Default: `"1s"`, Doc: "Silence after which a leader is elected; at least five heartbeats."},
 			{Name: "args", Kind: argsKind(), Doc: "Flags of etcd, without dashes; they replace ours."},
 		},
 	}
@@ -112,8 +112,8 @@ func osSpec() *blockSpec {
 			Name: "journal", Doc: "The system's log.",
 			Attrs: []attrSpec{
 				{Name: "persistent", Kind: boolKind(), Default: "true", Doc: "Keep the log over reboots, in /var/log/journal; false keeps it in memory."},
-				{Name: "max_use", Kind: sizeKind(), Default: `"1G"`, Doc: "Most that it takes: a number and M, G or T."},
-				{Name: "keep_free", Kind: sizeKind(), Default: `"1G"`, Doc: "What it leaves free on its disk."},
+				{Name: "max_use", Kind: sizeKind(), Default: `"1G"`, Doc: "Maximum size: a number and M, G or T."},
+				{Name: "keep_free", Kind: sizeKind(), Default: `"1G"`, Doc: "Space to leave free on its disk."},
 			},
 		}},
 	}

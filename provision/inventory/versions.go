@@ -77,11 +77,11 @@ func versionsSpec(rows catalogue.Catalogue) *blockSpec {
 			continue // cluster.version
 		case FamilyKubelet:
 			a.Default, a.Shown = "", "`cluster.version`"
-			a.Doc = "kubelet and kube-proxy, where Nodes are to stay behind the API servers, or to go back to an older minor release: at most three behind."
+			a.Doc = "kubelet and kube-proxy, to keep Nodes behind the API servers or take them back to an older minor release: at most three behind."
 		}
 		spec.Attrs = append(spec.Attrs, a)
 	}
-	spec.Attrs = append(spec.Attrs, attrSpec{Name: "via", Kind: versionsKind(), Doc: "Releases of Kubernetes and etcd to go by when an upgrade is of several minor releases, one for each between; for others, the newest in the store is taken."})
+	spec.Attrs = append(spec.Attrs, attrSpec{Name: "via", Kind: versionsKind(), Doc: "Releases of Kubernetes and etcd for the hops of an upgrade over several minor releases; by default the newest in the store."})
 	return spec
 }
 
