@@ -36,18 +36,21 @@ func WayBack(now, then *inventory.Inventory, r Run, keyed func(digest string) st
 }
 
 func (w *Way) versions(now, then inventory.Versions) {
-	for _, one := range []struct{ what, now, then string }{
-		{"Kubernetes", now.Kubernetes(), then.Kubernetes()}, {"etcd", now.Etcd(), then.Etcd()},
-	} {
-		a, errNow := upgrade.Parse(one.now)
-		b, errThen := upgrade.Parse(one.then)
+	for _, family := range slices.Sorted(maps.Keys(now)) {
+		a, errNow := upgrade.Parse(now[family])
+		b, errThen := upgrade.Parse(then[family])
+		what, refused := family, family == inventory.FamilyEtcd
+		if family == inventory.FamilyKubernetes {
+			what, refused = "Kubernetes", true
+		}
+		one := fmt.Sprintf("%s goes back from %s to %s, ", what, now[family], then[family])
 		switch {
 		case errNow != nil || errThen != nil || a.Compare(b) <= 0:
-		case a.Major != b.Major || a.Minor != b.Minor:
+		case refused && (a.Major != b.Major || a.Minor != b.Minor):
 			// What runs decides, and the plan knows that: the newer one may never have been installed.
-			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, which is refused where the newer minor release runs already: then write the old inventory out with --write, set the newer version there, and apply that", one.what, one.now, one.then))
+			w.Notes = append(w.Notes, one+"which is refused where the newer minor release runs already: then write the old inventory out with --write, set the newer version there, and apply that")
 		default:
-			w.Notes = append(w.Notes, fmt.Sprintf("%s goes back from %s to %s, and with it what was fixed in between", one.what, one.now, one.then))
+			w.Notes = append(w.Notes, one+"and with it what was fixed in between")
 		}
 	}
 }

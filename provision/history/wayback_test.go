@@ -14,7 +14,7 @@ import (
 func TestWhatTheWayBackHasInIt(t *testing.T) {
 	now := func() *inventory.Inventory {
 		return &inventory.Inventory{
-			Cluster: inventory.Cluster{Name: "dc1", Versions: inventory.Versions{"kubernetes": "1.37.1", "etcd": "3.7.3"}},
+			Cluster: inventory.Cluster{Name: "dc1", Versions: inventory.Versions{"kubernetes": "1.37.1", "etcd": "3.7.3", "depot": "2.0.0"}},
 			Network: inventory.Network{Pods: netip.MustParsePrefix("10.32.0.0/12"), Services: netip.MustParsePrefix("10.96.0.0/16")},
 			Hosts:   []inventory.Host{{Name: "m1"}, {Name: "n1"}},
 		}
@@ -29,6 +29,7 @@ func TestWhatTheWayBackHasInIt(t *testing.T) {
 		"a patch less":      {func(i *inventory.Inventory) { i.Cluster.Versions["kubernetes"] = "1.37.0" }, "", "Kubernetes goes back from 1.37.1 to 1.37.0, and with it"},
 		"a minor less":      {func(i *inventory.Inventory) { i.Cluster.Versions["kubernetes"] = "1.36.9" }, "", "refused where the newer minor release runs already"},
 		"etcd":              {func(i *inventory.Inventory) { i.Cluster.Versions["etcd"] = "3.6.1" }, "", "etcd goes back from 3.7.3 to 3.6.1, which is refused"},
+		"a component":       {func(i *inventory.Inventory) { i.Cluster.Versions["depot"] = "1.4.0" }, "", "depot goes back from 2.0.0 to 1.4.0, and with it"},
 		"another cluster":   {func(i *inventory.Inventory) { i.Cluster.Name = "dc2" }, `run 37-ab12 is that of cluster "dc2", this one is "dc1"`, ""},
 		"other ranges":      {func(i *inventory.Inventory) { i.Network.Pods = netip.MustParsePrefix("10.48.0.0/12") }, "ranges of pods and services cannot change", ""},
 		"a host comes back": {func(i *inventory.Inventory) { i.Hosts = append(i.Hosts, inventory.Host{Name: "n2"}) }, "", "n2 come back into the cluster, as new members, if the machines still exist"},

@@ -72,7 +72,7 @@ func (rn *Runner) RecordOn(ctx context.Context, p *plan.Plan, epoch uint64, keep
 	}
 	c.run.Hosts = slices.Sorted(maps.Keys(p.Touches()))
 	c.run.HostCount = len(c.run.Hosts)
-	c.versions()
+	c.run.Versions = maps.Clone(c.o.Fleet.Inventory.Cluster.Versions)
 	c.inventory()
 	files := map[string][]byte{}
 	if steps, err := history.EncodeSteps(stepsOf(p)); err == nil {
@@ -111,11 +111,6 @@ func (rn *Runner) Recorded(ctx context.Context, epoch uint64, act, name string, 
 func whoOf(holder string) string {
 	who, _, _ := strings.Cut(holder, " (process")
 	return who
-}
-
-func (c *Chronicle) versions() {
-	v := c.o.Fleet.Inventory.Cluster.Versions
-	c.run.Versions = map[string]string{"kubernetes": v.Kubernetes(), "etcd": v.Etcd(), "containerd": v.Of("containerd")}
 }
 
 // inventory notes what was read. The inventory itself is kept only when no secret

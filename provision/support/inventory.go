@@ -29,7 +29,7 @@ func View(inv *inventory.Inventory) any {
 	}
 	var addons []string
 	for _, a := range inv.Addons {
-		addons = append(addons, a.Name)
+		addons = append(addons, a.Release())
 	}
 	var mirrors []string
 	for registry := range inv.Kubernetes.RegistryMirrors {

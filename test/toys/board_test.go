@@ -15,7 +15,7 @@ type problem = diag.Diagnostic
 
 const twoBoards = `
 variable "code" {
-  default   = "1234"
+  default   = "sesame"
   sensitive = true
 }
 addon "board" "news" {
@@ -35,7 +35,7 @@ func TestTwoBoardsFromTheirPlanToTheirRemoval(t *testing.T) {
 	assert.Equal(t, []string{"boards/board-news", "boards/board-rules", "kube-system/coredns"}, f.API.Releases())
 	settled(t, f, inv)
 
-	changed := load(t, site{rest: strings.NewReplacer("open", "closed", "1234", "4321").Replace(twoBoards)})
+	changed := load(t, site{rest: strings.NewReplacer("open", "closed", "sesame", "simsim").Replace(twoBoards)})
 	p := look(t, f, changed)
 	require.Equal(t, 1, len(p.Steps)-p.Count()[plan.Wait], "%+v", p.Steps)
 	step := at(p, `cluster/release["board-news"]`)
@@ -46,8 +46,8 @@ func TestTwoBoardsFromTheirPlanToTheirRemoval(t *testing.T) {
 	}
 	assert.Contains(t, text, "notice: open -> closed")
 	assert.Contains(t, text, "code: ")
-	assert.NotContains(t, text, "1234")
-	assert.NotContains(t, text, "4321", "a secret shows as a keyed digest")
+	assert.NotContains(t, text, "sesame")
+	assert.NotContains(t, text, "simsim", "a secret shows as a keyed digest")
 	apply(t, f, changed)
 	settled(t, f, changed)
 

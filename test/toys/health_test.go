@@ -144,18 +144,26 @@ func TestPreflightJudgesWhatADepotNeeds(t *testing.T) {
 }
 
 func TestSupportTakesWhatADepotHas(t *testing.T) {
-	inv := load(t, depots("", "s1"))
+	s := depots("", "s1")
+	s.rest += twoBoards
+	inv := load(t, s)
 	f := boot(t, inv)
 	apply(t, f, inv)
 	o := operator(f, inv)
+	h, err := o.History(t.Context())
+	require.NoError(t, err)
+	require.NotEmpty(t, h.Runs)
+	assert.Equal(t, "1.4.0", h.Runs[0].Versions["depot"], "the record of a run has all versions")
 	var out bytes.Buffer
 	archive := support.New(&out, "s", time.Now(), support.NewMask())
-	_, err := o.Support(t.Context(), archive, 10)
+	_, err = o.Support(t.Context(), archive, 10)
 	require.NoError(t, err)
 	require.NoError(t, o.Close())
 	_, err = archive.Close()
 	require.NoError(t, err)
 	content := unpack(t, &out)
+	assert.Contains(t, content["inventory.json"], "board-news")
+	assert.NotContains(t, strings.Join(slices.Collect(maps.Values(content)), "\n"), "sesame", "the code of a board")
 	assert.Contains(t, content["hosts/s1/metrics.json"], `"port": 7900`)
 	assert.Contains(t, content["hosts/s1/files/etc/depot/depot.conf"], "keep-free 10")
 	assert.Contains(t, content["hosts/s1/health.json"], "/srv/s1")
