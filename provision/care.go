@@ -10,10 +10,9 @@ import (
 	"provision/provision/event"
 )
 
-// Care drains, cordons or uncordons, under the cluster's lock: an apply that
-// drains and lets pods in again does not meanwhile.
+// Care drains, cordons or uncordons; no apply does meanwhile.
 func (o *Operator) Care(ctx context.Context, c care.Care) ([]care.Cared, error) {
-	return small(ctx, o, "node "+c.Act+" "+strings.Join(c.Hosts, " "), func(ctx context.Context, epoch uint64) ([]care.Cared, error) {
+	return small(ctx, o, o.fleet.Keepers, "node "+c.Act+" "+strings.Join(c.Hosts, " "), func(ctx context.Context, epoch uint64) ([]care.Cared, error) {
 		record := o.runner.RecordActs(ctx, epoch, c.Act, c.Hosts...)
 		env, err := o.api.Env(ctx)
 		var list []care.Cared
@@ -28,24 +27,23 @@ func (o *Operator) Care(ctx context.Context, c care.Care) ([]care.Cared, error) 
 // Defragment writes etcd's databases anew, and ends the alarm NOSPACE.
 func (o *Operator) Defragment(ctx context.Context, d etcd.Defragment) (out etcd.Defragmented, err error) {
 	d.Told = o.note
-	return small(ctx, o, "etcd defrag", func(ctx context.Context, epoch uint64) (out etcd.Defragmented, err error) {
+	return small(ctx, o, o.fleet.Keepers, "etcd defrag", func(ctx context.Context, epoch uint64) (out etcd.Defragmented, err error) {
 		keep, err := o.api.Upkeep(ctx)
 		if err != nil {
 			return out, err
 		}
-		do := func() error { out, err = d.Run(ctx, keep); return err }
 		if d.DryRun {
-			return out, do()
+			return d.Run(ctx, keep)
 		}
-		return out, o.runner.Recorded(ctx, epoch, "defrag", "etcd", do)
+		return out, o.runner.Recorded(ctx, epoch, "defrag", "etcd", func() error { out, err = d.Run(ctx, keep); return err })
 	})
 }
 
 func (o *Operator) note(text string) { o.fleet.Emit(event.Event{Type: event.Note, Text: text}) }
 
-// small does something that needs no plan, under the lock of a cluster that
-// exists.
-func small[T any](ctx context.Context, o *Operator, doing string, do func(ctx context.Context, epoch uint64) (T, error)) (T, error) {
+// small does something that needs no plan, under the locks of hosts of a cluster
+// that exists.
+func small[T any](ctx context.Context, o *Operator, hosts func() []string, doing string, do func(ctx context.Context, epoch uint64) (T, error)) (T, error) {
 	return persist(o, func() (none T, err error) {
 		if err := o.fleet.Identify(ctx); err != nil {
 			return none, err
@@ -53,7 +51,7 @@ func small[T any](ctx context.Context, o *Operator, doing string, do func(ctx co
 		if o.fleet.Decision.Identity == nil {
 			return none, fmt.Errorf("cannot go on (%s): cluster %q does not exist yet; make it with: provision apply", doing, o.fleet.Inventory.Cluster.Name)
 		}
-		ctx, epoch, release, err := o.lock.Take(ctx, o.fleet.Keepers(), doing)
+		ctx, epoch, release, err := o.lock.Take(ctx, hosts(), doing)
 		if err != nil {
 			return none, err
 		}

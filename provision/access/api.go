@@ -36,6 +36,8 @@ type API interface {
 	// EtcdIDs are the ids that the members say, by host; those that do not
 	// answer are left out.
 	EtcdIDs(ctx context.Context) (map[string]uint64, error)
+	// EtcdRevision is the latest that any member which answers has handed out.
+	EtcdRevision(ctx context.Context) (int64, error)
 	// Status is what the API tells of itself and its Nodes, EtcdStatus what etcd's
 	// members say; Summary lists objects in short, by their path.
 	Status(ctx context.Context) (kube.Status, error)
@@ -128,6 +130,15 @@ func (a *Cluster) EtcdID(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	return client.ClusterID(ctx)
+}
+
+// EtcdRevision asks each member by itself, without a quorum.
+func (a *Cluster) EtcdRevision(ctx context.Context) (int64, error) {
+	client, err := a.Etcd(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return client.Latest(ctx), nil
 }
 
 // Status asks the API for its version and its Nodes.

@@ -1,6 +1,10 @@
 package facts
 
-import "time"
+import (
+	"slices"
+	"strconv"
+	"time"
+)
 
 // Host is what an agent says of its host in the first exchange. Everything in
 // it comes from a machine and is to be treated as such.
@@ -114,6 +118,46 @@ type Identity struct {
 	Generation int `json:"generation,omitempty"`
 	// Turning says how far rotations are, by private item.
 	Turning map[string]Turn `json:"turning,omitempty"`
+	// Restored is the latest restore of etcd's data from a backup.
+	Restored *Restored `json:"restored,omitempty"`
+}
+
+// Restored is a restore of etcd's data.
+type Restored struct {
+	// Open: it is under way, and nothing else changes the cluster.
+	Open   bool      `json:"open,omitempty"`
+	Since  time.Time `json:"since"`
+	Name   string    `json:"name"`   // of the backup, for people
+	SHA256 string    `json:"sha256"` // of the snapshot
+	Bare   bool      `json:"bare,omitempty"`
+	// Cluster is the id that etcd gets by it, hex, Former those of the clusters
+	// that restores replaced: their data are never served again.
+	Cluster string   `json:"cluster"`
+	Former  []string `json:"former,omitempty"`
+	// Members are the peer URLs of the new cluster's members, by host.
+	Members map[string]string `json:"members"`
+	Token   string            `json:"token"`
+	// Revision is where the new cluster begins, above all revisions that were ever
+	// handed out; Bump is added to the snapshot's to get there.
+	Revision int64 `json:"revision"`
+	Bump     int64 `json:"bump"`
+}
+
+// Former reports whether an etcd cluster, by its id in hex, is one that a restore
+// replaced.
+func (id Identity) Former(cluster string) bool {
+	return id.Restored != nil && cluster != id.EtcdClusterID && slices.Contains(id.Restored.Former, cluster)
+}
+
+// Current leaves out those, of the ids that members say by host.
+func (id Identity) Current(ids map[string]uint64) map[string]uint64 {
+	out := map[string]uint64{}
+	for host, cluster := range ids {
+		if !id.Former(strconv.FormatUint(cluster, 16)) {
+			out[host] = cluster
+		}
+	}
+	return out
 }
 
 // Turn is how far the rotation of an authority or a key is: a phase of pki.

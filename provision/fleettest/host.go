@@ -168,6 +168,7 @@ func (h *Host) system() (*system.System, error) {
 	fake.System.Units = units{fake.System.Units, h}
 	fake.Commands.Handle("/usr/sbin/haproxy", func([]string) (string, error) { return "", nil })
 	fake.Commands.Handle("systemctl", h.systemctl)
+	fake.Commands.Handle("/usr/local/bin/etcdutl", h.etcdutl)
 	fake.Commands.Handle("systemd-run", h.systemdRun)
 	fake.Commands.Handle("journalctl", func([]string) (string, error) { return "", nil })
 	return fake.System, nil

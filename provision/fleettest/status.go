@@ -66,3 +66,10 @@ func (a *API) Leftovers(context.Context, int, int) ([]kube.Leftover, error) { re
 func (a *API) Upkeep(context.Context) (etcd.Upkeep, error) {
 	return nil, errors.New("this etcd has no databases")
 }
+
+// EtcdRevision implements provision.API.
+func (a *API) EtcdRevision(context.Context) (int64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return int64(a.version), a.down
+}

@@ -19,6 +19,10 @@ func (sv *Surveyor) compareEtcd(ctx context.Context, s *Survey) error {
 	if err != nil || len(ids) == 0 {
 		return nil //nolint:nilerr // see above
 	}
+	// Members from before a restore are no members: see the etcd component.
+	if ids = sv.Fleet.Decision.Identity.Current(ids); len(ids) == 0 {
+		return nil
+	}
 	s.reformed, err = identity.SameEtcd(sv.Fleet.Decision.Identity.EtcdClusterID, ids)
 	return err
 }

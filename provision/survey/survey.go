@@ -113,7 +113,12 @@ func (sv *Surveyor) leavers(ctx context.Context, s *Survey) error {
 	return nil
 }
 
-func (sv *Surveyor) check(ctx context.Context, _ *Survey) error { return sv.Task.Check(ctx, sv) }
+func (sv *Surveyor) check(ctx context.Context, _ *Survey) error {
+	if err := sv.unrestored(); err != nil {
+		return err
+	}
+	return sv.Task.Check(ctx, sv)
+}
 
 func (sv *Surveyor) compareAll(ctx context.Context, s *Survey) error {
 	s.Hosts = map[string]plan.Observed{}

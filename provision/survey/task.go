@@ -31,6 +31,8 @@ type Scope struct {
 	// Narrow: only what is named changes. Changes of the inventory that wait for
 	// an apply, at these hosts or elsewhere, go on waiting.
 	Narrow bool
+	// Restores: it is part of a restore of etcd's data.
+	Restores bool
 	// Leaving are the hosts that go all the same.
 	Leaving []string
 	// Resets are hosts of the inventory that leave the cluster for now: the run

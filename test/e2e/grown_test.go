@@ -15,7 +15,7 @@ import (
 
 // grown makes a cluster of one host, lets two masters with etcd join, replaces
 // a member whose data are lost, and is refused where members would be lost by
-// a slip, or all data are.
+// a slip.
 func (s *suite) grown(t *testing.T) {
 	all := []string{extra("grow-1.hcl"), extra("grow-3.hcl"), extra("shared-kernel.hcl")}
 	c := s.boot(t, "grown", all...)
@@ -47,25 +47,6 @@ func (s *suite) grown(t *testing.T) {
 	c.files = all
 	c.threeVoters(t)
 
-	a, closeTunnel := c.tunnel(t)
-	a.apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: before-the-snapshot}\n", "apply", "-f", "-")
-	closeTunnel()
-	c.snapshotOf(t, "g1")
-	c.copySnapshot(t, "g1", "g2", "g3")
-	for _, host := range []string{"g1", "g2", "g3"} {
-		c.loseEtcd(t, host)
-	}
-	r := c.verb(t, "apply", "--yes")
-	c.refused(t, r, "all etcd data of cluster", "Nothing was changed")
-	for _, host := range []string{"g1", "g2", "g3"} {
-		assert.Contains(t, c.on(t, host, "sh", "-c", "ls /var/lib/etcd | grep -cv ^removed- || true"), "0", "no empty etcd was started")
-	}
-	c.restoreAsTold(t, r)
-	c.seconds(t, "complete a restored cluster", c.apply(t).took)
-	c.threeVoters(t)
-	c.unchanged(t)
-	a, _ = c.tunnel(t)
-	assert.Contains(t, a.do(t, "get", "configmaps", "-o", "name"), "before-the-snapshot")
 }
 
 // replacedMaster puts an empty machine in the place of a master with etcd that

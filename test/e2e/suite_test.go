@@ -62,6 +62,7 @@ func (s *suite) journeys() [][]journey {
 		{{"grown", s.grown}},
 		{{"upgrade", s.upgrade}},
 		{{"shrunk", s.shrunk}},
+		{{"restore", s.restore}},
 		{{"small", s.small}},
 		{{"doctor", s.doctor}},
 		{{"certs", s.certs}},

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -75,23 +73,19 @@ func (c *cluster) removals(t *testing.T) {
 func (c *cluster) etcdRestored(t *testing.T) {
 	a, closeTunnel := c.tunnel(t)
 	a.apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: before-the-snapshot}\n", "apply", "-f", "-")
-	c.snapshotOf(t, "m1")
+	file := c.snapshotFile(t, "m1")
 	a.apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: after-the-snapshot}\n", "apply", "-f", "-")
 	closeTunnel()
 	c.loseEtcd(t, "m1")
 	before := c.traces(t, "m1", "n1")
 	r := c.confirmed(t)
-	c.refused(t, r, "all etcd data of cluster", "Nothing was changed", "on m1:")
+	c.refused(t, r, "all etcd data of cluster", "Nothing was changed", "provision etcd restore FILE")
 	for host, want := range before {
 		assert.Equal(t, want.Files, c.trace(t, host).Files, "host %s", host)
 	}
 
-	began := time.Now()
-	commands := c.restoreAsTold(t, r)
-	r = c.confirmed(t)
+	r = c.restoreFrom(t, file, "--yes=rehearsal")
 	require.Zero(t, r.code, "%s", r.all())
-	assert.Contains(t, r.out, "etcd cluster id")
-	took := time.Since(began)
 	a, _ = c.tunnel(t)
 	names := a.do(t, "get", "configmaps", "-o", "name")
 	assert.Contains(t, names, "before-the-snapshot")
@@ -105,47 +99,8 @@ func (c *cluster) etcdRestored(t *testing.T) {
 		}
 		return nil
 	})
-	faults.Record(t, "target-etcd-restore", "With all data of etcd gone apply refuses and prints the commands that restore; run as they are, and applied again, the cluster is back",
-		"etcd's data folder of a lab cluster is removed; the commands are taken from the refusal and run on the host",
-		"%d commands; %.0f s from the first command to the end of apply; the object written before the snapshot is there", commands, took.Seconds())
-}
-
-// snapshotOf saves a snapshot on a host, where the commands expect it.
-func (c *cluster) snapshotOf(t *testing.T, host string) {
-	t.Helper()
-	c.on(t, host, "/usr/local/bin/etcdctl", "--endpoints=https://127.0.0.1:2379", "--cacert=/etc/etcd/pki/ca.crt",
-		"--cert=/etc/etcd/pki/client.crt", "--key=/etc/etcd/pki/client.key", "snapshot", "save", "/root/etcd.snapshot")
-}
-
-// copySnapshot gives other hosts the same snapshot.
-func (c *cluster) copySnapshot(t *testing.T, from string, to ...string) {
-	t.Helper()
-	cmd, err := c.lab.Command(t.Context(), from, "cat", "/root/etcd.snapshot")
-	require.NoError(t, err)
-	data, err := cmd.Output()
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "snapshot")
-	require.NoError(t, os.WriteFile(file, data, 0o600))
-	for _, host := range to {
-		c.put(t, host, file, "/root/etcd.snapshot")
-	}
-}
-
-// restoreAsTold runs exactly the commands of a refusal, host by host.
-func (c *cluster) restoreAsTold(t *testing.T, r ran) (commands int) {
-	t.Helper()
-	host := ""
-	for line := range strings.Lines(r.err) {
-		line = strings.TrimRight(line, "\n")
-		if name, ok := strings.CutPrefix(line, "on "); ok && strings.HasSuffix(name, ":") {
-			host = strings.TrimSuffix(name, ":")
-		} else if command, ok := strings.CutPrefix(line, "  "); ok && host != "" {
-			c.on(t, host, "sh", "-c", command)
-			commands++
-		}
-	}
-	require.Positive(t, commands, "%s", r.all())
-	return commands
+	faults.Record(t, "target-etcd-restore", "With all data of etcd gone apply refuses and names the command that restores; with it the cluster is back",
+		"etcd's data folder of a lab cluster is removed", "%.0f s; the object written before the snapshot is there, the one since is not", r.took.Seconds())
 }
 
 // replacedMachine puts an empty machine in the place of the worker.

@@ -30,7 +30,7 @@ var layers = []layer{
 	{packages: []string{"provision/bundle/catalogue"}}, // the table of artifacts: inventories name its families
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
-		"provision/etcd", "provision/kube", "provision/internal/system/systemfake",
+		"provision/etcd", "provision/etcd/snapshot", "provision/kube", "provision/internal/system/systemfake",
 		"provision/internal/ssh/sshtest", "provision/resource/internal/snapshot", "provision/resource/internal/manifest", "provision/resource/drain",
 	}},
 	{packages: []string{ // kinds, connections, sources of artifacts
@@ -61,6 +61,7 @@ var layers = []layer{
 	{packages: []string{"provision/checkup"}},
 	{packages: []string{"provision/status", "provision/support", "provision/survey"}},
 	{packages: []string{"provision/run"}},
+	{packages: []string{"provision/restore"}},
 	{packages: []string{"provision", "provision/interview"}}, // the façade; questions
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},

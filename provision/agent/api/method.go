@@ -45,6 +45,7 @@ var (
 	Probe    = Method[ProbeParams, ProbeResult]{"probe"}          // waits until a URL of the host answers 200
 	Trial    = Method[TrialParams, TrialResult]{"trial"}          // one act of the trial of units with new settings
 	Snapshot = Method[SnapshotParams, SnapshotResult]{"snapshot"} // keeps etcd's data as they are
+	Stop     = Method[StopParams, Empty]{"stop"}                  // ends units
 	Reboot   = Method[RebootParams, RebootResult]{"reboot"}       // unless the host runs another boot than the one named
 	History  = Method[HistoryParams, HistoryResult]{"history"}    // reads and writes the records of runs
 

@@ -220,6 +220,9 @@ func merge(into *facts.Identity, from facts.Identity) error {
 	if from.EtcdClusterID != "" {
 		into.EtcdClusterID = from.EtcdClusterID
 	}
+	if from.Restored != nil {
+		into.Restored = from.Restored
+	}
 	if from.Cluster != "" {
 		into.Cluster = from.Cluster
 	}

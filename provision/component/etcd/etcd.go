@@ -53,7 +53,7 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 	s.Add(resource.New(host.Name, directory.Kind, data, directory.Spec{Attr: system.Attr{Mode: 0o700}, Purge: true}))
 	s.Binary("etcd", Unit)
 	s.Binary("etcdctl")
-	s.Binary("etcdutl")
+	etcdutl := s.Binary("etcdutl")
 	// The CA is read at start only, certificates at each handshake.
 	s.Add(identity.NewPart(host.Name, PKIDir+"/ca.crt", system.EtcdCA, identity.Trusted, 0o644).Restarting(Unit))
 	addCerts(s)
@@ -65,13 +65,13 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 		Attr:    system.Attr{Mode: 0o644},
 		Until:   LogDir(cluster.Inventory),
 	}
-	removed, anew := KnownOf(cluster).Anew[host.Name]
-	if anew {
+	theirs, blobs := dataOf(cluster, host)
+	if theirs.Anew {
 		first.Until = "" // what there is, is set aside
 	}
 	s.Add(resource.New(host.Name, file.Kind, bootstrapFile, first))
-	s.Add(resource.New(host.Name, etcddata.Kind, data, etcddata.Spec{Unit: Unit, Log: LogDir(cluster.Inventory), Anew: anew, Removed: removed}).
-		After(resource.Address{Host: host.Name, Kind: directory.Kind, Name: data}).Restarting(Unit))
+	s.Add(resource.New(host.Name, etcddata.Kind, data, theirs).WithBlobs(blobs...).
+		After(etcdutl, resource.Address{Host: host.Name, Kind: directory.Kind, Name: data}).Restarting(Unit))
 	s.Service(Unit, unitFile(cluster.Inventory, host), joining(cluster, host)...)
 	return s.Done()
 }

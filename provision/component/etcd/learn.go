@@ -44,6 +44,10 @@ func (etcd) Learn(ctx context.Context, c *component.Cluster, ask component.Ask) 
 	if !Formed(c) {
 		return lesson, nil
 	}
+	if r := restoring(c); r != nil {
+		lesson.Unfit = left(c, r)
+		return lesson, nil
+	}
 	if kept == 0 && silent == 0 && len(empty) > 0 {
 		return lesson, gone(c, empty)
 	}
@@ -103,6 +107,7 @@ func removed(ctx context.Context, c *component.Cluster, ask component.Ask, membe
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	answering, err := ask.EtcdIDs(ctx)
+	answering = c.Identity.Current(answering)
 	if err != nil || !allOfOurs(c, answering) {
 		return map[string]string{}, nil
 	}
@@ -111,6 +116,10 @@ func removed(ctx context.Context, c *component.Cluster, ask component.Ask, membe
 		if _, answers := answering[name]; answers {
 			warnings = append(warnings, fmt.Sprintf("etcd of host %s answers as member %s, which the etcd cluster does not list; it is left as it is", name, hosts[name]))
 			delete(hosts, name)
+			continue
+		}
+		if c.Facts[name].Etcd.Cluster != c.Identity.EtcdClusterID {
+			warnings = append(warnings, fmt.Sprintf("host %s has etcd data from before the restore: they are set aside, and the host joins anew", name))
 			continue
 		}
 		warnings = append(warnings, fmt.Sprintf("host %s has the etcd data of member %s, which was removed from the etcd cluster and cannot come back: they are set aside, and the host joins anew as another member", name, hosts[name]))
@@ -122,10 +131,16 @@ func removed(ctx context.Context, c *component.Cluster, ask component.Ask, membe
 // is not among those listed.
 func noMember(c *component.Cluster, host string, members []cluster.Member) (id string, no bool) {
 	known, answered := c.Facts[host]
-	if !answered || known.Etcd == nil || !HasData(c.Inventory, known) || len(members) == 0 || known.Etcd.Cluster != c.Identity.EtcdClusterID {
+	if !answered || known.Etcd == nil || !HasData(c.Inventory, known) || len(members) == 0 {
 		return "", false
 	}
 	id = known.Etcd.Member
+	if c.Identity.Former(known.Etcd.Cluster) {
+		return id, true // from before a restore
+	}
+	if known.Etcd.Cluster != c.Identity.EtcdClusterID {
+		return "", false
+	}
 	return id, !slices.ContainsFunc(members, func(member cluster.Member) bool { return etcdmember.ID(member.ID) == id })
 }
 
@@ -142,12 +157,6 @@ func allOfOurs(c *component.Cluster, ids map[string]uint64) bool {
 
 // gone is what to do when all data of etcd are lost.
 func gone(c *component.Cluster, hosts []string) error {
-	inv := c.Inventory
-	token := inv.Cluster.Name + "-restored-" + c.Now.UTC().Format("20060102T150405")
-	var b strings.Builder
-	for _, one := range Restore(inv, token) {
-		fmt.Fprintf(&b, "\non %s:\n  %s\n", one.Host, strings.Join(one.Lines, "\n  "))
-	}
-	return fmt.Errorf("cannot go on: all etcd data of cluster %q are gone (looked for %s on %s). Nothing was changed; an empty etcd would lose every object of the cluster.\nEither put the data folders back, or copy one snapshot, the same, to %s on each of these hosts and run as root:\n%s\nThen apply again: it starts what was stopped, and records the new etcd cluster. What was changed after the snapshot was taken is lost",
-		inv.Cluster.Name, MemberDir(inv), strings.Join(hosts, ", "), Snapshot, b.String())
+	return fmt.Errorf("cannot go on: all etcd data of cluster %q are gone (looked for %s on %s). Nothing was changed; an empty etcd would lose every object of the cluster.\nEither put the data folders back, or restore a backup: provision etcd restore FILE",
+		c.Inventory.Cluster.Name, MemberDir(c.Inventory), strings.Join(hosts, ", "))
 }

@@ -1,67 +1,85 @@
 package etcd
 
 import (
+	"crypto/sha1" //nolint:gosec // etcd makes its ids with it
+	"encoding/binary"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"provision/provision/component"
+	"provision/provision/facts"
 	"provision/provision/inventory"
+	"provision/provision/resource/etcddata"
 )
 
-// Snapshot is where the commands of Restore expect a snapshot, on each host.
-const Snapshot = "/root/etcd.snapshot"
+// RestoreMargin is by how much revisions of a restored etcd lie above all that
+// are known to have been handed out: more than are written between the last look
+// and the end of a cluster that nobody could ask.
+const RestoreMargin = 1_000_000_000
 
-// HostCommands are lines for the shell of root on a host.
-type HostCommands struct {
-	Host  string
-	Lines []string
+// MembersOf are peer URLs by host: the members of an etcd that is restored.
+func MembersOf(hosts []inventory.Host) map[string]string {
+	members := map[string]string{}
+	for _, h := range hosts {
+		members[h.Name] = peerURL(h)
+	}
+	return members
 }
 
-// apiServer is the unit of the API server, whose package imports this one.
-const apiServer = "kube-apiserver.service"
-
-// Restore are the commands, host by host, that make etcd anew from one snapshot
-// that lies on each etcd host. Apply completes the cluster afterwards.
-//
-// The token keeps members of the former cluster out. Revisions go on far above
-// those that clients have seen and count as compacted, so that whoever watches
-// reads everything anew; API servers are stopped meanwhile for the same reason.
-func Restore(inv *inventory.Inventory, token string) []HostCommands {
-	members := []string{}
-	for _, h := range inv.With(inventory.RoleEtcd) {
-		members = append(members, h.Name+"="+peerURL(h))
+// ClusterID is the id, in hex, that etcd gives itself when it is restored with
+// these members, by name, and this token.
+func ClusterID(members map[string]string, token string) string {
+	var ids []uint64
+	for _, url := range members {
+		sum := sha1.Sum([]byte(url + token)) //nolint:gosec // see above
+		ids = append(ids, binary.BigEndian.Uint64(sum[:8]))
 	}
-	sort.Strings(members)
-	var list []HostCommands
-	for _, h := range inv.Hosts {
-		c := HostCommands{Host: h.Name}
-		if h.Has(inventory.RoleMaster) {
-			// Without etcd it would take its time to end, and nothing is lost with it.
-			c.Lines = append(c.Lines, "systemctl stop --no-block "+apiServer, "systemctl kill --signal=KILL "+apiServer)
-		}
-		if h.Has(inventory.RoleEtcd) {
-			c.Lines = append(c.Lines, restoreHere(inv, h, strings.Join(members, ","), token)...)
-		}
-		if len(c.Lines) > 0 {
-			list = append(list, c)
-		}
+	slices.Sort(ids)
+	var all []byte
+	for _, id := range ids {
+		all = binary.BigEndian.AppendUint64(all, id)
 	}
-	return list
+	sum := sha1.Sum(all) //nolint:gosec // see above
+	return strconv.FormatUint(binary.BigEndian.Uint64(sum[:8]), 16)
 }
 
-// restoreHere restores beside the data's place, which may be a mount point and
-// hold a lost+found, and moves the whole there.
-func restoreHere(inv *inventory.Inventory, h inventory.Host, members, token string) []string {
-	fresh := dataDir(inv) + "/restored"
-	return []string{
-		"systemctl stop " + Unit,
-		"rm -rf " + fresh,
-		fmt.Sprintf("%s/etcdutl snapshot restore %s --name %s --initial-cluster %s --initial-cluster-token %s --initial-advertise-peer-urls %s --bump-revision 1000000000 --mark-compacted --data-dir %s",
-			component.BinDir, Snapshot, h.Name, members, token, peerURL(h), fresh),
-		fmt.Sprintf("mv -T %s/member %s", fresh, MemberDir(inv)),
-		"rmdir " + fresh,
-		// It is up once most members are: don't wait here.
-		"systemctl start --no-block " + Unit,
+// restoring is the restore that is under way; nil when there is none.
+func restoring(c *component.Cluster) *facts.Restored {
+	if r := c.Identity.Restored; r != nil && r.Open {
+		return r
 	}
+	return nil
+}
+
+// dataOf is what is to be known of the data on a host, and the blobs that takes.
+func dataOf(c *component.Cluster, host inventory.Host) (spec etcddata.Spec, blobs []string) {
+	known := KnownOf(c)
+	spec = etcddata.Spec{Unit: Unit, Log: LogDir(c.Inventory)}
+	spec.Removed, spec.Anew = known.Anew[host.Name]
+	r := restoring(c)
+	if r == nil {
+		return spec, nil
+	}
+	list := make([]string, 0, len(r.Members))
+	for _, name := range slices.Sorted(maps.Keys(r.Members)) {
+		list = append(list, name+"="+r.Members[name])
+	}
+	spec.Restore = &etcddata.Restore{Snapshot: r.SHA256, Bare: r.Bare, Programs: component.BinDir, Cluster: r.Cluster,
+		Name: host.Name, Members: strings.Join(list, ","), Token: r.Token, PeerURL: r.Members[host.Name], Bump: r.Bump}
+	return spec, []string{r.SHA256}
+}
+
+// left says why hosts take no part in a restore: it goes without them.
+func left(c *component.Cluster, r *facts.Restored) map[string]error {
+	out := map[string]error{}
+	for _, h := range c.Inventory.With(inventory.RoleEtcd) {
+		_, answered := c.Facts[h.Name]
+		if _, takes := r.Members[h.Name]; answered && !takes {
+			out[h.Name] = fmt.Errorf("host %s was given as lost: it joins etcd anew with the first apply after the restore", h.Name)
+		}
+	}
+	return out
 }

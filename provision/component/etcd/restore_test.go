@@ -1,35 +1,52 @@
-package etcd
+package etcd_test
 
 import (
-	"net/netip"
-	"strings"
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/provision/component"
+	"provision/provision/component/componenttest"
+	"provision/provision/component/etcd"
+	"provision/provision/facts"
 	"provision/provision/inventory"
+	"provision/provision/resource/etcddata"
 )
 
-func TestRestoreNamesEveryHostThatTakesPart(t *testing.T) {
-	inv := &inventory.Inventory{Cluster: inventory.Cluster{Name: "dc1"}, Etcd: inventory.Etcd{DataDir: "/srv/etcd"}, Hosts: []inventory.Host{
-		{Name: "e1", Address: netip.MustParseAddr("10.0.0.1"), Roles: []inventory.Role{inventory.RoleEtcd}},
-		{Name: "e2", Address: netip.MustParseAddr("fd00::2"), Roles: []inventory.Role{inventory.RoleEtcd, inventory.RoleMaster}},
-		{Name: "m3", Address: netip.MustParseAddr("10.0.0.3"), Roles: []inventory.Role{inventory.RoleMaster}},
-		{Name: "n4", Address: netip.MustParseAddr("10.0.0.4"), Roles: []inventory.Role{inventory.RoleNode}},
-	}}
-	list := Restore(inv, "dc1-new")
-	require.Len(t, list, 3)
-	assert.Equal(t, HostCommands{Host: "e1", Lines: []string{
-		"systemctl stop etcd.service",
-		"rm -rf /srv/etcd/restored",
-		"/usr/local/bin/etcdutl snapshot restore /root/etcd.snapshot --name e1 --initial-cluster e1=https://10.0.0.1:2380,e2=https://[fd00::2]:2380 --initial-cluster-token dc1-new --initial-advertise-peer-urls https://10.0.0.1:2380 --bump-revision 1000000000 --mark-compacted --data-dir /srv/etcd/restored",
-		"mv -T /srv/etcd/restored/member /srv/etcd/member",
-		"rmdir /srv/etcd/restored",
-		"systemctl start --no-block etcd.service",
-	}}, list[0])
-	stop := []string{"systemctl stop --no-block " + apiServer, "systemctl kill --signal=KILL " + apiServer}
-	assert.Equal(t, stop, list[1].Lines[:2], "before etcd is anew")
-	assert.Contains(t, strings.Join(list[1].Lines, "\n"), "--initial-advertise-peer-urls https://[fd00::2]:2380")
-	assert.Equal(t, HostCommands{Host: "m3", Lines: stop}, list[2])
+func restoring(open bool) *component.Cluster {
+	c := componenttest.Lab()
+	members := etcd.MembersOf(c.Inventory.With(inventory.RoleEtcd)[:2])
+	c.Identity.EtcdClusterID = etcd.ClusterID(members, "token")
+	c.Identity.Restored = &facts.Restored{Open: open, SHA256: "abcdef0123456789", Cluster: c.Identity.EtcdClusterID, Members: members, Token: "token", Bump: 7}
+	return c
+}
+
+func dataSpec(t *testing.T, c *component.Cluster, host string) (etcddata.Spec, []string) {
+	t.Helper()
+	r := desired(t, c, host)[`etcddata["/var/lib/etcd"]`]
+	var spec etcddata.Spec
+	require.NoError(t, json.Unmarshal(r.Spec, &spec))
+	return spec, r.Blobs
+}
+
+func TestHostsOfARestoreGetTheSameSnapshot(t *testing.T) {
+	c := restoring(true)
+	for _, host := range []string{"m1", "m2"} {
+		spec, blobs := dataSpec(t, c, host)
+		require.NotNil(t, spec.Restore)
+		assert.Equal(t, []string{"abcdef0123456789"}, blobs)
+		assert.Equal(t, "m1=https://10.40.0.11:2380,m2=https://10.40.0.12:2380", spec.Restore.Members, "the same list, without the lost one")
+		assert.Equal(t, host, spec.Restore.Name)
+		assert.Equal(t, c.Identity.EtcdClusterID, spec.Restore.Cluster)
+	}
+	spec, blobs := dataSpec(t, restoring(false), "m1")
+	assert.Nil(t, spec.Restore, "once it is over data are left alone")
+	assert.Empty(t, blobs)
+}
+
+func TestClusterID(t *testing.T) {
+	two := map[string]string{"a": "https://10.0.0.1:2380", "b": "https://10.0.0.2:2380"}
+	assert.NotEqual(t, etcd.ClusterID(two, "x"), etcd.ClusterID(two, "y"), "another token is another cluster")
 }

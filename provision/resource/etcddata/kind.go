@@ -23,6 +23,10 @@ type State struct {
 	Log    bool `json:"log,omitempty"`    // they are a member's
 	// Owner is that member, in hex; "" when its log cannot be read.
 	Owner string `json:"owner,omitempty"`
+	// Cluster is the one that it is of, in hex.
+	Cluster string `json:"cluster,omitempty"`
+	// Halfway: a restore was cut off, or nearly ended.
+	Halfway bool `json:"halfway,omitempty"`
 }
 
 type kind struct{}
@@ -42,11 +46,11 @@ func (kind) Check(name string, want Spec) error {
 	if strings.Trim(want.Removed, "0123456789abcdef") != "" || len(want.Removed) > 16 {
 		return fmt.Errorf("%q is not the id of an etcd member", want.Removed)
 	}
-	return errors.Join(snapshot.CheckPath(name), snapshot.CheckPath(want.Log))
+	return errors.Join(snapshot.CheckPath(name), snapshot.CheckPath(want.Log), want.Restore.check())
 }
 
 func (kind) Observe(_ context.Context, sys *system.System, name string, want Spec) (State, error) {
-	if !want.Anew {
+	if !want.Anew && want.Restore == nil {
 		return State{}, nil // whatever stands there stays
 	}
 	var state State
@@ -59,7 +63,11 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	if !there && err != nil {
 		return state, err
 	}
-	state.Log, state.Owner = there, owner.Member
+	state.Log, state.Owner, state.Cluster = there, owner.Member, owner.Cluster
+	if want.Restore != nil {
+		_, err := sys.Files.Lstat(path.Join(name, fresh))
+		state.Halfway = err == nil
+	}
 	return state, nil
 }
 
@@ -76,6 +84,9 @@ func unwanted(want Spec, have State) bool {
 }
 
 func (kind) Diff(_ string, want Spec, have State) []resource.Change {
+	if want.Restore != nil {
+		return want.Restore.restored(have)
+	}
 	if !unwanted(want, have) {
 		return nil
 	}
@@ -90,17 +101,14 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 // the place. The unit's own resource starts it again.
 func (k kind) Apply(ctx context.Context, sys *system.System, name string, want Spec) error {
 	have, err := k.Observe(ctx, sys, name, want)
-	if err != nil || !unwanted(want, have) {
+	if err == nil && want.Restore != nil && len(want.Restore.restored(have)) > 0 {
+		return k.restore(ctx, sys, name, want, have)
+	}
+	if err != nil || want.Restore != nil || !unwanted(want, have) {
 		return err
 	}
-	status, err := sys.Units.Status(ctx, want.Unit)
-	if err != nil {
+	if err := stop(ctx, sys, want.Unit); err != nil {
 		return err
-	}
-	if status.ActiveState != "inactive" && status.ActiveState != "" {
-		if err := sys.Units.Stop(ctx, want.Unit); err != nil {
-			return err
-		}
 	}
 	sys.Point("etcddata:stopped")
 	if have, err = k.Observe(ctx, sys, name, want); err != nil || !unwanted(want, have) {

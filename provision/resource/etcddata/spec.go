@@ -4,7 +4,7 @@ package etcddata
 // folder.
 const Kind = "etcddata"
 
-// Spec says which data are not to be used.
+// Spec says which data are not to be used, or from what they come.
 type Spec struct {
 	Unit string `json:"unit"` // etcd's
 	Log  string `json:"log"`  // folder of the write-ahead log
@@ -13,6 +13,9 @@ type Spec struct {
 	// Removed is the id of the member that the cluster removed, in hex; "" when
 	// the data never became a member's.
 	Removed string `json:"removed,omitempty"`
+	// Restore is what the data must have been restored from; nil when whatever is
+	// there counts.
+	Restore *Restore `json:"restore,omitempty"`
 }
 
 // Aside begins the name of the folder, in the data folder, that keeps what was

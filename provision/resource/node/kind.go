@@ -19,6 +19,15 @@ func New() resource.Kind[*cluster.Env] { return resource.Erase[*cluster.Env, Spe
 // Name implements resource.Typed.
 func (Kind) Name() string { return Name }
 
+// RefOf names the Node of a host.
+func RefOf(name string) cluster.Ref { return ref(name) }
+
+// Ours reports whether a Node was made by provision.
+func Ours(object cluster.Object) bool {
+	state, err := read("", object)
+	return err == nil && state.Annotations[OwnedAnnotation] != ""
+}
+
 func ref(name string) cluster.Ref { return cluster.Ref{APIVersion: "v1", Kind: "Node", Name: name} }
 
 // live is the part of a Node that is read here.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"provision/provision"
+	"provision/provision/etcd/snapshot"
+	"provision/provision/restore"
+)
+
+// restoring is what one restore was asked to do.
+type restoring struct {
+	application
+	request restore.Request
+}
+
+func etcdRestoreVerb(g *global) *cobra.Command {
+	r := restoring{application: application{global: g}}
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Bring the cluster back from a backup of etcd",
+		Long: `Makes etcd anew from a backup, on all etcd hosts, and lets everything that has
+objects in memory start anew: API servers, controllers, schedulers, kubelets,
+kube-proxy, the network. Containers run on; those that the backup does not know
+end. What was changed after the backup was taken is lost.
+
+FILE is a snapshot as "etcdctl snapshot save" writes it. It is looked at first: one
+that is cut, empty, damaged, of another cluster, of a newer minor release of etcd, or
+with Secrets that nobody can read any more, is refused before anything stops.
+
+What answers is backed up first, on two hosts (/var/lib/provision/snapshots). Data
+that are in the way are kept beside the new ones, in before-restore-TIME, until you
+remove them. Every master and etcd host must answer, or be given up with --lost:
+switch it off, it must not come back before the restore is over. Later it joins anew
+with an apply.
+
+The new etcd is another cluster, with revisions above all that were ever handed
+out. It can be killed at any moment: the same command finishes it, and until then
+no other command changes the cluster.
+
+Exit codes: 0 the cluster is back; 1 it is not, or not all: run it again.`,
+		Example: `  provision etcd restore etcd.snapshot
+  provision etcd restore --yes=dc1 -i inventories/dc1.hcl etcd.snapshot
+  provision --lab etcd restore -i inventories/lab.hcl --lost m3 etcd.snapshot`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.told(r.run(cmd.Context(), args[0]))
+		},
+	}
+	r.yes.flag(cmd)
+	cmd.Flags().StringArrayVar(&r.request.Lost, "lost", nil, "`HOST` is off, and what it has will never be served: go on without it")
+	cmd.Flags().BoolVar(&r.request.Foreign, "foreign", false, "take a file that is not known to be of this cluster")
+	_ = cmd.RegisterFlagCompletionFunc("lost", func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return beginning(g.hostNames(cmd.Context(), nil), word), cobra.ShellCompDirectiveNoFileComp
+	})
+	r.minorityFlag(cmd)
+	return cmd
+}
+
+func (r *restoring) run(ctx context.Context, what string) (err error) {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	if err := knownHosts(r.inv, r.request.Lost); err != nil {
+		return err
+	}
+	if err := r.find(what); err != nil {
+		return fmt.Errorf("cannot restore, nothing was changed: %w", err)
+	}
+	r.progress = r.global.progress(r.out)
+	defer r.progress.Close()
+	o, err := r.operate(r.inv, r.progress.Event, func(o *provision.Options) { o.AllowMinority = r.minority || len(r.request.Lost) > 0 })
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	err = o.Restore(ctx, r.request, r.approve)
+	r.progress.Close()
+	switch {
+	case r.json:
+		r.line(ended{Type: "result", Error: text(err)})
+		r.concluded = true
+	case err == nil:
+		fmt.Fprintln(r.out, "The cluster is back. Data that were replaced are in before-restore-… beside the new ones: remove them when you do not need them.")
+	}
+	return err
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// find reads the backup.
+func (r *restoring) find(what string) error {
+	if _, err := os.Stat(what); err != nil {
+		return fmt.Errorf("there is no file %s: %w", what, errors.Unwrap(err))
+	}
+	file, err := snapshot.Read(what, false)
+	if err != nil {
+		return err
+	}
+	r.request.File, r.request.Name = file, filepath.Base(what)
+	return nil
+}
+
+// approve shows what will be done, and asks.
+func (r *restoring) approve(p *restore.Plan) (bool, error) {
+	if live, ok := r.progress.(interface{ Pause() }); ok {
+		live.Pause()
+	}
+	if r.json {
+		r.line(struct {
+			Type string        `json:"type"`
+			Plan *restore.Plan `json:"plan"`
+		}{"plan", p})
+		return true, nil
+	}
+	fmt.Fprint(r.out, p.Text())
+	if r.yes.given() {
+		return true, nil
+	}
+	return r.consent(r.inv.Cluster, p.Target, "Restore this")
+}
