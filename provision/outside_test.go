@@ -49,6 +49,14 @@ func TestHostsOutsideComeAndGo(t *testing.T) {
 	}
 	assert.Equal(t, []string{"m1", "n1", "n2"}, f.API.Names("Node"))
 	assert.Contains(t, f.API.Names("ClusterRoleBinding"), "provision:routes")
+	o := f.Operator(both)
+	nodes, err := o.PodNodes(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, o.Close())
+	require.Len(t, nodes, 3, "for routers, each Node with its range, no host outside")
+	for _, n := range nodes {
+		assert.True(t, both.Network.Pods.Contains(n.Pods.Addr()) && n.Address.IsValid(), n)
+	}
 	p, err := look(t, f, both)
 	require.NoError(t, err)
 	assert.True(t, p.Empty(), "nothing is left to do")

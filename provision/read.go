@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 
+	"provision/network/routes"
 	"provision/provision/access"
 	"provision/provision/checkup"
 	"provision/provision/examine"
@@ -53,6 +54,14 @@ func (o *Operator) Access(ctx context.Context) (*access.Access, error) {
 // History asks masters and etcd hosts, and no others. Nothing is changed.
 func (o *Operator) History(ctx context.Context) (*history.History, error) {
 	return (&history.Reader{Fleet: o.fleet}).History(ctx)
+}
+
+// PodNodes asks masters and etcd hosts which pod range each Node has.
+func (o *Operator) PodNodes(ctx context.Context) ([]routes.Node, error) {
+	if err := o.fleet.IdentifyKeepers(ctx); err != nil {
+		return nil, err
+	}
+	return o.fleet.PodNodes()
 }
 
 // Steps are the steps of a run's plan.

@@ -27,7 +27,7 @@ func version() string {
 // verbs lists the verbs, each from its own file.
 func verbs(g *global) []*cobra.Command {
 	return []*cobra.Command{
-		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), nodeVerb(g), resetVerb(g), historyVerb(g), rollbackVerb(g), upgradeVerb(g), etcdVerb(g), kubeconfigVerb(g),
+		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), nodeVerb(g), resetVerb(g), historyVerb(g), rollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
 		certsVerb(g), hostkeysVerb(g), bundleVerb(g), labVerb(g), versionVerb(g),
 	}
 }

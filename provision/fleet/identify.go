@@ -3,9 +3,11 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"provision/provision/identity"
+	"provision/provision/inventory"
 )
 
 // Identify connects and finds out which cluster the hosts belong to.
@@ -24,6 +26,16 @@ func (f *Fleet) Identify(ctx context.Context) error {
 	}
 	f.Decision = decision
 	return nil
+}
+
+// IdentifyKeepers is Identify by masters and etcd hosts alone.
+func (f *Fleet) IdentifyKeepers(ctx context.Context) error {
+	whole := f.Inventory
+	defer func() { f.Inventory = whole }()
+	keepers := *whole
+	keepers.Hosts = slices.DeleteFunc(slices.Clone(keepers.Hosts), func(h inventory.Host) bool { return !h.Keeper() })
+	f.Inventory = &keepers
+	return f.Identify(ctx)
 }
 
 func (f *Fleet) Nobody() error {

@@ -1,10 +1,35 @@
 package fleet
 
 import (
+	"errors"
 	"net/netip"
 
 	netplan "provision/network/plan"
+	"provision/network/routes"
+	"provision/provision/facts"
 )
+
+// PodNodes are the Nodes that the newest roster knows, with their pod ranges.
+func (f *Fleet) PodNodes() ([]routes.Node, error) {
+	var newest *facts.Roster
+	for _, m := range f.Members {
+		if roster := m.Facts.Owned.Roster; roster != nil && (newest == nil || roster.Written.After(newest.Written)) {
+			newest = roster
+		}
+	}
+	if newest == nil {
+		return nil, errors.New("no host that answers belongs to a cluster, so no Node has a pod range; run provision apply first")
+	}
+	var list []routes.Node
+	for _, h := range newest.Hosts {
+		pods, err1 := netip.ParsePrefix(h.PodCIDR)
+		address, err2 := netip.ParseAddr(h.Address)
+		if err1 == nil && err2 == nil { // others are no Nodes
+			list = append(list, routes.Node{Name: h.Name, Address: address, Pods: pods})
+		}
+	}
+	return list, nil
+}
 
 // PodRanges gives every Node its pod range; what the roster knows never moves.
 func (f *Fleet) PodRanges() (map[string]netip.Prefix, error) {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"provision/provision/agent/api"
 	"provision/provision/fleet"
-	"provision/provision/inventory"
 )
 
 // Reader asks hosts for what they keep.
@@ -24,12 +22,7 @@ type History struct {
 
 // History asks masters and etcd hosts, and no others. Nothing is changed.
 func (rd *Reader) History(ctx context.Context) (*History, error) {
-	keepers := *rd.Fleet.Inventory
-	keepers.Hosts = slices.DeleteFunc(slices.Clone(keepers.Hosts), func(h inventory.Host) bool { return !h.Keeper() })
-	whole := rd.Fleet.Inventory
-	rd.Fleet.Inventory = &keepers
-	defer func() { rd.Fleet.Inventory = whole }()
-	if err := rd.Fleet.Identify(ctx); err != nil {
+	if err := rd.Fleet.IdentifyKeepers(ctx); err != nil {
 		return nil, err
 	}
 	h := &History{Silent: map[string]error{}}

@@ -64,6 +64,7 @@ func (s *suite) journeys() [][]journey {
 		{{"shrunk", s.shrunk}},
 		{{"restore", s.restore}},
 		{{"small", s.small}},
+		{{"outside", s.outside}},
 		{{"doctor", s.doctor}},
 		{{"certs", s.certs}},
 		{{"secrets", s.secrets}},
