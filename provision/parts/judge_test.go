@@ -36,7 +36,7 @@ func TestKubeletConfigurationIsJudged(t *testing.T) {
 		"nothing wrong": {"maxPods = 70\n evictionHard = { \"memory.available\" = \"5%\" }\n featureGates = { NodeLogQuery = true }\n kubeReserved = { cpu = \"1\" }\n logging = { verbosity = 2 }\n imageGCHighThresholdPercent = 90\n cpuManagerPolicyOptions = { full-pcpus-only = \"true\" }\n syncFrequency = \"1m\"", nil},
 		"names and values at once": {"maxpods = 70\n maxPods = 0", []string{
 			`2 error: Unknown field: There is no field "maxpods" in KubeletConfiguration; did you mean "maxPods"?`,
-			`3 error: Kubelet would not start: maxPods = 0 is out of bounds: 1 at least.`}},
+			`3 error: Invalid kubelet setting: maxPods = 0 is out of bounds: 1 at least.`}},
 		"case":          {"maxpods = 70", []string{`2 error: Unknown field: There is no field "maxpods" in KubeletConfiguration; did you mean "maxPods"?`}},
 		"a flag's name": {"max-pods = 70", []string{`2 error: Unknown field: There is no field "max-pods" in KubeletConfiguration; did you mean "maxPods"?`}},
 		"nothing near":  {"podSubnet = 7", []string{`2 error: Unknown field: There is no field "podSubnet" in KubeletConfiguration.`}},
@@ -54,20 +54,20 @@ func TestKubeletConfigurationIsJudged(t *testing.T) {
 		"in a list": {"registerWithTaints = [{ key = \"a\", efect = \"NoSchedule\" }]", []string{
 			`2 error: Unknown field: There is no field "efect" in registerWithTaints.0 of KubeletConfiguration; did you mean "effect"?`}},
 		"bounds": {"imageGCHighThresholdPercent = 101\n  maxPods = 0\n  memoryThrottlingFactor = 1.5", []string{
-			`2 error: Kubelet would not start: imageGCHighThresholdPercent = 101 is out of bounds: from 0 to 100.`,
-			`3 error: Kubelet would not start: maxPods = 0 is out of bounds: 1 at least.`,
-			`4 error: Kubelet would not start: memoryThrottlingFactor = 1.5 is out of bounds: above 0, and 1 at most.`}},
+			`2 error: Invalid kubelet setting: imageGCHighThresholdPercent = 101 is out of bounds: from 0 to 100.`,
+			`3 error: Invalid kubelet setting: maxPods = 0 is out of bounds: 1 at least.`,
+			`4 error: Invalid kubelet setting: memoryThrottlingFactor = 1.5 is out of bounds: above 0, and 1 at most.`}},
 		"words": {"topologyManagerPolicy = \"best\"\n  memorySwap = {\n    swapBehavior = \"Some\"\n  }", []string{
-			`2 error: Kubelet would not start: topologyManagerPolicy is "best", and must be one of none, best-effort, restricted, single-numa-node.`,
-			`4 error: Kubelet would not start: memorySwap.swapBehavior is "Some", and must be one of NoSwap, LimitedSwap.`}},
+			`2 error: Invalid kubelet setting: topologyManagerPolicy is "best", and must be one of none, best-effort, restricted, single-numa-node.`,
+			`4 error: Invalid kubelet setting: memorySwap.swapBehavior is "Some", and must be one of NoSwap, LimitedSwap.`}},
 		"against our own": {"shutdownGracePeriod = \"10s\"", []string{
-			`2 error: Kubelet would not start: shutdownGracePeriodCriticalPods 20s must be shutdownGracePeriod 10s at most, of which it is a part.`}},
+			`2 error: Invalid kubelet setting: shutdownGracePeriodCriticalPods 20s must be shutdownGracePeriod 10s at most, of which it is a part.`}},
 		"against kubelet's own": {"imageGCHighThresholdPercent = 80", []string{
-			`2 error: Kubelet would not start: imageGCLowThresholdPercent 80 must be less than imageGCHighThresholdPercent 80.`}},
+			`2 error: Invalid kubelet setting: imageGCLowThresholdPercent 80 must be less than imageGCHighThresholdPercent 80.`}},
 		"eviction": {"evictionHard = {\n \"memory.avail\" = \"1Gi\"\n \"nodefs.available\" = \"1 GB\"\n }\n evictionSoft = { \"memory.available\" = \"1Gi\" }", []string{
-			`3 error: Kubelet would not start: evictionHard: there is no signal "memory.avail"; there are memory.available, nodefs.available, nodefs.inodesFree, imagefs.available, imagefs.inodesFree, containerfs.available, containerfs.inodesFree, pid.available.`,
-			`4 error: Kubelet would not start: evictionHard: nodefs.available = "1 GB" is neither an amount such as "500Mi" nor a part such as "10%".`,
-			`6 error: Kubelet would not start: evictionSoft of memory.available needs evictionSoftGracePeriod = { "memory.available" = "1m" }.`}},
+			`3 error: Invalid kubelet setting: evictionHard: there is no signal "memory.avail"; there are memory.available, nodefs.available, nodefs.inodesFree, imagefs.available, imagefs.inodesFree, containerfs.available, containerfs.inodesFree, pid.available.`,
+			`4 error: Invalid kubelet setting: evictionHard: nodefs.available = "1 GB" is neither an amount such as "500Mi" nor a part such as "10%".`,
+			`6 error: Invalid kubelet setting: evictionSoft of memory.available needs evictionSoftGracePeriod = { "memory.available" = "1m" }.`}},
 		"gates": {"featureGates = {\n NodeLogQery = true\n NodeSwap = false\n }", []string{
 			`3 error: Unknown feature gate: Kubernetes 1.37.1 has no feature gate "NodeLogQery"; did you mean "NodeLogQuery"?`,
 			`4 error: Feature gate is locked: Kubernetes 1.37.1 has NodeSwap = true for good; leave it out.`}},
@@ -82,8 +82,8 @@ func TestKubeletsOfPoolsAreJudged(t *testing.T) {
 	const pool = "kubelet \"big\" {\n roles = [\"node\"]\n config = {\n  %s\n }\n}\n"
 	for name, tc := range map[string]struct{ lines, want string }{
 		"a field":                 {fmt.Sprintf(pool, "maxpods = 9"), `4 error: Unknown field: There is no field "maxpods" in KubeletConfiguration; did you mean "maxPods"?`},
-		"a bound":                 {fmt.Sprintf(pool, "oomScoreAdj = 2000"), `4 error: Kubelet would not start: oomScoreAdj = 2000 is out of bounds: from -1000 to 1000.`},
-		"against the general":     {fmt.Sprintf(pool, "imageGCLowThresholdPercent = 84") + "kubernetes {\n kubelet = { imageGCHighThresholdPercent = 83 }\n}\n", `4 error: Kubelet would not start: imageGCLowThresholdPercent 84 must be less than imageGCHighThresholdPercent 83.`},
+		"a bound":                 {fmt.Sprintf(pool, "oomScoreAdj = 2000"), `4 error: Invalid kubelet setting: oomScoreAdj = 2000 is out of bounds: from -1000 to 1000.`},
+		"against the general":     {fmt.Sprintf(pool, "imageGCLowThresholdPercent = 84") + "kubernetes {\n kubelet = { imageGCHighThresholdPercent = 83 }\n}\n", `4 error: Invalid kubelet setting: imageGCLowThresholdPercent 84 must be less than imageGCHighThresholdPercent 83.`},
 		"the general is nobody's": {fmt.Sprintf(pool, "imageGCHighThresholdPercent = 95") + "kubernetes {\n kubelet = { imageGCLowThresholdPercent = 90 }\n}\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -88,7 +88,7 @@ func (j *judging) refuse(fields []string, format string, args ...any) {
 		for _, s := range j.sources {
 			if _, ok := s.fields[top]; ok {
 				at := j.inv.Places.Near(append(slices.Clone(s.path), top, inner)...)
-				j.found = append(j.found, diag.Errorf(at, "Kubelet would not start", "%s", fmt.Sprintf(format, args...)))
+				j.found = append(j.found, diag.Errorf(at, "Invalid kubelet setting", "%s", fmt.Sprintf(format, args...)))
 				return
 			}
 		}
