@@ -181,7 +181,8 @@ func labSSHVerb(g *global) *cobra.Command {
 		Use:   "ssh HOST [-- COMMAND...]",
 		Short: "Open a shell on a lab host, or run a command there",
 		Long: `Opens a shell on a lab host, or runs a command there, over SSH. --console does not
-log in: use it while a host's sshd or login shell hangs.`,
+log in: use it while a host's sshd or login shell hangs. A login shell that runs
+nothing for 30 s is taken to hang.`,
 		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet\n  provision lab ssh --console n1 -- rm /root/.bashrc",
 		Args:    atLeast(1), ValidArgsFunction: g.completeLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -196,6 +197,8 @@ log in: use it while a host's sshd or login shell hangs.`,
 			command := opened.SSH
 			if console {
 				command = opened.Console
+			} else if err := opened.Answers(cmd.Context(), args[0]); err != nil {
+				return err
 			}
 			shell, err := command(cmd.Context(), args[0], args[1:]...)
 			if err != nil {

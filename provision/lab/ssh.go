@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // SSHFiles are what an SSH client needs to reach the lab's hosts.
@@ -34,6 +35,28 @@ func (l *Lab) SSH(ctx context.Context, host string, argv ...string) (*exec.Cmd, 
 	}
 	args := l.sshArgv(h, argv)
 	return exec.CommandContext(ctx, args[0], args[1:]...), nil
+}
+
+// shellLimit bounds how long a login shell may take until it runs a command.
+const shellLimit = 30 * time.Second
+
+// Answers reports an error if the login shell of a host runs nothing: its start-up
+// files may wait for ever, and whoever logs in with them.
+func (l *Lab) Answers(ctx context.Context, host string) error {
+	return l.answers(ctx, host, shellLimit)
+}
+
+func (l *Lab) answers(ctx context.Context, host string, limit time.Duration) error {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd, err := l.SSH(within, host, "true")
+	if err != nil {
+		return err
+	}
+	if _ = cmd.Run(); within.Err() == nil || ctx.Err() != nil {
+		return ctx.Err() // what is wrong with the login itself, the login says
+	}
+	return fmt.Errorf("cannot log in to %s: its login shell ran nothing within %s; look at what its start-up files (.bashrc, .profile) run: provision lab ssh --console %s", host, limit, host)
 }
 
 // Console is Command on a container, with a shell as the usual argv. It reads no
