@@ -73,6 +73,13 @@ func TestADepotFromItsPlanToItsRemoval(t *testing.T) {
 	assert.Equal(t, map[string]any{"s1": "10.200.2.1 healthy"}, members(f))
 	assert.Equal(t, map[string]any{"hosts": "10.200.2.1"}, f.API.Object(addresses)["data"])
 	settled(t, f, inv)
+	o := operator(f, inv)
+	certs, err := o.Certificates(t.Context(), "s1")
+	require.NoError(t, err)
+	require.NoError(t, o.Close())
+	renewed := slices.IndexFunc(certs.Certificates, func(c provision.Certificate) bool { return c.Path == "/etc/depot/server.crt" })
+	require.GreaterOrEqual(t, renewed, 0)
+	assert.Equal(t, provision.ByTimer, certs.Certificates[renewed].Renews)
 
 	two := load(t, depots("", "s1", "s2"))
 	bring(t, f, two)
