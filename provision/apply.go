@@ -109,7 +109,7 @@ func (o *Operator) again(ctx context.Context, before *plan.Plan, s *survey.Surve
 	}
 	o.surveyor.Foresee(ctx, s, p)
 	if p.Hash() != before.Hash() {
-		o.fleet.Emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; the plan was made anew"})
+		o.fleet.Emit(event.Event{Type: event.Note, Text: "The hosts changed while this run took their locks; this is the new plan"})
 	}
 	return p, s, nil
 }

@@ -49,7 +49,7 @@ func small[T any](ctx context.Context, o *Operator, hosts func() []string, doing
 			return none, err
 		}
 		if o.fleet.Decision.Identity == nil {
-			return none, fmt.Errorf("cannot go on (%s): cluster %q does not exist yet; make it with: provision apply", doing, o.fleet.Inventory.Cluster.Name)
+			return none, fmt.Errorf("cannot run %s: cluster %q does not exist yet; create it with: provision apply", doing, o.fleet.Inventory.Cluster.Name)
 		}
 		ctx, epoch, release, err := o.lock.Take(ctx, hosts(), doing)
 		if err != nil {

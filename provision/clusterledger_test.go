@@ -116,7 +116,7 @@ func TestWithoutTheAPINothingLeavesAndThePlanSaysSo(t *testing.T) {
 	p, err := look(t, f, withoutDNS(t, inv))
 	require.NoError(t, err)
 	assert.Nil(t, at(p, dns))
-	assert.Contains(t, strings.Join(p.Warnings, "\n"), "nothing leaves the cluster before")
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "nothing is removed from the cluster")
 }
 
 // Eight operators at once kept an API so busy that the ledger was not read in
@@ -130,7 +130,7 @@ func TestALedgerThatCannotBeReadInTimeLetsNothingLeave(t *testing.T) {
 	p, err := look(t, f, withoutDNS(t, inv))
 	require.NoError(t, err)
 	assert.Nil(t, at(p, dns))
-	assert.Contains(t, strings.Join(p.Warnings, "\n"), "nothing leaves the cluster in this run")
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "this run removes nothing from it")
 }
 
 // guest is a component with one more object.
@@ -254,7 +254,7 @@ func TestALedgerThatIsLostIsWrittenAnewFromWhatIsThere(t *testing.T) {
 			assert.Equal(t, 1, len(outcome.Plan.Steps)-outcome.Plan.Count()[plan.Wait], "%+v", outcome.Plan.Steps)
 			step := at(outcome.Plan, plan.LedgerAddress("dc1"))
 			require.NotNil(t, step)
-			assert.Equal(t, "written anew", step.Changes[0].New)
+			assert.Equal(t, "rewritten", step.Changes[0].New)
 			last, err := look(t, f, inv, hosting("loadbalancer", "guest"))
 			require.NoError(t, err)
 			assert.True(t, last.Empty(), "%+v", last.Steps)

@@ -95,7 +95,7 @@ func TestAnEtcdMemberThatWasRemovedJoinsAnew(t *testing.T) {
 			if test.aside {
 				step := outcome.Plan.Steps[at]
 				assert.True(t, step.Irreversible)
-				assert.Equal(t, "set aside, for the member to join anew", step.Changes[0].New)
+				assert.Equal(t, "set aside, for the member to join again", step.Changes[0].New)
 			}
 			unit, voter := place(outcome.Plan, component.UnitAt("m3", "etcd.service")), place(outcome.Plan, component.MemberAt("m3"))
 			if title != "an earlier run added it as a learner" {
@@ -117,7 +117,7 @@ func TestAnEtcdMemberThatWasRemovedJoinsAnew(t *testing.T) {
 			assert.True(t, p.Empty(), "%+v", p.Steps)
 			require.False(t, t.Failed())
 			if title == "its data are there" {
-				assert.Contains(t, strings.Join(outcome.Plan.Warnings, "\n"), "was removed from the etcd cluster and cannot come back")
+				assert.Contains(t, strings.Join(outcome.Plan.Warnings, "\n"), "was removed from the etcd cluster for good")
 				faults.Record(t, "etcd-removed-returns", "A host whose etcd member was removed joins anew with one apply, before its etcd starts; the plan says that its data are set aside",
 					"one of three members is taken out of the list of members, its host and data stay; the whole fleet in one process", "one apply of %d steps in %d ms", len(outcome.Plan.Steps), took.Milliseconds())
 			}
@@ -149,7 +149,7 @@ func TestEtcdDataStayWhileAnythingSpeaksForThem(t *testing.T) {
 			require.NoError(t, err)
 			assert.Negative(t, place(p, dataOfM3), "%+v", p.Steps)
 			if title == "its etcd answers" {
-				assert.Contains(t, strings.Join(p.Warnings, "\n"), "does not list; it is left as it is")
+				assert.Contains(t, strings.Join(p.Warnings, "\n"), "does not list; it is left alone")
 			}
 		})
 	}

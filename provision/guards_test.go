@@ -98,7 +98,7 @@ func TestAWaveThatFailsStopsTheNext(t *testing.T) {
 	assert.Equal(t, []string{"n2"}, cordoned(t, f))
 	assert.True(t, isNewer(f, "m1") && isNewer(f, "n1"))
 	assert.False(t, isNewer(f, "n2"), "what needs the Node empty is not done while it is not")
-	assert.False(t, isNewer(f, "n3"), "no later wave begins")
+	assert.False(t, isNewer(f, "n3"), "no later wave starts")
 	require.Len(t, outcome.Result.Failed, 1)
 	require.ErrorContains(t, outcome.Result.Failed[0].Err, "db/db-0")
 
@@ -196,7 +196,7 @@ func TestOneHostIsChangedWithoutADrain(t *testing.T) {
 	require.NoError(t, err)
 	outcome, err := apply(t, f, newer(inv))
 	require.NoError(t, err)
-	assert.Contains(t, strings.Join(outcome.Plan.Warnings, "\n"), "no other Node for its pods")
+	assert.Contains(t, strings.Join(outcome.Plan.Warnings, "\n"), "no other Node can take its pods")
 	assert.True(t, isNewer(f, "m1"))
 	assert.Empty(t, f.API.Drained())
 	assert.Empty(t, cordoned(t, f))

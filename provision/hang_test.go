@@ -269,7 +269,7 @@ func TestASlowHostTakesPart(t *testing.T) {
 	inv := load(t, "dc1", 2)
 	f := boot(t, inv, fleettest.Options{})
 	waits := map[string]string{
-		api.Facts.Name: "Waiting for n2 (connecting and looking at it), for ",
+		api.Facts.Name: "Waiting for n2 (connecting and reading facts), for ",
 		api.Plan.Name:  "Waiting for n2 (comparing), for ",
 	}
 	told := map[string]chan struct{}{api.Facts.Name: make(chan struct{}), api.Plan.Name: make(chan struct{})}

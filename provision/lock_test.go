@@ -127,8 +127,8 @@ func TestARunThatLosesTheClustersLockStops(t *testing.T) {
 		}
 	}})
 	outcome, err := apply(t, f, inv)
-	require.ErrorContains(t, err, "the cluster's lock was lost with host m")
-	require.ErrorContains(t, err, "it may not have heard of this run for 10 s")
+	require.ErrorContains(t, err, "lost the cluster's lock with host m")
+	require.ErrorContains(t, err, "it may not have heard this run for 10 s")
 	require.True(t, cut.Load())
 	assert.NotEmpty(t, outcome.Result.Skipped, "nothing new is begun")
 	require.Eventually(t, func() bool {

@@ -94,7 +94,7 @@ func TestOnlyHostsThatLeftCanBeRemoved(t *testing.T) {
 	_, err = apply(t, f, fewer, removingOnly("n"))
 	require.ErrorContains(t, err, "did you mean n")
 	_, err = apply(t, f, fewer, removingOnly("other-host"))
-	require.ErrorContains(t, err, "host other-host is not part of the cluster; those that left the inventory: n2, n3")
+	require.ErrorContains(t, err, "host other-host is not in the cluster; those that left the inventory: n2, n3")
 	_, err = apply(t, f, fewer, func(o *provision.Options) {
 		o.Task = &provision.Removal{Hosts: []string{"n2"}, Forget: []string{"n2"}}
 	})

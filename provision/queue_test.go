@@ -209,7 +209,7 @@ func TestARunThatWasOvertakenLooksAnew(t *testing.T) {
 	outcome, err := apply(t, f, inv, said.of(event.Note))
 	require.NoError(t, err)
 	require.NoError(t, outcome.Result.Err())
-	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; looking at all hosts anew")
+	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; reading all hosts again")
 	assert.NotEqual(t, "by hand\n", f.Host("n1").Read("/etc/haproxy/haproxy.cfg"))
 }
 
@@ -241,6 +241,6 @@ func TestWhatARunSawOfAHostAtWorkDoesNotCount(t *testing.T) {
 	outcome, err := apply(t, f, inv, said.of(event.Note))
 	require.NoError(t, err)
 	require.NoError(t, outcome.Result.Err())
-	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; looking at all hosts anew")
+	assert.Contains(t, said.all(), "Another run changed host m3 meanwhile; reading all hosts again")
 	assert.NotEqual(t, "by hand\n", f.Host("n1").Read("/etc/haproxy/haproxy.cfg"))
 }

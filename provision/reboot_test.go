@@ -181,7 +181,7 @@ func TestAHostThatDoesNotComeBackStopsTheRest(t *testing.T) {
 	outcome, err := apply(t, f, inv, func(o *provision.Options) {
 		o.Task = &provision.Reboot{Hosts: names(inv), Within: 10 * time.Second} // enough for m1, however busy this machine is
 	})
-	assert.Contains(t, failure(t, outcome), "host n1 did not come back within 10s after its reboot; look at its console")
+	assert.Contains(t, failure(t, outcome), "host n1 did not come back within 10s after its reboot; check its console")
 	require.ErrorContains(t, err, "cordoned until their change is done: n1")
 	assert.Equal(t, []int{1, 0, 0, 0}, boots(f, inv))
 	assert.Equal(t, []string{"n1"}, cordoned(t, f))
@@ -205,7 +205,7 @@ func TestAHostThatOnlySaysThatItReboots(t *testing.T) {
 		o.Task = &provision.Reboot{Hosts: []string{"n1"}, Within: 5 * time.Second}
 	})
 	require.Error(t, err)
-	assert.Contains(t, failure(t, outcome), "still runs the boot that was to end")
+	assert.Contains(t, failure(t, outcome), "it answers, but has not rebooted")
 	assert.Equal(t, []string{"n1"}, cordoned(t, f))
 	f.Host("n1").Deafen(false)
 	_, err = apply(t, f, inv, rebooting("n1"))
@@ -220,7 +220,7 @@ func TestAHostIsNotWellBeforeItsServicesAre(t *testing.T) {
 	f.API.Sicken("n1", errors.New("container runtime is down"))
 	outcome, err := apply(t, f, inv, rebooting("n1", "n2"))
 	require.Error(t, err)
-	assert.Contains(t, failure(t, outcome), "host n1 has rebooted, and its Node is not well: container runtime is down")
+	assert.Contains(t, failure(t, outcome), "host n1 has rebooted, and its Node is not healthy: container runtime is down")
 	assert.Equal(t, []int{0, 1, 0}, boots(f, inv))
 	assert.Equal(t, []string{"n1"}, cordoned(t, f))
 	f.API.Sicken("n1", nil)
@@ -319,7 +319,7 @@ func TestHostsThatCannotBeRebootedAreNamed(t *testing.T) {
 	more := load(t, "dc1", 3)
 	require.NoError(t, f.Boot(more))
 	_, err = apply(t, f, more, rebooting("n3"))
-	require.ErrorContains(t, err, "cannot reboot host n3: it is not part of the cluster yet")
+	require.ErrorContains(t, err, "cannot reboot host n3: it is not in the cluster yet")
 	f.Host("n2").Fail(sshtest.Refuse)
 	var said notes
 	require.NoError(t, f.Host("n1").Write("/run/reboot-required", ""))
@@ -327,6 +327,6 @@ func TestHostsThatCannotBeRebootedAreNamed(t *testing.T) {
 		o.Sink = func(e event.Event) { said.add(e.Text) } // hosts speak at the same time
 	})
 	require.NoError(t, err)
-	assert.Contains(t, said.all(), "Host n3 is not part of the cluster and is left as it is")
+	assert.Contains(t, said.all(), "Host n3 is not in the cluster: not rebooted")
 	assert.Equal(t, []int{0, 1, 0, 0}, boots(f, more))
 }

@@ -212,7 +212,7 @@ func TestAResetWithoutTheClusterIsRecordedWhereItCanBe(t *testing.T) {
 	f.Host("m1").Fail(sshtest.Refuse)
 	f.Host("m3").Fail(sshtest.Refuse)
 	require.NoError(t, alone("n1"))
-	assert.Contains(t, warned.all(), "No history tells of this reset: no other master or etcd host")
+	assert.Contains(t, warned.all(), "No history records this reset: no other master or etcd host")
 }
 
 func TestAClusterThatIsHalfResetTellsOfIt(t *testing.T) {
@@ -241,6 +241,6 @@ func TestAClusterThatIsHalfResetTellsOfIt(t *testing.T) {
 	_, err = o.ResetAlone(t.Context(), yes)
 	require.NoError(t, err)
 	require.NoError(t, o.Close())
-	assert.Contains(t, warned.all(), "No history tells of this reset any more: the cluster's history went with its masters and etcd hosts")
+	assert.Contains(t, warned.all(), "No history records this reset: the cluster's history went with its masters and etcd hosts")
 	assert.NoDirExists(t, filepath.Join(f.Host("m1").Root, system.HistoryDir))
 }

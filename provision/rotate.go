@@ -49,7 +49,7 @@ func (o *Operator) Rotate(ctx context.Context, r Rotation, approve Approve) (*Ro
 	for again := 0; ; again++ {
 		outcome, err := o.Apply(ctx, func(p *plan.Plan) (bool, error) {
 			if again >= stubborn {
-				return false, fmt.Errorf("the hosts differ from the inventory again and again; see provision plan, and what changes them (%s)", firstSteps(p))
+				return false, fmt.Errorf("the hosts keep differing from the inventory; run provision plan and find what changes them (%s)", firstSteps(p))
 			}
 			if err := o.undisturbed(item, p); err != nil {
 				return false, err
@@ -111,14 +111,14 @@ func firstSteps(p *plan.Plan) string {
 // another rotation. Telling hosts what they missed is no change.
 func (o *Operator) undisturbed(item string, p *plan.Plan) error {
 	if o.fleet.Decision.Identity == nil {
-		return fmt.Errorf("cannot rotate anything: there is no cluster %q yet; apply first", o.fleet.Inventory.Cluster.Name)
+		return fmt.Errorf("cannot rotate: cluster %q does not exist yet; apply first", o.fleet.Inventory.Cluster.Name)
 	}
 	if o.keys.Turn(item).Phase != "" {
 		return nil
 	}
 	for _, step := range p.Steps {
 		if step.Action != plan.Wait && step.Address.Kind != plan.IdentityKind {
-			return errors.New("cannot begin a rotation: the hosts differ from the inventory; see provision plan, apply first")
+			return errors.New("cannot start a rotation: the hosts differ from the inventory; see provision plan, then apply")
 		}
 	}
 	return nil
@@ -154,7 +154,7 @@ func (o *Operator) rotatable(ctx context.Context, item string) error {
 	}
 	for other, turn := range o.fleet.Decision.Identity.Turning {
 		if other != item {
-			return fmt.Errorf("the rotation of %s is under way (%s); finish it first", other, turn.Phase)
+			return fmt.Errorf("a rotation of %s is in progress (%s); finish it first", other, turn.Phase)
 		}
 	}
 	if err := o.api.Reach(ctx); err != nil {

@@ -53,5 +53,5 @@ func TestEtcdDataOfALostLedgerAreNotTakenOver(t *testing.T) {
 	f := boot(t, inv, fleettest.Options{})
 	require.NoError(t, f.Host("m1").Write("/var/lib/etcd/member/snap/db", "data"))
 	_, err := apply(t, f, inv)
-	require.ErrorContains(t, err, "m1 has etcd data in /var/lib/etcd/member, but no ledger knows of a cluster")
+	require.ErrorContains(t, err, "m1 has etcd data in /var/lib/etcd/member, but no ledger records a cluster")
 }

@@ -166,7 +166,7 @@ func TestNoVerbActsOnAnotherCluster(t *testing.T) {
 		}
 	})
 	figure := refused(t, f, names(inv), func() int {
-		return everyVerb(t, f, other, nil, `inventory describes cluster "dc2"`, `m1, n1, n2: cluster "dc1" (`, "Nothing was changed", "right inventory") +
+		return everyVerb(t, f, other, nil, `inventory describes cluster "dc2"`, `m1, n1, n2: cluster "dc1" (`, "Nothing was changed", "Check the inventory file") +
 			everyVerb(t, f, renamed, nil, `inventory describes cluster "dc2"`, `west-m1, west-n1, west-n2: cluster "dc1" (`)
 	})
 	faults.Record(t, "target-other-cluster", "Every verb refuses hosts of another cluster and names both clusters and the hosts",
@@ -209,7 +209,7 @@ func TestAFileThatTakesHostsAwayIsRefused(t *testing.T) {
 		says  []string
 	}{
 		"n[1-12] became n[1-2]":  {keep("m1", "n1", "n2"), 10, []string{"takes 10 hosts away", "n12 (node) leaves", "--allow-removals 10"}},
-		"the block of the nodes": {keep("m1"), 12, []string{"takes 12 hosts away", "all that had the role node", "--allow-removals 12"}},
+		"the block of the nodes": {keep("m1"), 12, []string{"takes 12 hosts away", "every host with the role node", "--allow-removals 12"}},
 		"two roles exchanged": {edit(inv, func(i *inventory.Inventory) {
 			i.Hosts[1].Roles = []inventory.Role{inventory.RoleMaster}
 			i.Hosts[2].Roles = []inventory.Role{inventory.RoleMaster}
@@ -244,7 +244,7 @@ func TestOneHostMayLeaveUntold(t *testing.T) {
 	_, err := apply(t, f, edit(inv, func(i *inventory.Inventory) { i.Hosts = i.Hosts[:2:2] }))
 	require.NoError(t, err)
 	_, err = apply(t, f, edit(inv, func(i *inventory.Inventory) { i.Hosts = i.Hosts[:1:1] }))
-	require.ErrorContains(t, err, "all that had the role node", "the last one is another matter")
+	require.ErrorContains(t, err, "every host with the role node", "the last one is another matter")
 }
 
 // Only masters and etcd hosts know who belongs to the cluster. With the only
@@ -261,7 +261,7 @@ func TestWorkersAloneAreNotChanged(t *testing.T) {
 	require.NoError(t, f.Boot(empty))
 	figure := refused(t, f, []string{"m1", "n1", "n2", "spare"}, func() int {
 		_, err := apply(t, f, move("10.200.0.12"))
-		require.ErrorContains(t, err, `n1, n2 belong to cluster "dc1", but of its masters and etcd hosts none confirms that`)
+		require.ErrorContains(t, err, `n1, n2 belong to cluster "dc1", but none of its masters and etcd hosts confirms that`)
 		require.ErrorContains(t, err, "know nothing of it: m1 (10.200.0.12)")
 		_, err = apply(t, f, move("10.200.0.13"))
 		require.ErrorContains(t, err, "do not answer: m1 (10.200.0.13)")

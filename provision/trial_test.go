@@ -103,7 +103,7 @@ func TestAWrongSettingReachesOneHostAndIsTakenBack(t *testing.T) {
 				failed := onlyFailure(t, outcome)
 				assert.Equal(t, "m1", failed.Address.Host)
 				assert.Equal(t, tc.unit, failed.Address.Name)
-				for _, part := range []string{tc.unit + " does not work with its new settings", "m1 got back the settings that it worked with, and works with them", tc.line} {
+				for _, part := range []string{tc.unit + " does not work with its new settings", "m1 has its last working settings back and works", tc.line} {
 					assert.ErrorContains(t, failed.Err, part)
 				}
 				assert.Empty(t, holding(f, tc.path, tc.bad, all...))
@@ -143,7 +143,7 @@ func TestASettingWithWhichTheNodeIsNotReadyIsTakenBack(t *testing.T) {
 	require.Error(t, err)
 	failed := onlyFailure(t, outcome)
 	require.ErrorContains(t, failed.Err, "cni plugin not initialized")
-	require.ErrorContains(t, failed.Err, "m1 got back the settings")
+	require.ErrorContains(t, failed.Err, "m1 has its last working settings back")
 	assert.Empty(t, holding(f, kubeletYAML, "300Mi", "m1", "n1", "n2"))
 }
 
@@ -209,7 +209,7 @@ func TestAKilledTrialIsEndedByTheNextRun(t *testing.T) {
 					assert.True(t, p.Empty(), "%+v", p.Steps)
 					return
 				}
-				require.ErrorContains(t, onlyFailure(t, outcome).Err, "m1 got back the settings")
+				require.ErrorContains(t, onlyFailure(t, outcome).Err, "m1 has its last working settings back")
 				assert.Equal(t, "m1", outcome.Plan.Waves[0].Hosts[0])
 				assert.Empty(t, holding(f, kubeletYAML, value, all...))
 			})

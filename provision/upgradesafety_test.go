@@ -114,7 +114,7 @@ func TestVersionsThatNoSnapshotPrecedes(t *testing.T) {
 	require.ErrorContains(t, err, "there would be no way back")
 	p, err := look(t, f, inv)
 	require.NoError(t, err, "it may be what fixes etcd")
-	assert.Contains(t, strings.Join(p.Warnings, "\n"), "no snapshot of it is taken")
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "versions change without a snapshot")
 	for _, s := range p.Steps {
 		assert.NotEqual(t, plan.SnapshotKind, s.Address.Kind)
 	}

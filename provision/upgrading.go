@@ -22,7 +22,7 @@ func complete(p *plan.Plan) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot begin: artifacts of the way are not in the store; name their versions in versions { via = [...] } and run: provision bundle pull\n%s", strings.Join(lines, "\n"))
+	return fmt.Errorf("cannot start: the store lacks artifacts of a hop; name the versions in versions { via = [...] } and run: provision bundle pull\n%s", strings.Join(lines, "\n"))
 }
 
 // more reports whether another hop is to follow a run that went well, and gets
@@ -34,7 +34,7 @@ func (o *Operator) more(outcome *run.Outcome) bool {
 		return false
 	}
 	if scope := o.surveyor.Task.Scope(); len(o.surveyor.Targets) > 0 || scope.OneHop || scope.Narrow {
-		o.fleet.Emit(event.Event{Type: event.Note, Text: "This was one hop of the upgrade; apply again to go on to Kubernetes " + hops[1].Kubernetes})
+		o.fleet.Emit(event.Event{Type: event.Note, Text: "This was one hop of the upgrade; apply again for the next: Kubernetes " + hops[1].Kubernetes})
 		return false
 	}
 	o.fleet.Emit(event.Event{Type: event.Note, Text: fmt.Sprintf("The cluster runs Kubernetes %s and etcd %s; %s to go: next %s and %s",

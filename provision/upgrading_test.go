@@ -171,9 +171,9 @@ func TestWhatVersionsMayNotDoIsRefused(t *testing.T) {
 		target *inventory.Inventory
 		says   string
 	}{
-		"a control plane back":        {versions(inv, "1.36.4", etcd), "does not support taking a control plane back"},
+		"a control plane back":        {versions(inv, "1.36.4", etcd), "cannot downgrade a control plane"},
 		"etcd back":                   {versions(inv, inv.Cluster.Versions.Kubernetes(), "3.6.5"), "etcd does not start on data of a newer minor release"},
-		"a way that nobody knows":     {versions(inv, "1.39.0", etcd), "no release of 1.38 is in the store"},
+		"a way that nobody knows":     {versions(inv, "1.39.0", etcd), "the store has none of 1.38"},
 		"kubelets before API servers": {versions(inv, inv.Cluster.Versions.Kubernetes(), etcd, func(c *inventory.Cluster) { c.Versions = c.Versions.With("kubelet", "1.38.0") }), "would be newer than an API server"},
 	} {
 		t.Run(name, func(t *testing.T) {

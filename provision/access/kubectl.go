@@ -27,7 +27,7 @@ func (a *Cluster) Kubectl(ctx context.Context) (*Access, error) {
 		return nil, err
 	}
 	if a.Fleet.Decision.Identity == nil {
-		return nil, fmt.Errorf("cannot give access to cluster %q: there is none yet; make it with: provision apply", a.Fleet.Inventory.Cluster.Name)
+		return nil, fmt.Errorf("cannot access cluster %q: it does not exist yet; create it with: provision apply", a.Fleet.Inventory.Cluster.Name)
 	}
 	credentials, err := a.issueAdmin(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a *Cluster) Kubectl(ctx context.Context) (*Access, error) {
 	}
 	servers := a.apiServers()
 	if len(servers) == 0 {
-		return nil, fmt.Errorf("cannot give access to cluster %q: no master answered", a.Fleet.Inventory.Cluster.Name)
+		return nil, fmt.Errorf("cannot access cluster %q: no master answered", a.Fleet.Inventory.Cluster.Name)
 	}
 	return &Access{Server: servers[0], Credentials: credentials, Dial: a.dialAny, Lost: a.mastersLost}, nil
 }

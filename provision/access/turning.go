@@ -72,7 +72,7 @@ func lastingTokens(ctx context.Context, client *kube.Client, public string) erro
 		}
 	}
 	if len(bad) > 0 {
-		return fmt.Errorf("these Secrets hold tokens that the old key signed and that nobody renews: %s; delete them, create them anew for whoever uses them, and run the same command again",
+		return fmt.Errorf("these Secrets hold tokens of the old key that nothing renews: %s; delete and recreate them for their users, then run the same command again",
 			strings.Join(bad, ", "))
 	}
 	return nil

@@ -130,7 +130,7 @@ func (s *session) overtake(ctx context.Context, held *ledger.Ledger, unit string
 	}
 	if status.NeedReload {
 		if err := s.sys.Units.DaemonReload(ctx); err != nil {
-			return "", fmt.Errorf("reading unit files anew: %w", err)
+			return "", fmt.Errorf("reloading unit files: %w", err)
 		}
 	}
 	return s.act(ctx, held, unit)

@@ -123,7 +123,7 @@ func (k *Keys) put(ctx context.Context, name string, base api.IdentityParams, ma
 	for _, item := range identity.Items(m.Host) {
 		content, ok := material[item]
 		if !ok {
-			return fmt.Errorf("giving %s its part of the cluster's identity: nobody has %s", name, item)
+			return fmt.Errorf("giving %s its part of the cluster's identity: no host has %s", name, item)
 		}
 		params.Material[item] = content
 	}

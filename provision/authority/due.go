@@ -40,7 +40,7 @@ func (k *Keys) Due() []Authority {
 func (k *Keys) Ended(name string) error {
 	for _, a := range k.Due() {
 		if a.Ended && (name == "" || a.Name == name) {
-			return fmt.Errorf("authority %q of cluster %q ended on %s, so nothing that it signed is accepted any more; renew it, and all that depends on it, with: provision certs renew",
+			return fmt.Errorf("authority %q of cluster %q expired on %s, so nothing that it signed is accepted; renew it and all that depends on it: provision certs renew",
 				a.Name, k.Fleet.Inventory.Cluster.Name, a.NotAfter.Format(time.DateTime))
 		}
 	}
@@ -51,7 +51,7 @@ func (k *Keys) Ended(name string) error {
 func (k *Keys) Ending() []string {
 	var list []string
 	for _, a := range k.Due() {
-		list = append(list, fmt.Sprintf("authority %q ends on %s, and all that it signs with it; renew it before, with: provision certs renew", a.Name, a.NotAfter.Format(time.DateTime)))
+		list = append(list, fmt.Sprintf("authority %q expires on %s, with all that it signed; renew it before: provision certs renew", a.Name, a.NotAfter.Format(time.DateTime)))
 	}
 	return list
 }

@@ -21,10 +21,10 @@ func (k *Keys) Turn(item string) facts.Turn {
 // PhaseMeans is what a phase is, in a few words.
 func PhaseMeans(phase string) string {
 	texts := map[string]string{
-		"announced": "a new one is made; both are trusted, the old one signs",
-		"trusted":   "both are trusted on all hosts; clients get time to learn of it",
+		"announced": "the new one exists; both are trusted, the old one signs",
+		"trusted":   "both are trusted on all hosts; clients catch up",
 		"signing":   "the new one signs, both are trusted",
-		"signed":    "everything is signed by the new one; what the old one signed gets time to end",
+		"signed":    "the new one has signed everything; waiting for what the old one signed to end",
 		"dropped":   "the old one is dropped",
 		"":          "done",
 	}

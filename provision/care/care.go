@@ -103,7 +103,7 @@ func (c Care) one(ctx context.Context, env *cluster.Env, host string) (changed b
 		}
 		return changed, drain.Kind{}.Apply(ctx, env, host, spec)
 	case have.Isolated:
-		return false, fmt.Errorf("cannot uncordon host %s: it is isolated; provision node recover %s proves that it is well, then does it", host, host)
+		return false, fmt.Errorf("cannot uncordon host %s: it is isolated; use: provision node recover %s", host, host)
 	case !have.Cordoned && !have.Ours:
 		return false, nil
 	}

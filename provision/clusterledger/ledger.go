@@ -102,7 +102,7 @@ func encode(l Ledger) (map[string]any, error) {
 		return nil, fmt.Errorf("packing the cluster's ledger: %w", err)
 	}
 	if packed.Len() > mostStored {
-		return nil, fmt.Errorf("cannot record more in the cluster's ledger: it would have %d bytes, and the API takes no more than %d; %s is the largest entry", packed.Len(), mostStored, largest(l))
+		return nil, fmt.Errorf("cannot record more in the cluster's ledger: it would be %d bytes, and the API takes at most %d; the largest entry is %s", packed.Len(), mostStored, largest(l))
 	}
 	sum := sha256.Sum256(packed.Bytes())
 	data := map[string]any{}
@@ -136,7 +136,7 @@ func decode(object cluster.Object) (Ledger, error) {
 	}
 	sum := sha256.Sum256(secret.Data["ledger"])
 	if hex.EncodeToString(sum[:]) != string(secret.Data["sha256"]) {
-		return damaged("its content does not have the digest that was written with it")
+		return damaged("its content does not match its digest")
 	}
 	l, err := unpack(secret.Data["ledger"])
 	if err != nil {

@@ -214,7 +214,7 @@ func TestWhatIsTooLargeIsRefusedByName(t *testing.T) {
 	big, err := json.Marshal(noise)
 	require.NoError(t, err)
 	_, err = encode(Ledger{Entries: []Entry{{ID: `object["small"]`, Before: json.RawMessage(`{}`)}, {ID: `object["big"]`, Before: big}}})
-	assert.ErrorContains(t, err, `object["big"] is the largest entry`)
+	assert.ErrorContains(t, err, `the largest entry is object["big"]`)
 	many := Ledger{}
 	for i := range 2000 {
 		many.Entries = append(many.Entries, Entry{ID: fmt.Sprintf("object[%q]", "ClusterRole/r"+strconv.Itoa(i)), Before: json.RawMessage(`{"ref":{"name":"` + strings.Repeat("r", 40) + `"}}`)})

@@ -34,7 +34,7 @@ func signs() []sign {
 		{any: []string{"database space exceeded", "alarm:nospace"}, text: "etcd's database has reached its quota (alarm NOSPACE)",
 			first: "raise etcd's quota_bytes if objects fill it, then: provision etcd defrag, which ends the alarm, too"},
 		{any: []string{"crc mismatch", "file corrupt", "data corruption", "alarm:corrupt", "database file is not valid", "invalid database", "walpb:", "checksum error", "failed to recover"},
-			text: "etcd's data are damaged", first: "move the data folder away; the member then joins anew from the others"},
+			text: "etcd's data are damaged", first: "move the data folder away; the member then joins again from the others"},
 		{any: []string{"member has been permanently removed", "removed from the cluster"}, text: "this member was removed from the etcd cluster; another one can join in its place"},
 		{any: []string{"cluster id mismatch", "member count is unequal", "couldn't find local name"}, text: "this etcd was started for another cluster, or with another list of members"},
 		{any: []string{"exec format error"}, text: "the program is damaged or for another architecture"},

@@ -41,7 +41,7 @@ func (d *diagnosis) routes() {
 		if n := len(lost[to.Name]); n > 1 && n == len(hosts)-1 {
 			d.add(Finding{Level: Problem, Host: to.Name, What: "no-routes", strong: true, order: hostOrder,
 				Summary: fmt.Sprintf("no other host has a route to its pods (%s)", to.pods),
-				Cause:   "its Node was made anew, and its network's service does not know", First: "systemctl restart " + to.router})
+				Cause:   "its Node was recreated, and its network's service does not know", First: "systemctl restart " + to.router})
 			continue
 		}
 		for _, from := range lost[to.Name] {

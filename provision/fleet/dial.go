@@ -22,7 +22,7 @@ func (f *Fleet) Dial(ctx context.Context) {
 	for _, h := range f.Inventory.Hosts {
 		names = append(names, h.Name)
 	}
-	waiting := f.Wait("connecting and looking at it", names)
+	waiting := f.Wait("connecting and reading facts", names)
 	defer waiting.Stop()
 	Spread(f.Inventory.Hosts, func(host inventory.Host) {
 		m, err := f.DialOne(ctx, host)
@@ -63,7 +63,7 @@ func (f *Fleet) DialOne(ctx context.Context, host inventory.Host) (*Member, erro
 func (f *Fleet) rightTarget(host inventory.Host, known facts.Host) error {
 	switch {
 	case f.Lab != "" && known.Lab != f.Lab:
-		return fmt.Errorf("refusing host %s: it is not a host of lab %q (no marker %s that says so); without --lab it would be a real host",
+		return fmt.Errorf("refusing host %s: it is not a host of lab %q (it lacks the marker %s); without --lab it is a real host",
 			host.Name, f.Lab, system.LabMarker)
 	case f.Lab == "" && known.Lab != "":
 		return fmt.Errorf("refusing host %s: it is a host of lab %q, not a real one; to act on the lab use --lab", host.Name, known.Lab)
@@ -90,7 +90,7 @@ func (f *Fleet) Reconnect(ctx context.Context, m *Member) (Agent, facts.Host, er
 		err = f.rightTarget(m.Host, known)
 	}
 	if err == nil && known.MachineID != m.Facts.MachineID {
-		err = fmt.Errorf("another machine answers in the place of host %s", m.Host.Name)
+		err = fmt.Errorf("another machine answers at the address of host %s", m.Host.Name)
 	}
 	if err != nil {
 		_ = agent.Close()

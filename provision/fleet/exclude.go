@@ -48,7 +48,7 @@ func (f *Fleet) Refuse(refused map[string]error) error {
 		}
 	}
 	if keepers && f.Decision.Identity == nil {
-		return fmt.Errorf("cannot create cluster %q, which takes all its masters and etcd hosts. Nothing was changed:\n%w", f.Inventory.Cluster.Name, errors.Join(all...))
+		return fmt.Errorf("cannot create cluster %q without all its masters and etcd hosts. Nothing was changed:\n%w", f.Inventory.Cluster.Name, errors.Join(all...))
 	}
 	for name, err := range refused {
 		f.Exclude(name, err)

@@ -45,5 +45,5 @@ func (f *Fleet) Nobody() error {
 			lines = append(lines, h.Name+": "+err.Error())
 		}
 	}
-	return fmt.Errorf("cannot go on: no host answered:\n  %s", strings.Join(lines, "\n  "))
+	return fmt.Errorf("cannot continue: no host answered:\n  %s", strings.Join(lines, "\n  "))
 }

@@ -69,7 +69,7 @@ func (f *Fleet) leave(name string, d Departure, m *Member, err error) {
 		return
 	}
 	if err != nil {
-		err = fmt.Errorf("it left the inventory and does not answer, so it is not removed: %w; if it never will again: provision node remove --force %s", err, name)
+		err = fmt.Errorf("it left the inventory and does not answer, so it is not removed: %w; if it is dead for good: provision node remove --force %s", err, name)
 		f.Absent[name] = Absent{Host: d.Host, Why: err, Left: true}
 		return
 	}
@@ -79,7 +79,7 @@ func (f *Fleet) leave(name string, d Departure, m *Member, err error) {
 			_ = m.Agent.Close() // another machine by now, or another cluster's: nothing there is ours
 		case d.Gone:
 			_ = m.Agent.Close()
-			f.Absent[name] = Absent{Host: d.Host, Left: true, Why: errors.New("it answers, so it is not forgotten: its pods would not be drained, and its kubelet would go on with the cluster's certificates. Remove it without --force; if that cannot work, power it off first")}
+			f.Absent[name] = Absent{Host: d.Host, Left: true, Why: errors.New("it answers, so it is not forgotten: its pods would not be drained, and its kubelet would keep the cluster's certificates. Remove it without --force; if that fails, power it off first")}
 			return
 		default:
 			f.Members[name] = m
@@ -227,5 +227,5 @@ func foreignHost(name string, id *facts.Identity) error {
 }
 
 func StrangeHost(name string) error {
-	return fmt.Errorf("refusing host %s: it has no ledger, so nothing on it is provision's", name)
+	return fmt.Errorf("refusing host %s: it has no ledger, so nothing there is provision's", name)
 }

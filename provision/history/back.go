@@ -33,7 +33,7 @@ func (l Log) Goal(steps int) (Run, error) {
 	case len(back) == 0:
 		return Run{}, fmt.Errorf("cannot go back: no run is recorded")
 	case steps >= len(back):
-		return Run{}, fmt.Errorf("cannot go back %d: the inventories of %d earlier states are kept; see: provision history", steps, len(back)-1)
+		return Run{}, fmt.Errorf("cannot go back %d: only %d earlier inventories are kept; see: provision history", steps, len(back)-1)
 	}
 	return back[steps], nil
 }
@@ -42,9 +42,9 @@ func (l Log) Goal(steps int) (Run, error) {
 func (r Run) Returnable() error {
 	switch {
 	case len(r.Targets) > 0:
-		return fmt.Errorf("cannot go back to run %s: it was limited to targets, so the hosts never were what its inventory says", r.Short())
+		return fmt.Errorf("cannot go back to run %s: it was limited to targets, so the hosts never matched its inventory", r.Short())
 	case !r.Whole():
-		return fmt.Errorf("cannot go back to run %s: it did not end well (%s), so the hosts never were what its inventory says", r.Short(), r.Outcome())
+		return fmt.Errorf("cannot go back to run %s: it did not end well (%s), so the hosts never matched its inventory", r.Short(), r.Outcome())
 	case r.Sources == "" && r.NoSources != "":
 		return fmt.Errorf("cannot go back to run %s: its inventory was not kept: %s", r.Short(), r.NoSources)
 	case r.Sources == "":

@@ -120,7 +120,7 @@ func TestTheWayBack(t *testing.T) {
 		"hosts down":                    {back(ran(7, Done, "c"), ran(5, Incomplete, "b")), 1, "5-ab12"},
 		"there and back":                {back(ran(9, Done, "a"), ran(7, Done, "b"), ran(5, Done, "a")), 1, "7-ab12"},
 		"an interrupted one is resumed": {back(rolled, ran(5, Done, "b"), ran(3, Done, "a")), 1, "3-ab12"},
-		"too far":                       {back(ran(5, Done, "b"), ran(3, Done, "a")), 2, "the inventories of 1 earlier states are kept"},
+		"too far":                       {back(ran(5, Done, "b"), ran(3, Done, "a")), 2, "only 1 earlier inventories are kept"},
 		"not at all":                    {back(ran(5, Done, "b")), 0, "1 is the inventory before"},
 		"nothing there":                 {back(), 1, "no run is recorded"},
 	} {

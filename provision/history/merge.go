@@ -69,7 +69,7 @@ func (l Log) Find(name string) (Run, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return Run{}, fmt.Errorf("no run %.40q is recorded; see: provision history", name)
+		return Run{}, fmt.Errorf("there is no record of run %.40q; to list the runs: provision history", name)
 	}
 	return Run{}, fmt.Errorf("run %.40q is ambiguous: it is %s or %s", name, found[0].Short(), found[1].Short())
 }

@@ -85,7 +85,7 @@ func (rd *Reader) fetch(ctx context.Context, h *History, name string, decode fun
 		errs = append(errs, err)
 	}
 	if len(errs) == 0 {
-		return errors.New("no host that answered has it any more")
+		return errors.New("no host that answered still has it")
 	}
 	return errors.Join(errs...)
 }

@@ -43,14 +43,14 @@ func (w *Way) versions(now, then inventory.Versions) {
 		if family == inventory.FamilyKubernetes {
 			what, refused = "Kubernetes", true
 		}
-		one := fmt.Sprintf("%s goes back from %s to %s, ", what, now[family], then[family])
+		one := fmt.Sprintf("%s goes back from %s to %s", what, now[family], then[family])
 		switch {
 		case errNow != nil || errThen != nil || a.Compare(b) <= 0:
 		case refused && (a.Major != b.Major || a.Minor != b.Minor):
 			// What runs decides, and the plan knows that: the newer one may never have been installed.
-			w.Notes = append(w.Notes, one+"which is refused where the newer minor release runs already: then write the old inventory out with --write, set the newer version there, and apply that")
+			w.Notes = append(w.Notes, one+". If the newer minor release already runs, that is refused: write the old inventory out with --write, set the newer version there, and apply it")
 		default:
-			w.Notes = append(w.Notes, one+"and with it what was fixed in between")
+			w.Notes = append(w.Notes, one+" and loses the fixes in between")
 		}
 	}
 }
@@ -70,10 +70,10 @@ func (w *Way) hosts(now, then *inventory.Inventory) {
 	slices.Sort(back)
 	slices.Sort(gone)
 	if len(back) > 0 {
-		w.Notes = append(w.Notes, fmt.Sprintf("%s come back into the cluster, as new members, if the machines still exist and answer; what was on them is not brought back", strings.Join(back, ", ")))
+		w.Notes = append(w.Notes, fmt.Sprintf("%s return to the cluster as new members, if the machines exist and answer; their data do not return", strings.Join(back, ", ")))
 	}
 	if len(gone) > 0 {
-		w.Notes = append(w.Notes, fmt.Sprintf("%s leave the cluster: they are drained and put back to what stood there before, and what their pods kept on them is lost", strings.Join(gone, ", ")))
+		w.Notes = append(w.Notes, fmt.Sprintf("%s leave the cluster: they are drained and undone, and local data of their pods are lost", strings.Join(gone, ", ")))
 	}
 }
 
@@ -84,9 +84,9 @@ func (w *Way) given(now *inventory.Inventory, r Run, keyed func(digest string) s
 		digest, ok := now.Written.VarFiles[name]
 		switch {
 		case !ok:
-			w.Notes = append(w.Notes, fmt.Sprintf("the run took variables from %s, which is not given now", name))
+			w.Notes = append(w.Notes, fmt.Sprintf("the run used variables from %s, which is not given now", name))
 		case keyed != nil && r.VarFiles[name] != "" && keyed(digest.Reveal()) != r.VarFiles[name]:
-			w.Notes = append(w.Notes, fmt.Sprintf("%s has changed since the run: variables get the values that it has now", name))
+			w.Notes = append(w.Notes, fmt.Sprintf("%s has changed since the run: variables get its present values", name))
 		}
 	}
 }

@@ -75,14 +75,14 @@ func unlike(item string, copies []*held) []error {
 		names := strings.Join(one.hosts, ", ")
 		switch {
 		case right.damaged:
-			bad = append(bad, fmt.Errorf("host %s: %s is damaged, and no host has a good copy; put the file back from a backup of the host", names, path))
+			bad = append(bad, fmt.Errorf("host %s: %s is damaged, and no host has a good copy; restore the file from a backup of the host", names, path))
 		case i == 0:
 		case one.damaged:
 			bad = append(bad, fmt.Errorf("host %s: %s is damaged; remove it there (rm %s) and apply: it is copied from %s", names, path, path, right.hosts[0]))
 		case tie:
-			bad = append(bad, fmt.Errorf("hosts %s and %s: %s is not the same, and nobody can tell which is right: remove it where it does not fit what runs there (compare with the files in /etc/kubernetes), and apply: it is copied from the other", strings.Join(right.hosts, ", "), names, path))
+			bad = append(bad, fmt.Errorf("hosts %s and %s: %s differs, and nothing tells which is right: compare with the files in /etc/kubernetes, remove the wrong one, and apply: it is copied from the other host", strings.Join(right.hosts, ", "), names, path))
 		default:
-			bad = append(bad, fmt.Errorf("host %s: %s is another one than on %s: was the host restored from an old backup? Remove it there (rm %s) and apply: it is copied from %s", names, path, strings.Join(right.hosts, ", "), path, right.hosts[0]))
+			bad = append(bad, fmt.Errorf("host %s: %s differs from the one on %s. Was the host restored from an old backup? Remove it there (rm %s) and apply: it is copied from %s", names, path, strings.Join(right.hosts, ", "), path, right.hosts[0]))
 		}
 	}
 	return bad

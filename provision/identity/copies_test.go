@@ -24,7 +24,7 @@ func TestCopiesOfKeysThatAreUnlikeAreNamed(t *testing.T) {
 		says          []string
 	}{
 		"alike":           {holds("a", false), holds("a", false), nil},
-		"one is another":  {holds("b", false), holds("a", false), []string{"host m3: /var/lib/provision/identity/encryption.yaml is another one than on m1, m2"}},
+		"one is another":  {holds("b", false), holds("a", false), []string{"host m3: /var/lib/provision/identity/encryption.yaml differs from the one on m1, m2"}},
 		"one is damaged":  {holds("x", true), holds("a", false), []string{"host m3: /var/lib/provision/identity/encryption.yaml is damaged; remove it there"}},
 		"two are damaged": {holds("x", true), holds("x", true), []string{"host m2, m3:"}},
 		"not there":       {facts.Owned{Identity: &facts.Identity{UUID: "u"}}, holds("a", false), nil},

@@ -65,7 +65,7 @@ func Decide(inv *inventory.Inventory, owned map[string]facts.Owned) (Decision, e
 	}
 	if d.Identity == nil {
 		if silent := silentKeepers(inv, owned); len(silent) > 0 {
-			return d, fmt.Errorf("cannot create cluster %q: %s did not answer and may already belong to it; a new identity is made only when every master and etcd host answers. Bring the hosts up, or take them out of the inventory",
+			return d, fmt.Errorf("cannot create cluster %q: %s did not answer and may already belong to it; a new cluster needs every master and etcd host to answer. Bring the hosts up, or remove them from the inventory",
 				inv.Cluster.Name, strings.Join(silent, ", "))
 		}
 	}
@@ -164,7 +164,7 @@ func agree(inv *inventory.Inventory, owned map[string]facts.Owned, told *facts.I
 		}
 		for name, certificate := range known.CAs {
 			if want, ok := told.CAs[name]; ok && want != certificate && !pki.Succeeds(certificate, want) {
-				return fmt.Errorf("cannot go on: host %s knows another certificate authority %q for cluster %q than the masters do. Nothing was changed. Its ledger was damaged or tampered with: take the host out of the inventory and look into it",
+				return fmt.Errorf("cannot continue: host %s has another certificate authority %q for cluster %q than the masters. Nothing was changed. Its ledger was damaged or tampered with: remove the host from the inventory and investigate it",
 					host.Name, name, inv.Cluster.Name)
 			}
 		}
@@ -243,7 +243,7 @@ func oneCluster(inv *inventory.Inventory, owned map[string]facts.Owned) error {
 	if len(members) > 1 {
 		what = "its hosts belong to more than one"
 	}
-	return foreign{fmt.Errorf("cannot go on: the inventory describes cluster %q, but %s:\n  %s\nNothing was changed. Check that it is the right inventory, with the right variables and addresses. Use the inventory of each cluster for its hosts; a host that is to change clusters must leave the other one first",
+	return foreign{fmt.Errorf("cannot continue: the inventory describes cluster %q, but %s:\n  %s\nNothing was changed. Check the inventory file, its variables and addresses. To move a host between clusters, remove it from the other one first",
 		inv.Cluster.Name, what, strings.Join(lines, "\n  "))}
 }
 

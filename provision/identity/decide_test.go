@@ -91,7 +91,7 @@ func TestAWorkerDoesNotDecideWhomTheOperatorTrusts(t *testing.T) {
 	evil := facts.Owned{Identity: &facts.Identity{UUID: "u1", Cluster: "dc1", EtcdClusterID: "1", CAs: map[string]string{"cluster": "wrong"},
 		Holds: []string{system.ClusterKey}}}
 	_, err := Decide(inv, map[string]facts.Owned{"a1": evil, "m1": good, "m2": good})
-	require.ErrorContains(t, err, "host a1 knows another certificate authority")
+	require.ErrorContains(t, err, "host a1 has another certificate authority")
 	evil.Identity.CAs = nil
 	d, err := Decide(inv, map[string]facts.Owned{"a1": evil, "m1": good, "m2": good})
 	require.NoError(t, err)

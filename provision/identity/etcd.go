@@ -37,6 +37,6 @@ func SameEtcd(known string, ids map[string]uint64) (*Reformed, error) {
 		}
 		lines = append(lines, fmt.Sprintf("%s: etcd cluster %s%s", strings.Join(hosts[id], ", "), id, note))
 	}
-	return nil, fmt.Errorf("cannot go on: etcd's members belong to different etcd clusters:\n  %s\nNothing was changed. Was a snapshot restored on some hosts only? Decide which data are right; on the other hosts stop etcd.service and move their data away: they join anew with the next apply",
+	return nil, fmt.Errorf("cannot continue: etcd's members belong to different etcd clusters:\n  %s\nNothing was changed. Was a snapshot restored on some hosts only? Decide which data are right. On the other hosts stop etcd.service and move the data away: they join again with the next apply",
 		strings.Join(lines, "\n  "))
 }

@@ -27,7 +27,7 @@ func Replaced(entry facts.RosterHost, known facts.Owned, machine Machine) string
 	// A host has several keys, and others may have seen another of them.
 	was, _, ok := strings.Cut(entry.HostKey, " ")
 	if is, _, _ := strings.Cut(machine.Key, " "); ok && is == was && machine.Key != entry.HostKey {
-		return "it shows another SSH host key than the cluster's host did"
+		return "its SSH host key is not that of the cluster's host"
 	}
 	return ""
 }

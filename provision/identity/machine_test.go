@@ -20,7 +20,7 @@ func TestReplaced(t *testing.T) {
 		"the same, its ledger lost":       {entry, empty, Machine{"aaaa", "ssh-ed25519 AAAA1"}, ""},
 		"another machine-id":              {entry, empty, Machine{"bbbb", "ssh-ed25519 AAAA1"}, "its machine-id is bbbb, that of the cluster's host was aaaa"},
 		"no machine-id":                   {entry, empty, Machine{"", "ssh-ed25519 AAAA1"}, "its machine-id is empty"},
-		"another key":                     {entry, empty, Machine{"aaaa", "ssh-ed25519 AAAA2"}, "another SSH host key"},
+		"another key":                     {entry, empty, Machine{"aaaa", "ssh-ed25519 AAAA2"}, "SSH host key is not"},
 		"a key of another type":           {entry, empty, Machine{"aaaa", "ecdsa-sha2-nistp256 AAAA3"}, ""},
 		"all is new, but for the ledger":  {entry, facts.Owned{Identity: &facts.Identity{UUID: "u1"}}, Machine{"bbbb", "ssh-ed25519 AAAA2"}, ""},
 		"half way into the cluster":       {entry, facts.Owned{Pending: &facts.Identity{UUID: "u1"}}, Machine{"bbbb", "ssh-ed25519 AAAA2"}, ""},

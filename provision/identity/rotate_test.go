@@ -69,7 +69,7 @@ func TestTheLatestGenerationCounts(t *testing.T) {
 	assert.NotContains(t, d.Joins, m2.Name)
 
 	_, err = Decide(inv, map[string]facts.Owned{m1.Name: at(2, "one", 0), m2.Name: at(2, "another", 1)})
-	require.ErrorContains(t, err, "knows another certificate authority", "the same generation is the same everywhere")
+	require.ErrorContains(t, err, "has another certificate authority", "the same generation is the same everywhere")
 	_, err = Decide(inv, map[string]facts.Owned{m1.Name: at(1, "old", 0), m2.Name: at(1, "old", 1), n1.Name: at(9, "evil", 2)})
-	require.ErrorContains(t, err, "knows another certificate authority", "a worker does not rotate")
+	require.ErrorContains(t, err, "has another certificate authority", "a worker does not rotate")
 }

@@ -151,7 +151,7 @@ func (s *session) settle(failed []failure) ([]netip.Addr, error) {
 		s.say("  %-15s FAILED: %v", f.address, f.err)
 	}
 	if !s.options.Ask {
-		return nil, fmt.Errorf("cannot reach %d of %d hosts (see above); fix it, or write the inventory without tests: --no-ssh", len(failed), len(s.draft.Hosts))
+		return nil, fmt.Errorf("cannot reach %d of %d hosts (see above); fix that, or skip the tests with --no-ssh", len(failed), len(s.draft.Hosts))
 	}
 	var again []netip.Addr
 	rest := ""
@@ -230,7 +230,7 @@ func (s *session) twins() error {
 			continue
 		}
 		if !s.options.Ask {
-			return fmt.Errorf("cannot tell %s and %s apart: both have the machine-id %s; give the machine once, or make its machine-id anew", before, h.Address, id)
+			return fmt.Errorf("cannot tell %s and %s apart: both have the machine-id %s; name the machine once, or regenerate its machine-id", before, h.Address, id)
 		}
 		s.say("%s and %s have one machine-id: it is one machine, or a copy of one (then remove /etc/machine-id there and run systemd-machine-id-setup).", before, h.Address)
 		drop, err := s.yes(fmt.Sprintf("Drop %s?", h.Address), true)

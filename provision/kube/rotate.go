@@ -177,7 +177,7 @@ func (c *Client) RewriteSecrets(ctx context.Context) error {
 	return c.eachSecret(ctx, metav1.ListOptions{}, func(object *unstructured.Unstructured) error {
 		_, err := c.dynamic.Resource(core("secrets")).Namespace(object.GetNamespace()).Update(ctx, object, metav1.UpdateOptions{})
 		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("writing Secret %s/%s anew: %w", object.GetNamespace(), object.GetName(), err)
+			return fmt.Errorf("rewriting Secret %s/%s: %w", object.GetNamespace(), object.GetName(), err)
 		}
 		return nil
 	})

@@ -206,7 +206,7 @@ func (c cgroups) ownRoot() error {
 			err = unix.Mount("cgroup", h.Mount, "cgroup", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, h.Options)
 		}
 		if err != nil {
-			return fmt.Errorf("mounting cgroup %s (%s) anew: %w", h.Mount, h.Options, err)
+			return fmt.Errorf("remounting cgroup %s (%s): %w", h.Mount, h.Options, err)
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func prepareVM(ctx context.Context, o Options) (*vmState, error) {
 	vm := &vmState{Rootfs: rootfs, Initrd: rootfs + ".initrd", Machine: o.Machine}
 	kernels, err := filepath.Glob(filepath.Join(rootfs, "boot", "vmlinuz-*"))
 	if err != nil || len(kernels) != 1 {
-		return nil, fmt.Errorf("cannot make virtual machines: %s has %d kernels; remove it, to be made again", rootfs, len(kernels))
+		return nil, fmt.Errorf("cannot make virtual machines: %s has %d kernels; remove it, and it will be rebuilt", rootfs, len(kernels))
 	}
 	vm.Kernel = kernels[0]
 	release := strings.TrimPrefix(filepath.Base(vm.Kernel), "vmlinuz-")

@@ -32,7 +32,7 @@ func (l *Lock) hold(ctx context.Context, names []string) (held context.Context, 
 		h.all.Go(func() {
 			select {
 			case <-l.Fleet.Members[name].Agent.Done():
-				h.lose(held, name, fmt.Errorf("the cluster's lock was lost with host %s: it may not have heard of this run for %.0f s, and another operator can have taken the lock; apply again: at once if this run was suspended, else when the host answers",
+				h.lose(held, name, fmt.Errorf("lost the cluster's lock with host %s: it may not have heard this run for %.0f s, so another operator may hold the lock; apply again: at once if this run was suspended, else when the host answers",
 					name, wire.Silence.Seconds()))
 			case <-held.Done():
 			}

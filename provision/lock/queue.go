@@ -37,7 +37,7 @@ func (e *LockedError) Error() string {
 		text += fmt.Sprintf(", was last heard %d s ago", int(e.Silent.Seconds()))
 	}
 	if e.Waited > 0 {
-		text += fmt.Sprintf("; this run waited %d s for it", int(e.Waited.Seconds()))
+		text += fmt.Sprintf("; this run waited %d s", int(e.Waited.Seconds()))
 	}
 	return text + "; wait for that run to end. The lock of a run that died is free within seconds"
 }
@@ -68,7 +68,7 @@ type overtakenError struct{ host string }
 
 // Error implements error.
 func (e *overtakenError) Error() string {
-	return fmt.Sprintf("cannot change host %s: another run took its turn meanwhile; run the same command again", e.host)
+	return fmt.Sprintf("cannot change host %s: another run changed it meanwhile; run the same command again", e.host)
 }
 
 // AnewError says that the hosts have to be looked at anew, because others had
@@ -105,7 +105,7 @@ func (l *Lock) awaitLock(ctx context.Context, err error) error {
 	case errors.As(err, &locked) && locked.ends():
 	case errors.As(err, &overtaken) && l.queue.overtaken < turns:
 		l.queue.overtaken++
-		l.Fleet.Emit(event.Event{Type: event.Note, Host: overtaken.host, Text: "Another run changed host " + overtaken.host + " meanwhile; looking at all hosts anew"})
+		l.Fleet.Emit(event.Event{Type: event.Note, Host: overtaken.host, Text: "Another run changed host " + overtaken.host + " meanwhile; reading all hosts again"})
 		return &AnewError{err}
 	default:
 		return err

@@ -12,7 +12,7 @@ import (
 // away for as short as possible.
 func (g *guards) bracket(t *turn) {
 	if t.guard.Alone && t.empties && t.guard.Drain.Address != (resource.Address{}) {
-		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("host %s is changed without draining its Node: there is no other Node for its pods", t.host))
+		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("host %s is changed without a drain: no other Node can take its pods", t.host))
 	}
 	before := g.previous(t)
 	if t.drain {

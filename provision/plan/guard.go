@@ -213,7 +213,7 @@ func (g *guards) release(a resource.Address, bound int, seen map[resource.Addres
 		if !g.empties(a) {
 			how = "before the turn of its host"
 		}
-		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("%s is done %s: other hosts, whose turns come before, wait for it", a, how))
+		g.p.Warnings = append(g.p.Warnings, fmt.Sprintf("%s is done %s: hosts with earlier turns wait for it", a, how))
 	}
 	for _, need := range g.needs(a) {
 		g.release(need, bound, seen)

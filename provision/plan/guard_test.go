@@ -118,4 +118,4 @@ func TestGuardsOfAnyGraph(t *testing.T) {
 	})
 }
 
-const released = " is done without draining its Node: other hosts, whose turns come before, wait for it"
+const released = " is done without draining its Node: hosts with earlier turns wait for it"

@@ -34,7 +34,7 @@ func (b *builder) isolating() {
 			continue
 		}
 		b.put(Step{Address: own, Action: Create,
-			Changes: []resource.Change{{Field: "host", Old: "in service", New: "isolated: no pods, no requests by way of balancers; apply keeps it so"}}})
+			Changes: []resource.Change{{Field: "host", Old: "in service", New: "isolated: no pods, no requests through balancers; apply keeps it so"}}})
 		for _, a := range i.Steps {
 			if s := b.steps[a]; s != nil {
 				s.Requires = append(slices.Clip(s.Requires), own)

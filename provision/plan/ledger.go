@@ -48,7 +48,7 @@ func (b *builder) ledger() {
 	if len(l.Adopt) > 0 {
 		s := Step{Address: LedgerAddress(b.in.Cluster), Action: Update, Requires: []resource.Address{l.Access}}
 		if l.Lost != "" {
-			s.Changes = append(s.Changes, resource.Change{Field: "ledger", Old: l.Lost, New: "written anew"})
+			s.Changes = append(s.Changes, resource.Change{Field: "ledger", Old: l.Lost, New: "rewritten"})
 		}
 		for _, a := range l.Adopt {
 			s.Changes = append(s.Changes, resource.Change{Field: "records", New: a.ID()})

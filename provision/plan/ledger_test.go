@@ -60,7 +60,7 @@ func TestALedgerThatIsLostIsShown(t *testing.T) {
 	in.Objects = nil
 	in.Ledger = plan.Ledger{Access: gate, Lost: "there is none", Adopt: []resource.Address{role.Address}}
 	s := find(t, plan.Build(in), plan.LedgerAddress("dc1"))
-	assert.Equal(t, []resource.Change{{Field: "ledger", Old: "there is none", New: "written anew"}, {Field: "records", New: `object["role"]`}}, s.Changes)
+	assert.Equal(t, []resource.Change{{Field: "ledger", Old: "there is none", New: "rewritten"}, {Field: "records", New: `object["role"]`}}, s.Changes)
 	in.Ledger.Adopt = nil
 	assert.Empty(t, plan.Build(in).Steps, "nothing is there to be recorded")
 }

@@ -169,7 +169,7 @@ func Decode(raw []byte) (*Plan, error) {
 	strict := json.NewDecoder(bytes.NewReader(raw))
 	strict.DisallowUnknownFields() // what is not understood cannot be done as it was agreed
 	if err := strict.Decode(new(Plan)); err != nil {
-		return nil, fmt.Errorf("cannot apply the saved plan: it was damaged or changed by hand: %w; plan again", err)
+		return nil, fmt.Errorf("cannot apply the saved plan: it is damaged or was edited: %w; plan again", err)
 	}
 	return &p, nil
 }

@@ -106,7 +106,7 @@ func unknownTarget(text string, known []string) error {
 		hint = "did you mean " + near + "?"
 	}
 	if host, _, isAddress := strings.Cut(text, "/"); isAddress && slices.Contains(known, host) {
-		return fmt.Errorf("cannot target %s: host %s has nothing of that name; %s", text, host, hint)
+		return fmt.Errorf("cannot target %s: host %s has no such resource; %s", text, host, hint)
 	}
 	return fmt.Errorf("cannot target %s: there is no such host or resource; %s", text, hint)
 }

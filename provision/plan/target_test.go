@@ -163,7 +163,7 @@ func TestUnknownTargetsNameTheNearest(t *testing.T) {
 	cases := map[string]string{
 		"m4":                          "cannot target m4: there is no such host or resource; did you mean m1?",
 		"clutser":                     "did you mean cluster?",
-		`m1/file["/etc/store.cnf"]`:   `cannot target m1/file["/etc/store.cnf"]: host m1 has nothing of that name; did you mean m1/file["/etc/store.conf"]?`,
+		`m1/file["/etc/store.cnf"]`:   `cannot target m1/file["/etc/store.cnf"]: host m1 has no such resource; did you mean m1/file["/etc/store.conf"]?`,
 		`m1/unit[store.service]`:      `did you mean m1/unit["store.service"]?`,
 		`cluster/object["rôle"]`:      `did you mean cluster/object["role"]?`,
 		"something-else-entirely-far": `write HOST or HOST/KIND["NAME"]`,

@@ -84,7 +84,7 @@ func (b *builder) snapshots(list []replacement) {
 		return
 	}
 	for _, a := range b.in.Snapshots {
-		b.put(Step{Address: a, Action: Create, Changes: []resource.Change{{Field: "etcd's data", New: "kept as they are, on " + a.Host, Create: true}}})
+		b.put(Step{Address: a, Action: Create, Changes: []resource.Change{{Field: "etcd's data", New: "kept, on " + a.Host, Create: true}}})
 	}
 	for _, r := range list {
 		for _, a := range append(slices.Clone(r.programs), r.unit) {

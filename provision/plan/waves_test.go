@@ -184,7 +184,7 @@ func TestPodsWithoutAnotherPlaceStay(t *testing.T) {
 	assert.False(t, has(p, object("drain", "n1").Address))
 	assert.False(t, has(p, object("uncordon", "n1").Address))
 	require.Len(t, p.Warnings, 1)
-	assert.Contains(t, p.Warnings[0], "no other Node for its pods")
+	assert.Contains(t, p.Warnings[0], "no other Node can take its pods")
 
 	p = farm{workers: []string{"n1", "n2"}, alone: []string{"n1"}, seen: changed("n1", "n2"), bounds: plan.Rollout{MaxUnavailable: 1}}.build(t)
 	assert.Contains(t, find(t, p, object("drain", "n2").Address).Requires, plan.WaveGate(1), "it has its turn all the same")

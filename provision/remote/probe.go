@@ -86,7 +86,7 @@ func reportOf(f facts.Host) *interview.Report {
 	r := &interview.Report{Hostname: f.Hostname, MachineID: f.MachineID, OS: f.OS.Name, Arch: f.Arch, CPUs: f.CPUs,
 		MemoryKiB: f.MemoryKiB, Addresses: f.Addresses, Lab: f.Lab}
 	if _, ok := osfacts.Lookup(f.OS); !ok {
-		r.UnknownOS = "not a system that provision was tested on"
+		r.UnknownOS = "not a tested system"
 	}
 	return r
 }
@@ -121,7 +121,7 @@ func (p Prober) key(ctx context.Context, settings Settings, h inventory.Host) in
 	case err != nil:
 		return interview.Key{Err: err}
 	case len(found) == 0:
-		return interview.Key{Err: fmt.Errorf("%s showed no key", address)}
+		return interview.Key{Err: fmt.Errorf("%s offered no key", address)}
 	}
 	return interview.Key{Host: h.Name, Address: address, Type: found[0].Type, Fingerprint: found[0].Fingerprint,
 		Write: func() (string, error) {

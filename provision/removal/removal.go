@@ -112,11 +112,11 @@ func (s Set) Allowed(allowed int) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "cannot go on: the inventory takes %s away from the cluster", hosts(s.Count()))
+	fmt.Fprintf(&b, "cannot continue: the inventory takes %s away from the cluster", hosts(s.Count()))
 	if len(s.Lost) > 0 {
-		fmt.Fprintf(&b, ", and with them all that had the role %s", strings.Join(s.Lost, ", "))
+		fmt.Fprintf(&b, ", and with them every host with the role %s", strings.Join(s.Lost, ", "))
 	}
-	fmt.Fprintf(&b, ":\n%s\nNothing was changed. Is it the right inventory, with the right variables, and are its ranges whole? If all of this is meant, add %s",
+	fmt.Fprintf(&b, ":\n%s\nNothing was changed. Check the inventory file, its variables and ranges. If you mean it, add %s",
 		s.List("  "), s.Flag())
 	return fmt.Errorf("%s", b.String())
 }
@@ -152,7 +152,7 @@ func (s Set) List(indent string) string {
 func (h Host) String() string {
 	roles := strings.Join(h.Roles, ", ")
 	if h.Successor != "" {
-		hint := fmt.Sprintf("; %s, which is new, has its address. If that is the same machine under another name, it is drained, put back as it was and set up anew; not so with the name %s in the inventory",
+		hint := fmt.Sprintf("; the new host %s has its address. If it is the same machine, it is drained, undone and set up again; to avoid that, keep the name %s in the inventory",
 			h.Successor, h.Name)
 		h.Successor = ""
 		return h.String() + hint

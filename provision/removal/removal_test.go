@@ -59,12 +59,12 @@ func TestWhatAnInventoryTakesAway(t *testing.T) {
 		"one node":                      {all, center(39), 1, nil, false, nil},
 		"two nodes":                     {all, center(38), 2, nil, true, []string{"takes 2 hosts away", "node-39 (node) leaves", "node-40 (node) leaves", "add --allow-removals 2"}},
 		"node-[01-40] became [01-04]":   {all, center(4), 36, nil, true, []string{"takes 36 hosts away", "node-05 (node) leaves", "16 more: node-25, ", "node-40", "add --allow-removals 36"}},
-		"the last node":                 {center(1), center(0), 1, []string{"node"}, true, []string{"takes 1 host away", "all that had the role node", "add --allow-removals 1"}},
-		"an emptied block":              {all, center(0), 40, []string{"node"}, true, []string{"all that had the role node", "add --allow-removals 40"}},
-		"all nodes under another name":  {all, renamed, 40, []string{"node"}, true, []string{"all that had the role node"}},
+		"the last node":                 {center(1), center(0), 1, []string{"node"}, true, []string{"takes 1 host away", "every host with the role node", "add --allow-removals 1"}},
+		"an emptied block":              {all, center(0), 40, []string{"node"}, true, []string{"every host with the role node", "add --allow-removals 40"}},
+		"all nodes under another name":  {all, renamed, 40, []string{"node"}, true, []string{"every host with the role node"}},
 		"a role of a host that stays":   {all, demoted, 1, nil, false, nil},
 		"another data center's file":    {all, []facts.RosterHost{{Name: "x1", Roles: []string{"etcd", "master", "node"}}}, 43, []string{"etcd", "master", "node"}, true, []string{"the role etcd, master, node", "add --allow-removals 43"}},
-		"roles exchanged between hosts": {all, swapped, 4, []string{"master"}, true, []string{"m1 loses the role master", "node-01 loses the role node", "all that had the role master"}},
+		"roles exchanged between hosts": {all, swapped, 4, []string{"master"}, true, []string{"m1 loses the role master", "node-01 loses the role node", "every host with the role master"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -150,8 +150,8 @@ func TestTheSameMachineUnderAnotherName(t *testing.T) {
 				assert.NotContains(t, text, "same machine")
 				return
 			}
-			assert.Contains(t, text, "  n2 (node) leaves; nn2, which is new, has its address. If that is the same machine under another name")
-			assert.Contains(t, text, "with the name n2 in the inventory")
+			assert.Contains(t, text, "  n2 (node) leaves; the new host nn2 has its address. If it is the same machine")
+			assert.Contains(t, text, "keep the name n2 in the inventory")
 		})
 	}
 }

@@ -21,7 +21,7 @@ func hops(w io.Writer, p *plan.Plan, style Style) {
 			fmt.Fprintf(w, ", kubelets %s", Line(hop.Kubelet))
 		}
 		if i == 0 {
-			fmt.Fprint(w, "  (what is shown below; apply goes on with the others)")
+			fmt.Fprint(w, "  (shown below; apply continues with the others)")
 		}
 		fmt.Fprintln(w)
 		if len(hop.Missing) > 0 {

@@ -19,7 +19,7 @@ func TestAPlanTellsTheWholeWay(t *testing.T) {
 	var text strings.Builder
 	report.Plan(&text, p, report.Style{})
 	assert.Contains(t, text.String(), "Upgrade in 2 hops, one minor release after the other:\n"+
-		"  1. Kubernetes 1.36.4, etcd 3.6.5  (what is shown below; apply goes on with the others)\n"+
+		"  1. Kubernetes 1.36.4, etcd 3.6.5  (shown below; apply continues with the others)\n"+
 		"  2. Kubernetes 1.37.1, etcd 3.7.3, kubelets 1.36.4\n"+
 		"     not in the store: kubelet@1.37.1/amd64\n")
 }

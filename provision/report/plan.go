@@ -42,7 +42,7 @@ func Plan(w io.Writer, p *plan.Plan, style Style) {
 	}
 	fmt.Fprint(w, "\n")
 	if len(p.Targets) > 0 {
-		fmt.Fprintf(w, "Only %s and what that requires: %d other steps are left out.\n", Line(strings.Join(p.Targets, ", ")), p.LeftOut)
+		fmt.Fprintf(w, "Only %s and what that requires: %d other steps left out.\n", Line(strings.Join(p.Targets, ", ")), p.LeftOut)
 	}
 	hops(w, p, style)
 	byHost := map[string][]plan.Step{}
@@ -90,12 +90,12 @@ func removals(w io.Writer, p *plan.Plan, style Style) {
 	if p.Removals == nil {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\n%s\n", style.paint("31", "Taken away from the cluster:"), Clean(p.Removals.List("  ")))
+	fmt.Fprintf(w, "\n%s\n%s\n", style.paint("31", "Removed from the cluster:"), Clean(p.Removals.List("  ")))
 	if len(p.Removals.Lost) > 0 {
-		fmt.Fprintf(w, "  No host is left that had the role %s.\n", Line(strings.Join(p.Removals.Lost, ", ")))
+		fmt.Fprintf(w, "  No host with the role %s is left.\n", Line(strings.Join(p.Removals.Lost, ", ")))
 	}
 	if p.Removals.NeedsLeave() {
-		fmt.Fprintf(w, "  apply does this only with %s.\n", p.Removals.Flag())
+		fmt.Fprintf(w, "  To apply this, add %s.\n", p.Removals.Flag())
 	}
 }
 
@@ -163,7 +163,7 @@ func Summary(p *plan.Plan) string {
 		if len(p.Targets) > 0 {
 			return fmt.Sprintf("Nothing changes for the targets; left out elsewhere: %s.", event.Count(p.LeftOut, "step"))
 		}
-		return "Nothing changes: the cluster is as the inventory says."
+		return "Nothing changes: the cluster matches the inventory."
 	}
 	n := p.Count()
 	text := fmt.Sprintf("Plan: %d to create, %d to change, %d to restart or reload, %d to remove",

@@ -93,7 +93,7 @@ func TestPlanColour(t *testing.T) {
 func TestPlanWithTargetsSaysWhatIsLeftOut(t *testing.T) {
 	p := changing()
 	p.Targets, p.LeftOut, p.UUID = []string{"m1", "n1"}, 7, "u"
-	assert.Contains(t, written(p, report.Style{}), "Cluster \"dc1\" on the real hosts\nOnly m1, n1 and what that requires: 7 other steps are left out.\n")
+	assert.Contains(t, written(p, report.Style{}), "Cluster \"dc1\" on the real hosts\nOnly m1, n1 and what that requires: 7 other steps left out.\n")
 }
 
 // What hosts write must not reach the terminal as it is.
@@ -116,7 +116,7 @@ func TestSummary(t *testing.T) {
 		plan plan.Plan
 		want string
 	}{
-		{"nothing", plan.Plan{Steps: gate}, "Nothing changes: the cluster is as the inventory says."},
+		{"nothing", plan.Plan{Steps: gate}, "Nothing changes: the cluster matches the inventory."},
 		{"nothing for targets", plan.Plan{Targets: []string{"m1"}, LeftOut: 3}, "Nothing changes for the targets; left out elsewhere: 3 steps."},
 		{"nothing where one is down", plan.Plan{Hosts: []plan.Host{{Name: "n1", Error: "down"}}}, "Nothing changes on the hosts that answered."},
 		{"changes", plan.Plan{Steps: []plan.Step{{Action: plan.Create}, {Action: plan.Reload}, {Action: plan.Restart}}}, "Plan: 1 to create, 0 to change, 2 to restart or reload, 0 to remove."},

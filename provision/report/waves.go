@@ -20,7 +20,7 @@ func waves(w io.Writer, p *plan.Plan, style Style) {
 	if len(p.Waves) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\n", style.paint("1", "Hosts that are changed one wave after the other; when one fails, none follows:"))
+	fmt.Fprintf(w, "\n%s\n", style.paint("1", "Hosts change in waves; if one fails, no later wave starts:"))
 	for i, wave := range p.Waves {
 		if more := len(p.Waves) - i; i == shownWaves && more > 1 {
 			last := p.Waves[len(p.Waves)-1]
@@ -32,7 +32,7 @@ func waves(w io.Writer, p *plan.Plan, style Style) {
 		case wave.Rest:
 			note = "  (left cordoned by an earlier run)"
 		case wave.Again:
-			note = "  (changed by an earlier run that did not see whether it works)"
+			note = "  (changed by an earlier run, not yet seen working)"
 		case wave.Canary:
 			note = "  (canary)"
 		}

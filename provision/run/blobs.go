@@ -121,7 +121,7 @@ func (u *upload) lost(host string) error {
 	if why == nil {
 		why = errors.New("its agent ended")
 	}
-	return fmt.Errorf("cannot send artifacts: the connection to %s was lost: %w; apply again when it is back, and what arrived is not sent again", host, why)
+	return fmt.Errorf("cannot send artifacts: lost the connection to %s: %w; apply again when it is back: what arrived is not sent again", host, why)
 }
 
 // failed is why blobs do not arrive, once the sending or the session ended.

@@ -206,7 +206,7 @@ func (c *Chronicle) forsake(result engine.Result) {
 func (c *Chronicle) keep(ctx context.Context, files map[string][]byte, on func(context.Context, api.Caller, map[string][]byte) error) {
 	raw, err := c.run.Encode()
 	if err != nil {
-		c.o.Fleet.Emit(event.Event{Type: event.Warning, Text: "The history does not tell of this run: " + err.Error()})
+		c.o.Fleet.Emit(event.Event{Type: event.Warning, Text: "The history does not record this run: " + err.Error()})
 		return
 	}
 	files[history.RunName(c.run.ID)] = raw
@@ -214,7 +214,7 @@ func (c *Chronicle) keep(ctx context.Context, files map[string][]byte, on func(c
 	defer cancel()
 	for name, err := range fleet.Each(slices.Sorted(maps.Keys(c.Keepers)), func(name string) error { return on(ctx, c.Keepers[name], files) }) {
 		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-			c.o.Fleet.Emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not tell of this run: " + err.Error()})
+			c.o.Fleet.Emit(event.Event{Type: event.Warning, Host: name, Text: "the history there does not record this run: " + err.Error()})
 		}
 	}
 }

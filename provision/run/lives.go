@@ -26,7 +26,7 @@ func (s *Steps) lives(ctx context.Context, step plan.Step, r resource.Resource, 
 		params := api.ProbeParams{URL: live.URL, CA: live.CA, Shows: live.CA == "", Within: healthDeadline}
 		err := api.Probe.Do(ctx, s.o.Fleet.Members[r.Address.Host].Agent, params)
 		if err != nil {
-			return fmt.Errorf("%s was restarted and does not come up: %w; look at: provision logs %s %s", r.Address.Name, err, r.Address.Host, r.Address.Name)
+			return fmt.Errorf("%s was restarted and does not start: %w; see: provision logs %s %s", r.Address.Name, err, r.Address.Host, r.Address.Name)
 		}
 	}
 	return nil

@@ -60,7 +60,7 @@ func (s *Steps) nodesReady(ctx context.Context) error {
 	defer mu.Unlock()
 	if len(lost) > 0 {
 		slices.Sort(lost)
-		return fmt.Errorf("cannot tell whether Nodes became Ready: lost the connection to %s; apply again when it answers", strings.Join(lost, ", "))
+		return fmt.Errorf("cannot check that Nodes are Ready: lost the connection to %s; apply again when it answers", strings.Join(lost, ", "))
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (rn *Runner) redial(ctx context.Context, m *fleet.Member, was string) (flee
 			return agent, known, nil
 		case err == nil:
 			_ = agent.Close()
-			last = errors.New("it answers, and still runs the boot that was to end")
+			last = errors.New("it answers, but has not rebooted")
 		case ctx.Err() == nil:
 			last = err
 		}
@@ -111,7 +111,7 @@ func (rn *Runner) redial(ctx context.Context, m *fleet.Member, was string) (flee
 		if !errors.Is(context.Cause(ctx), errTooLong) {
 			return nil, facts.Host{}, context.Cause(ctx)
 		}
-		return nil, facts.Host{}, fmt.Errorf("host %s did not come back within %s after its reboot; look at its console: it is off, waits for someone, or boots without its network. Once it is up, run the same command again: %w",
+		return nil, facts.Host{}, fmt.Errorf("host %s did not come back within %s after its reboot; check its console: it is off, waits for someone, or has no network. Once it is up, run the same command again: %w",
 			host, within, last)
 	}
 }
@@ -170,7 +170,7 @@ func (s *Steps) wellAgain(ctx context.Context, m *fleet.Member, epoch uint64) er
 		return err
 	}
 	if boot.State != "running" {
-		o.Fleet.Emit(event.Event{Type: event.Warning, Host: host, Text: "systemd calls the boot of host " + host + " " + boot.State + ": see systemctl --failed there"})
+		o.Fleet.Emit(event.Event{Type: event.Warning, Host: host, Text: "systemd reports the boot of host " + host + " as " + boot.State + "; see systemctl --failed there"})
 	}
 	for _, c := range o.Surveyor.Components {
 		if !c.Runs(s.survey.Cluster, m.Host) {
@@ -193,7 +193,7 @@ func (s *Steps) wellAgain(ctx context.Context, m *fleet.Member, epoch uint64) er
 		err = o.API.NodeReports(ctx, host, since, func(string) {})
 	}
 	if err != nil {
-		return fmt.Errorf("host %s has rebooted, and its Node is not well: %w%s", host, err, s.kubeletLog(m))
+		return fmt.Errorf("host %s has rebooted, and its Node is not healthy: %w%s", host, err, s.kubeletLog(m))
 	}
 	return nil
 }

@@ -29,5 +29,5 @@ func (s *Steps) serversReady(ctx context.Context) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("no kubelet is changed before every API server is ready: %w", fleet.InOrder(errs))
+	return fmt.Errorf("kubelets wait until every API server is ready: %w", fleet.InOrder(errs))
 }

@@ -42,7 +42,7 @@ func (s *Steps) settled(ctx context.Context, r resource.Resource) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("the Node is not well after the change, so it stays cordoned: %w%s", err, s.kubeletLog(m))
+	return fmt.Errorf("the Node is not healthy after the change, so it stays cordoned: %w%s", err, s.kubeletLog(m))
 }
 
 // reports waits until the Node is Ready by the words of its kubelet, said since it
@@ -84,7 +84,7 @@ func (s *Steps) kubeletLog(m *fleet.Member) string {
 	defer cancel()
 	log, err := api.Journal.Call(ctx, m.Agent, api.JournalParams{Unit: kubelet.Unit, Lines: lastLines})
 	if err != nil || len(log.Lines) == 0 {
-		return fmt.Sprintf("; look at: provision logs %s %s", m.Host.Name, kubelet.Unit)
+		return fmt.Sprintf("; see: provision logs %s %s", m.Host.Name, kubelet.Unit)
 	}
 	return fmt.Sprintf("; the end of the log of %s on %s:\n%s", kubelet.Unit, m.Host.Name, strings.Join(log.Lines, "\n"))
 }
@@ -128,10 +128,10 @@ func (rn *Runner) StillCordoned(ctx context.Context, s *survey.Survey, p *plan.P
 	stay, unknown := rn.cordonedOf(ctx, s, names)
 	var errs []error
 	if len(stay) > 0 {
-		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; the other Nodes serve. Fix what failed and apply again; or put the inventory back as it was, and apply", strings.Join(stay, ", ")))
+		errs = append(errs, fmt.Errorf("cordoned until their change is done: %s; the other Nodes serve. Fix what failed and apply again, or restore the inventory and apply", strings.Join(stay, ", ")))
 	}
 	if len(unknown) > 0 {
-		errs = append(errs, fmt.Errorf("perhaps cordoned, the API does not say: %s; apply again", strings.Join(unknown, ", ")))
+		errs = append(errs, fmt.Errorf("maybe cordoned (the API does not answer): %s; apply again", strings.Join(unknown, ", ")))
 	}
 	return errors.Join(errs...)
 }

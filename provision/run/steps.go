@@ -123,7 +123,7 @@ func (s *Steps) step(ctx context.Context, step plan.Step) error {
 	defer done()
 	keep := s.keeps(r)
 	if len(keep) > 0 && s.wasReverted(a.Host) {
-		return fmt.Errorf("%s stays as it is: what else was new on %s does not work", a, a.Host)
+		return fmt.Errorf("%s is not changed: the other changes on %s do not work", a, a.Host)
 	}
 	change := func() error {
 		slot := s.slots[a.Host]

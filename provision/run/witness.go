@@ -54,7 +54,7 @@ func (rn *Runner) Witness(ctx context.Context, list []inventory.Host, epoch uint
 		m, err := rn.Fleet.DialOne(ctx, h)
 		if err == nil && !rn.ours(m) {
 			_ = m.Agent.Close()
-			err = errors.New("it is no host of this cluster")
+			err = errors.New("it is not a host of this cluster")
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -98,9 +98,9 @@ func (w *Witnesses) Close() {
 
 // Unrecorded says that nobody is left who could tell of a reset.
 func (rn *Runner) Unrecorded() {
-	text := "No history tells of this reset: no other master or etcd host of the cluster answered in time, free for it"
+	text := "No history records this reset: no other master or etcd host of the cluster answered in time with a free lock"
 	if rn.Fleet.Resetting == nil {
-		text = "No history tells of this reset any more: the cluster's history went with its masters and etcd hosts"
+		text = "No history records this reset: the cluster's history went with its masters and etcd hosts"
 	}
 	rn.Fleet.Emit(event.Event{Type: event.Warning, Text: text})
 }

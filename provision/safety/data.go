@@ -31,7 +31,7 @@ func (in Input) strayData() []error {
 	var bad []error
 	for _, h := range in.Inventory.With(inventory.RoleEtcd) {
 		if len(in.Facts[h.Name].Present) > 0 {
-			bad = append(bad, fmt.Errorf("host %s has etcd data in %s, but no ledger knows of a cluster: put back its %s from a backup, or move the data away if they are not needed",
+			bad = append(bad, fmt.Errorf("host %s has etcd data in %s, but no ledger records a cluster: restore its %s from a backup, or move the data away if you do not need them",
 				h.Name, etcd.MemberDir(in.Inventory), system.LedgerDir))
 		}
 	}

@@ -28,7 +28,7 @@ func (in Input) moved() []error {
 			bad = append(bad, fmt.Errorf("etcd host %s cannot change its address from %s to %s: add a host with the new address under another name (%s)", h.Name, was.Address, address, h.Range))
 		}
 		if was, ok := in.Known[h.Name]; ok && was.Address != address && h.Keeper() && !h.Has(inventory.RoleEtcd) && !in.answers(h.Name) {
-			bad = append(bad, fmt.Errorf("host %s does not answer at %s, and was at %s before: every host would be told an address that may be wrong; correct it, or bring the host up (%s)", h.Name, address, was.Address, h.Range))
+			bad = append(bad, fmt.Errorf("host %s does not answer at %s and was at %s before: all hosts would get an address that may be wrong; correct it, or bring the host up (%s)", h.Name, address, was.Address, h.Range))
 		}
 		if has := in.Facts[h.Name].Addresses; len(has) > 0 && !hasAddress(has, h.Address) {
 			bad = append(bad, fmt.Errorf("host %s does not have address %s (%s); it has %s", h.Name, address, h.Range, listAddresses(has)))

@@ -30,7 +30,7 @@ func quorum(voters []voter, leaving []string) error {
 	for _, name := range append(dead, alive...) {
 		left = slices.DeleteFunc(left, func(v voter) bool { return v.name == name })
 		if len(left) == 0 {
-			return fmt.Errorf("cannot remove etcd member %s: it is the last one, and every object of the cluster would go with it; give another host the role etcd and apply, then take this one out", name)
+			return fmt.Errorf("cannot remove etcd member %s: it is the last one, and every object of the cluster would be lost; give another host the role etcd, apply, then remove this one", name)
 		}
 		healthy, ill := 0, []string(nil)
 		for _, v := range left {
@@ -41,7 +41,7 @@ func quorum(voters []voter, leaving []string) error {
 			}
 		}
 		if need := len(left)/2 + 1; healthy < need {
-			return fmt.Errorf("cannot remove etcd member %s: of the %d members that stay %d must answer, and only %d do (%s does not); bring it back or replace it first (leave %s in the inventory, apply), then take this one out",
+			return fmt.Errorf("cannot remove etcd member %s: of the %d members that stay %d must answer, and only %d do (%s does not); bring it back or replace it first (keep %s in the inventory, apply), then remove this one",
 				name, len(left), need, healthy, strings.Join(ill, ", "), name)
 		}
 	}

@@ -36,7 +36,7 @@ func Check(in Input) []error {
 	bad = append(bad, in.strayData()...)
 	bad = append(bad, in.movedData()...)
 	if now := in.Inventory.Network.Services.String(); in.Services != "" && in.Services != now {
-		bad = append(bad, fmt.Errorf("the service range cannot change from %s to %s: addresses that services have stay as they are; put services = %q back", in.Services, now, in.Services))
+		bad = append(bad, fmt.Errorf("the service range cannot change from %s to %s: existing services keep their addresses; put services = %q back", in.Services, now, in.Services))
 	}
 	return bad
 }

@@ -51,11 +51,11 @@ func TestWhatWouldBreakAClusterIsRefused(t *testing.T) {
 			}
 			delete(in.Facts, "m2")
 			delete(in.Facts, "m3")
-		}, []string{"cannot take the role master from m1: no other master"}},
+		}, []string{"cannot remove the role master from m1: no other master"}},
 		"data of an unknown cluster": {func(in *Input) { in.Founded = false }, []string{"host m1 has etcd data", "host m2 has etcd data", "host m3 has etcd data"}},
 		"workers alone answer, the others are new machines": {func(in *Input) {
 			in.Facts = map[string]facts.Host{"n1": in.Facts["n1"], "m1": {}}
-		}, []string{"n1 belong to cluster \"\", but of its masters and etcd hosts none confirms that:\n  know nothing of it: m1 (10.0.0.1)\n  do not answer: m2 (10.0.0.2), m3 (10.0.0.3)"}},
+		}, []string{"n1 belong to cluster \"\", but none of its masters and etcd hosts confirms that:\n  know nothing of it: m1 (10.0.0.1)\n  do not answer: m2 (10.0.0.2), m3 (10.0.0.3)"}},
 		"all at once": {func(in *Input) { in.Services, in.Founded = "10.97.0.0/16", false },
 			[]string{"host m1 has", "host m2 has", "host m3 has", "the service range"}},
 	} {

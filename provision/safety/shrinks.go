@@ -27,7 +27,7 @@ func (in Input) shrinks() []error {
 		}
 	}
 	if len(in.Masters) > 0 && !in.masterStays() {
-		bad = append(bad, fmt.Errorf("cannot take the role master from %s: no other master of the cluster answers; add one (or bring one back) and apply, then take this one out", strings.Join(in.Masters, ", ")))
+		bad = append(bad, fmt.Errorf("cannot remove the role master from %s: no other master of the cluster answers; add one or bring one back, apply, then remove this one", strings.Join(in.Masters, ", ")))
 	}
 	return bad
 }

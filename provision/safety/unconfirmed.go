@@ -36,6 +36,6 @@ func (in Input) unconfirmed(owned map[string]facts.Owned) []error {
 	if len(silent) > 0 {
 		lines = append(lines, "do not answer: "+strings.Join(silent, ", "))
 	}
-	return []error{fmt.Errorf("%s belong to cluster %q, but of its masters and etcd hosts none confirms that:\n  %s\nCheck their addresses in the inventory, or bring the hosts up; workers alone are not changed",
+	return []error{fmt.Errorf("%s belong to cluster %q, but none of its masters and etcd hosts confirms that:\n  %s\nCheck their addresses in the inventory, or bring the hosts up; workers alone are not changed",
 		event.Few(members), in.Inventory.Cluster.Name, strings.Join(lines, "\n  "))}
 }

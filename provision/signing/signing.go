@@ -63,6 +63,6 @@ func (s *Expected) Check(host string, request system.SignRequest) error {
 	if err == nil && slices.ContainsFunc(s.expects[host], fits) {
 		return nil
 	}
-	return fmt.Errorf("refusing to have a certificate signed for host %s: it asks for %q of CA %q, which the plan does not give it; look into that host",
+	return fmt.Errorf("refusing to sign a certificate for host %s: it asks for %q of CA %q, which the plan does not give it; investigate that host",
 		host, csr.Subject.String(), request.CA)
 }

@@ -57,7 +57,7 @@ func (rd *Reader) Status(ctx context.Context) (*Status, error) {
 	}
 	s := &Status{Cluster: rd.Fleet.Inventory.Cluster.Name, Target: rd.Fleet.Target(), Leaving: access.Leaving(rd.Fleet)}
 	if rd.Fleet.Decision.Identity == nil {
-		s.APIError = "there is no cluster yet; make it with: provision apply"
+		s.APIError = "there is no cluster yet; create it with: provision apply"
 	} else {
 		s.UUID = rd.Fleet.Decision.Identity.UUID
 	}

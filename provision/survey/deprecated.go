@@ -19,7 +19,7 @@ func (sv *Surveyor) warnOfRemoved(ctx context.Context, s *Survey) {
 	defer cancel()
 	used, err := sv.API.Deprecated(ctx)
 	if err != nil {
-		s.warn = append(s.warn, "it is not known whether somebody uses APIs that Kubernetes "+target.Line()+" no longer has: "+err.Error())
+		s.warn = append(s.warn, "cannot tell whether somebody uses APIs that Kubernetes "+target.Line()+" drops: "+err.Error())
 	}
 	asked := map[string][]string{}
 	for master, list := range used {
@@ -33,7 +33,7 @@ func (sv *Surveyor) warnOfRemoved(ctx context.Context, s *Survey) {
 	}
 	for _, text := range slices.Sorted(maps.Keys(asked)) {
 		slices.Sort(asked[text])
-		s.warn = append(s.warn, fmt.Sprintf("somebody uses an API that Kubernetes %s no longer has: %s (asked of %s since its start); find out who by the audit log, and change that first",
+		s.warn = append(s.warn, fmt.Sprintf("somebody uses an API that Kubernetes %s drops: %s (requests to %s since its start); find the client in the audit log, and change it first",
 			target.Line(), text, strings.Join(asked[text], ", ")))
 	}
 }

@@ -46,6 +46,6 @@ func (sv *Surveyor) Foresee(ctx context.Context, s *Survey, p *plan.Plan) {
 	}
 	all.Wait()
 	for _, host := range slices.Sorted(maps.Keys(found)) {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("Node %s cannot be drained, and the rollout will stop there: nobody would make these pods again: %s; move or delete them, or set rollout { evict_unmanaged = true }", host, found[host]))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("Node %s cannot be drained, so the rollout will stop there: no controller would recreate these pods: %s; move or delete them, or set rollout { evict_unmanaged = true }", host, found[host]))
 	}
 }

@@ -83,9 +83,9 @@ func (i *Isolation) Check(ctx context.Context, o *Surveyor) error {
 		entry, member := known[name]
 		switch {
 		case !member:
-			return fmt.Errorf("host %s is not part of the cluster yet; apply first", name)
+			return fmt.Errorf("host %s is not in the cluster yet; apply first", name)
 		case !slices.Contains(entry.Roles, string(inventory.RoleMaster)) && !slices.Contains(entry.Roles, string(inventory.RoleNode)):
-			return fmt.Errorf("host %s has no Node, so there is nothing to keep off it; an etcd member that is ill is taken out with its role", name)
+			return fmt.Errorf("host %s has no Node to isolate; to take out a sick etcd member, remove its role etcd and apply", name)
 		case i.Recover && !entry.Isolated:
 			return fmt.Errorf("host %s is not isolated; if its Node is only cordoned: provision node uncordon %s", name, name)
 		}
@@ -106,11 +106,11 @@ func (i *Isolation) proven(ctx context.Context, o *Surveyor) error {
 	}
 	for _, name := range i.Hosts {
 		if o.Fleet.Members[name] == nil {
-			return fmt.Errorf("cannot let host %s recover: it does not answer: %w", name, o.Fleet.Absent[name].Why)
+			return fmt.Errorf("cannot recover host %s: it does not answer: %w", name, o.Fleet.Absent[name].Why)
 		}
 		object, err := env.Objects.Get(ctx, drain.Ref(name))
 		if err != nil {
-			return fmt.Errorf("cannot let host %s recover: reading its Node: %w", name, err)
+			return fmt.Errorf("cannot recover host %s: reading its Node: %w", name, err)
 		}
 		state, err := drain.Read(name, object)
 		if err != nil {
@@ -153,7 +153,7 @@ func (i *Isolation) anotherServes(ctx context.Context, o *Surveyor) error {
 	case len(taken) == 0:
 		return nil
 	case len(asked) == 0:
-		return fmt.Errorf("cannot isolate %s: no other master is in service, and the cluster would have no API; let another one recover, or add one, first", strings.Join(taken, ", "))
+		return fmt.Errorf("cannot isolate %s: no other master is in service, so the cluster would have no API; recover or add another one first", strings.Join(taken, ", "))
 	}
-	return fmt.Errorf("cannot isolate %s: no other master serves (asked: %s), and the cluster would have no API; see provision doctor, and fix one of them first", strings.Join(taken, ", "), strings.Join(asked, ", "))
+	return fmt.Errorf("cannot isolate %s: no other master serves (asked: %s), so the cluster would have no API; fix one of them first (provision doctor)", strings.Join(taken, ", "), strings.Join(asked, ", "))
 }

@@ -24,14 +24,14 @@ func (sv *Surveyor) warnOfLeftovers(ctx context.Context, s *Survey) {
 	defer cancel()
 	list, err := sv.API.Leftovers(ctx, oldest.Minor, target.Minor)
 	if err != nil {
-		s.warn = append(s.warn, "it is not known whether objects were written through APIs that Kubernetes "+target.Line()+" no longer has: "+err.Error())
+		s.warn = append(s.warn, "cannot tell whether objects were written through APIs that Kubernetes "+target.Line()+" drops: "+err.Error())
 	}
 	for _, l := range list {
 		names := strings.Join(l.Objects[:min(len(l.Objects), namedLeftovers)], ", ")
 		if more := len(l.Objects) - namedLeftovers; more > 0 {
 			names += fmt.Sprintf(" and %d more", more)
 		}
-		s.warn = append(s.warn, fmt.Sprintf("%s written through an API that Kubernetes %s no longer has: %s, gone in %s: %s, by %s; the objects stay, but who wrote them cannot again: change that first",
+		s.warn = append(s.warn, fmt.Sprintf("%s written through an API that Kubernetes %s drops: %s, gone in %s: %s, by %s; the objects stay, but the writer will fail: change it first",
 			event.Count(len(l.Objects), "object"), target.Line(), l, l.Removed, names, strings.Join(l.Managers, ", ")))
 	}
 }

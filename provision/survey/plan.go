@@ -31,7 +31,7 @@ func (sv *Surveyor) Plan(s *Survey) (*plan.Plan, error) {
 	}
 	if s.reformed != nil {
 		in.EtcdWas, in.EtcdIs = s.reformed.Was, s.reformed.Is
-		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is not the cluster %s that this cluster had, but %s: its data were restored from a snapshot. What was changed after the snapshot was taken is lost; apply records the new one", s.reformed.Was, s.reformed.Is))
+		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is cluster %[2]s, not %[1]s as before: it was restored from a snapshot. Changes after the snapshot are lost; apply records the new id", s.reformed.Was, s.reformed.Is))
 	}
 	in.Leaving, in.Rollout, in.Anew = sv.leaves(s), sv.rollout(), sv.anew(s)
 	in.Snapshots, in.Narrow = sv.snapshots(s), sv.Task.Scope().Narrow

@@ -89,7 +89,7 @@ func (r *Reboot) Limit(o *Surveyor, _ *Survey, in *plan.Input) []string {
 		in.RebootsOpen = in.RebootsOpen || known[name].Reboot != nil
 	}
 	for _, name := range done {
-		in.Warnings = append(in.Warnings, fmt.Sprintf("host %s was rebooted already, by a run that did not end, after %s; to reboot it once more, run the same command again afterwards",
+		in.Warnings = append(in.Warnings, fmt.Sprintf("an interrupted run has already rebooted host %s, after %s; to reboot it again, run the same command once more afterwards",
 			name, known[name].Reboot.Since.Local().Format(time.DateTime)))
 	}
 	in.Warnings = append(in.Warnings, standstill(o.Fleet.Inventory, hosts)...)
@@ -106,7 +106,7 @@ func standstill(inv *inventory.Inventory, hosts []string) []string {
 		case h.Has(inventory.RoleMaster) && len(masters) == 1:
 			list = append(list, fmt.Sprintf("the API does not answer while %s reboots: it is the only master", name))
 		case h.Has(inventory.RoleEtcd) && len(members) < 3:
-			list = append(list, fmt.Sprintf("the API does not answer while %s reboots: etcd's %d members do without none", name, len(members)))
+			list = append(list, fmt.Sprintf("the API does not answer while %s reboots: etcd needs all its %d members", name, len(members)))
 		}
 	}
 	return list
@@ -116,7 +116,7 @@ func standstill(inv *inventory.Inventory, hosts []string) []string {
 func (r *Reboot) Check(ctx context.Context, o *Surveyor) error {
 	r.end = plan.RebootsAddress(o.Fleet.Inventory.Cluster.Name)
 	if o.Fleet.Decision.Identity == nil {
-		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; make it with: provision apply", o.Fleet.Inventory.Cluster.Name)
+		return fmt.Errorf("cannot reboot hosts: cluster %q does not exist yet; create it with: provision apply", o.Fleet.Inventory.Cluster.Name)
 	}
 	known := o.Fleet.Known()
 	for _, name := range r.Hosts {
@@ -126,13 +126,13 @@ func (r *Reboot) Check(ctx context.Context, o *Surveyor) error {
 		case o.Fleet.Members[name] == nil:
 			return fmt.Errorf("cannot reboot host %s: it does not answer: %w", name, o.Fleet.Absent[name].Why)
 		case !member && !r.All:
-			return fmt.Errorf("cannot reboot host %s: it is not part of the cluster yet; apply first", name)
+			return fmt.Errorf("cannot reboot host %s: it is not in the cluster yet; apply first", name)
 		}
 	}
 	r.Hosts = slices.DeleteFunc(slices.Clone(r.Hosts), func(name string) bool {
 		_, member := known[name]
 		if !member {
-			o.Fleet.Emit(event.Event{Type: event.Note, Host: name, Text: "Host " + name + " is not part of the cluster and is left as it is"})
+			o.Fleet.Emit(event.Event{Type: event.Note, Host: name, Text: "Host " + name + " is not in the cluster: not rebooted"})
 		}
 		return !member
 	})

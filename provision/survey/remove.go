@@ -67,11 +67,11 @@ func (sv *Surveyor) notLeaving(name string) error {
 	}
 	slices.Sort(left)
 	if len(left) == 0 {
-		return fmt.Errorf("host %s is not part of the cluster, and no host is that left the inventory", name)
+		return fmt.Errorf("host %s is not in the cluster, and every host of the cluster is in the inventory", name)
 	}
 	hint := "those that left the inventory: " + strings.Join(left, ", ")
 	if near := plan.Nearest(name, left); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	return fmt.Errorf("host %s is not part of the cluster; %s", name, hint)
+	return fmt.Errorf("host %s is not in the cluster; %s", name, hint)
 }

@@ -81,7 +81,7 @@ func (r *Renewal) Limit(_ *Surveyor, s *Survey, in *plan.Input) []string {
 		graph.OneAtATime, in.Graph = nil, &graph
 	}
 	if left > 0 {
-		in.Warnings = append(slices.Clone(in.Warnings), "only certificates are renewed: "+event.Count(left, "other difference")+" from the inventory stay for apply")
+		in.Warnings = append(slices.Clone(in.Warnings), "this renews certificates only: "+event.Count(left, "other difference")+" from the inventory waits for apply")
 	}
 	return []string{}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNothingToReset: nothing of provision's is left on any of the hosts.
-var ErrNothingToReset = errors.New("nothing that provision made is left there")
+var ErrNothingToReset = errors.New("nothing of provision is left there")
 
 // Reset undoes on hosts of the inventory all that provision did there: they leave
 // the cluster for now. Nothing else is done.

@@ -37,5 +37,5 @@ func (sv *Surveyor) safe(context.Context, *Survey) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot go on, nothing was changed:\n%w", errors.Join(bad...))
+	return fmt.Errorf("cannot continue, nothing was changed:\n%w", errors.Join(bad...))
 }

@@ -67,7 +67,7 @@ func (sv *Surveyor) unkept(s *Survey, p *plan.Plan, before, after []upgrade.Host
 			}
 		}
 	}
-	p.Warnings = append(p.Warnings, "etcd runs on no host, so no snapshot of it is taken before versions change; earlier ones are in "+system.SnapshotDir+" on etcd hosts")
+	p.Warnings = append(p.Warnings, "etcd runs on no host, so versions change without a snapshot; earlier ones are in "+system.SnapshotDir+" on etcd hosts")
 	return nil
 }
 

@@ -267,7 +267,7 @@ func (sv *Surveyor) compareObjects(ctx context.Context, s *Survey) {
 		if errors.Is(s.unreached, access.ErrNoAccess) {
 			return
 		}
-		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are compared when it does, and nothing leaves the cluster before: "+s.unreached.Error())
+		s.warn = append(s.warn, "the Kubernetes API does not answer, so its objects are not compared and nothing is removed from the cluster: "+s.unreached.Error())
 		return
 	}
 	var mu sync.Mutex
@@ -312,7 +312,7 @@ func (sv *Surveyor) compareLedger(ctx context.Context, s *Survey, wanted []resou
 	}
 	if err != nil && ctx.Err() != nil { // a slow API is no reason to stop: what leaves, leaves with the next run
 		s.Ledger = plan.Ledger{}
-		s.remark("the Kubernetes API is too slow to tell what leaves the cluster, so nothing leaves the cluster in this run: " + err.Error())
+		s.remark("the Kubernetes API is too slow to tell what leaves the cluster, so this run removes nothing from it: " + err.Error())
 		return
 	}
 	s.Ledger.Access, s.ledgerErr = component.APIAt(), err

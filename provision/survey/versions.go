@@ -170,13 +170,13 @@ func (sv *Surveyor) upgrades(s *Survey, p *plan.Plan) error {
 	}
 	others := s.installed.silent
 	if bad := upgrade.Check(slices.Concat(before, others), slices.Concat(after, others)); len(bad) > 0 {
-		return fmt.Errorf("cannot go on, nothing was changed:\n%w", errors.Join(bad...))
+		return fmt.Errorf("cannot continue, nothing was changed:\n%w", errors.Join(bad...))
 	}
 	if err := sv.unkept(s, p, before, after); err != nil {
 		return err
 	}
 	for _, program := range s.installed.unknown {
-		p.Warnings = append(p.Warnings, "the version of a program is not known to this store, so it is not checked what it may run together with: "+program)
+		p.Warnings = append(p.Warnings, "this store does not know the version of a program, so the skew policy is not checked for it: "+program)
 	}
 	sv.showHops(s, p)
 	return sv.allKeepers()

@@ -52,10 +52,10 @@ func TestTheVerdictSaysWhatBecameOfTheHost(t *testing.T) {
 	back := api.TrialResult{Reverted: []string{"x"}, Log: []string{"E1129 bad", "after"}}
 	still := api.TrialResult{Reverted: []string{"x"}, Still: "it does not run"}
 	for want, edit := range map[string]func(*Verdict){
-		"n1 got back the settings that it worked with, and works with them; no later wave begins\ncorrect the inventory and apply again:\n  dc1.hcl:4: kubernetes.kubelet.maxPods\nkubelet.service on n1 said:\n  E1129 bad\n  after": func(v *Verdict) { v.Result = back },
-		"does not work with them either: it does not run":      func(v *Verdict) { v.Result = still },
-		"it did not work before this change either":            func(*Verdict) {},
-		"cannot put back the settings that it worked with: no": func(v *Verdict) { v.Failed = errors.New("no") },
+		"n1 has its last working settings back and works; no later wave starts\ncorrect the inventory and apply again:\n  dc1.hcl:4: kubernetes.kubelet.maxPods\nkubelet.service on n1 said:\n  E1129 bad\n  after": func(v *Verdict) { v.Result = back },
+		"still does not work: it does not run":         func(v *Verdict) { v.Result = still },
+		"it did not work before this change either":    func(*Verdict) {},
+		"cannot restore the last working settings: no": func(v *Verdict) { v.Failed = errors.New("no") },
 	} {
 		v := base
 		edit(&v)

@@ -23,15 +23,15 @@ func (v Verdict) Err() error {
 	fmt.Fprintf(&text, "%s does not work with its new settings: %s\n", v.Unit, short(v.Why))
 	switch {
 	case v.Failed != nil:
-		fmt.Fprintf(&text, "cannot put back the settings that it worked with: %s; apply again", short(v.Failed))
+		fmt.Fprintf(&text, "cannot restore the last working settings: %s; apply again", short(v.Failed))
 	case len(v.Result.Reverted) == 0:
-		fmt.Fprintf(&text, "there is nothing to put back: it did not work before this change either")
+		fmt.Fprintf(&text, "there is nothing to restore: it did not work before this change either")
 	case v.Result.Still != "":
-		fmt.Fprintf(&text, "%s got back the settings that it worked with, and does not work with them either: %s", v.Host, v.Result.Still)
+		fmt.Fprintf(&text, "%s has its last working settings back and still does not work: %s", v.Host, v.Result.Still)
 	default:
-		fmt.Fprintf(&text, "%s got back the settings that it worked with, and works with them", v.Host)
+		fmt.Fprintf(&text, "%s has its last working settings back and works", v.Host)
 	}
-	text.WriteString("; no later wave begins")
+	text.WriteString("; no later wave starts")
 	for i, line := range v.Written {
 		if i == 0 {
 			text.WriteString("\ncorrect the inventory and apply again:")
@@ -41,7 +41,7 @@ func (v Verdict) Err() error {
 	if len(v.Result.Log) > 0 {
 		fmt.Fprintf(&text, "\n%s on %s said:\n  %s", v.Unit, v.Host, strings.Join(v.Result.Log, "\n  "))
 	} else {
-		fmt.Fprintf(&text, "\nlook at: provision logs %s %s", v.Host, v.Unit)
+		fmt.Fprintf(&text, "\nsee: provision logs %s %s", v.Host, v.Unit)
 	}
 	return errors.New(text.String())
 }

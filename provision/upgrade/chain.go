@@ -88,7 +88,7 @@ func way(l leg, hosts []Host, unfinished bool, want string, via []Version, known
 		stop := choose(latest.Major, minor, via, known[l.program])
 		if !stop.Known() {
 			line := fmt.Sprintf("%d.%d", latest.Major, minor)
-			missing = append(missing, fmt.Errorf("cannot go from %s %s to %s: minor releases are taken one at a time, and no release of %s is in the store; name one, as in versions { via = [%q] }, and run: provision bundle pull",
+			missing = append(missing, fmt.Errorf("cannot go from %s %s to %s: minor releases are taken one at a time, and the store has none of %s; name one, as in versions { via = [%q] }, and run: provision bundle pull",
 				l.program, latest, target, line, line+".0"))
 			continue
 		}

@@ -78,11 +78,11 @@ func move(host, program string, was, is Version) error {
 	case program == Kubelet || program == Proxy || by == 0:
 		return nil // judged by what it meets
 	case by < 0 && program == Etcd:
-		return fmt.Errorf("%s: etcd does not start on data of a newer minor release; set versions { etcd = %q } back, or restore a snapshot that was taken before the upgrade, in /var/lib/provision/snapshots on two etcd hosts (see \"Upgrade\" and \"Disaster\" in docs/operations.md)", from, was.String())
+		return fmt.Errorf("%s: etcd does not start on data of a newer minor release; set versions { etcd = %q } back, or restore the snapshot from before the upgrade, in /var/lib/provision/snapshots on two etcd hosts (see \"Upgrade\" and \"Disaster\" in docs/operations.md)", from, was.String())
 	case by < 0:
-		return fmt.Errorf("%s: Kubernetes does not support taking a control plane back to an older minor release, because objects may be stored in ways that it cannot read; set version = %q. Nodes can go back: versions { kubelet = %q } beside it", from, was.String(), is)
+		return fmt.Errorf("%s: Kubernetes cannot downgrade a control plane to an older minor release, which may not read stored objects; set version = %q. Nodes can go back: add versions { kubelet = %q }", from, was.String(), is)
 	case by > 1:
-		return fmt.Errorf("%s: it skips %d minor releases, and only one at a time is supported; set the version to the newest of %d.%d first", from, by-1, was.Major, was.Minor+1)
+		return fmt.Errorf("%s: it skips %d minor releases; upgrade one at a time: set the newest %d.%d first", from, by-1, was.Major, was.Minor+1)
 	case program == Etcd && was.Line() == "3.5" && was.Patch < 26:
 		return fmt.Errorf("%s: members older than 3.5.26 may fail to come up as 3.6; set versions { etcd = \"3.5.26\" } first", from)
 	}
@@ -113,10 +113,10 @@ func skew(servers, nodes []Host) []error {
 				low, high = own, own
 			}
 			if v.ahead(low) > 0 {
-				bad = append(bad, fmt.Errorf("%s %s of %s would be newer than an API server, of version %s: it never may be; upgrade the API servers first, with the same version for all", program, v, h.Name, low))
+				bad = append(bad, fmt.Errorf("%s %s of %s would be newer than an API server of version %s; upgrade the API servers first, with the same version for all", program, v, h.Name, low))
 			}
 			if high.ahead(v) > behind(program) {
-				bad = append(bad, fmt.Errorf("%s %s of %s would be %d minor releases older than an API server, of version %s: at most %d are supported; upgrade that host first, or take it out", program, v, h.Name, high.ahead(v), high, behind(program)))
+				bad = append(bad, fmt.Errorf("%s %s of %s would be %d minor releases older than an API server of version %s; at most %d are supported: upgrade that host first, or remove it", program, v, h.Name, high.ahead(v), high, behind(program)))
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func spread(before, after []Host) []error {
 		was := versions(program, before)
 		same := len(was) > 0 && was[0] == first && was[len(was)-1] == last && slices.Equal(was, is)
 		if last.ahead(first) > 1 && !same {
-			bad = append(bad, fmt.Errorf("%s %s and %s would run at the same time: they must be within one minor release; bring all hosts to the newest of %d.%d first", program, first, last, first.Major, first.Minor+1))
+			bad = append(bad, fmt.Errorf("%s %s and %s would run at the same time and must be within one minor release; bring all hosts to the newest %d.%d first", program, first, last, first.Major, first.Minor+1))
 		}
 	}
 	return bad

@@ -52,13 +52,13 @@ func TestPolicy(t *testing.T) {
 		"a minor release is skipped":           {one(master(t, "m1", "1.35.0")), one(master(t, "m1", "1.37.1")), "skips 1 minor"},
 		"two API servers within one minor":     {one(master(t, "m1", "1.36.4"), master(t, "m2", "1.37.1")), one(master(t, "m1", "1.37.1"), master(t, "m2", "1.37.1")), ""},
 		"two API servers two minors apart":     {one(host(t, "m1", "", "1.36.4"), host(t, "m2", "", "1.35.1")), one(host(t, "m1", "", "1.37.1"), host(t, "m2", "", "1.36.4")), "within one minor release"},
-		"an API server back to an older minor": {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "1.36.4")), "does not support taking a control plane back"},
+		"an API server back to an older minor": {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "1.36.4")), "cannot downgrade a control plane"},
 
 		// "kubelet must not be newer than kube-apiserver"
 		"a kubelet before the API server": {one(master(t, "m1", "1.36.4"), node(t, "w1", "1.36.4")), one(master(t, "m1", "1.36.4"), node(t, "w1", "1.37.1")), "kubelet 1.37.1 of w1 would be newer"},
 		// "If kube-apiserver instances are at 1.37 and 1.36, kubelet 1.37 is not
 		// supported, because that would be newer than the instance at 1.36"
-		"a kubelet before the last API server": {one(master(t, "m1", "1.37.1"), master(t, "m2", "1.36.4"), node(t, "w1", "1.36.4")), one(master(t, "m1", "1.37.1"), master(t, "m2", "1.36.4"), node(t, "w1", "1.37.1")), "w1 would be newer than an API server, of version 1.36.4"},
+		"a kubelet before the last API server": {one(master(t, "m1", "1.37.1"), master(t, "m2", "1.36.4"), node(t, "w1", "1.36.4")), one(master(t, "m1", "1.37.1"), master(t, "m2", "1.36.4"), node(t, "w1", "1.37.1")), "w1 would be newer than an API server of version 1.36.4"},
 		// "kubelet may be up to three minor versions older than kube-apiserver"
 		"API servers three ahead of a kubelet": {one(master(t, "m1", "1.36.4"), node(t, "w1", "1.34.0")), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.34.0")), ""},
 		"API servers four ahead of a kubelet":  {one(master(t, "m1", "1.36.4"), node(t, "w1", "1.33.0")), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.33.0")), "kubelet 1.33.0 of w1 would be 4 minor releases older"},
@@ -81,11 +81,11 @@ func TestPolicy(t *testing.T) {
 		"etcd to the next minor":         {one(member(t, "e1", "3.6.5")), one(member(t, "e1", "3.7.3")), ""},
 		"etcd skips a minor":             {one(member(t, "e1", "3.5.26")), one(member(t, "e1", "3.7.3")), "skips 1 minor"},
 		"etcd back a patch":              {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.7.1")), ""},
-		"etcd back a minor":              {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.6.5")), "restore a snapshot"},
+		"etcd back a minor":              {one(member(t, "e1", "3.7.3")), one(member(t, "e1", "3.6.5")), "restore the snapshot"},
 		"etcd from an early 3.5":         {one(member(t, "e1", "3.5.21")), one(member(t, "e1", "3.6.5")), "3.5.26"},
 		"etcd members two minors apart":  {one(member(t, "e1", "3.6.5"), member(t, "e2", "3.5.26")), one(member(t, "e1", "3.7.3"), member(t, "e2", "3.6.5")), "within one minor release"},
 		"another major release":          {one(master(t, "m1", "1.37.1")), one(master(t, "m1", "2.0.0")), "skips"},
-		"what is wrong already may stay": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.2"), node(t, "w1", "1.30.0")), "7 minor releases older than an API server, of version 1.37.2"},
+		"what is wrong already may stay": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.2"), node(t, "w1", "1.30.0")), "7 minor releases older than an API server of version 1.37.2"},
 		"what is wrong already is fixed": {one(master(t, "m1", "1.37.1"), node(t, "w1", "1.30.0")), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},
 		"a kubelet of unknown version":   {one(master(t, "m1", "1.36.4"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), ""},
 		"a worker joins":                 {one(master(t, "m1", "1.37.1"), Host{Name: "w1"}), one(master(t, "m1", "1.37.1"), node(t, "w1", "1.37.1")), ""},

@@ -21,12 +21,12 @@ func Parse(text string) (Version, error) {
 	parts := strings.Split(numbers, ".")
 	v := Version{Pre: pre}
 	if len(parts) != 3 {
-		return Version{}, fmt.Errorf("%q is not a version: three numbers are expected", text)
+		return Version{}, fmt.Errorf("%q is not a version: it needs three numbers", text)
 	}
 	for i, to := range []*int{&v.Major, &v.Minor, &v.Patch} {
 		n, err := strconv.Atoi(parts[i])
 		if err != nil || n < 0 || n > 1<<20 || len(parts[i]) > 1 && parts[i][0] == '0' {
-			return Version{}, fmt.Errorf("%q is not a version: %q is no number", text, parts[i])
+			return Version{}, fmt.Errorf("%q is not a version: %q is not a number", text, parts[i])
 		}
 		*to = n
 	}

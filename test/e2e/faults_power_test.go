@@ -182,7 +182,7 @@ func (c *cluster) masterCut(t *testing.T) {
 	})
 	over := time.Since(cut)
 	assert.Equal(t, 1, h.code, "%s", h.all())
-	assert.Contains(t, h.all()+h.result().Error, "the cluster's lock was lost with host master")
+	assert.Contains(t, h.all()+h.result().Error, "lost the cluster's lock with host master")
 	assert.Less(t, over, noticed+10*time.Second)
 	require.NoError(t, c.lab.PowerOn(t.Context(), "master"))
 	last := c.apply(t)

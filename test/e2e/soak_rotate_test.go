@@ -66,7 +66,7 @@ func (s *suite) rotateAll(t *testing.T, result *rotations) {
 	old := c.keepOld(t)
 	c.underLoad(t, result, "cluster", func() time.Duration {
 		first := c.rotated(t, "rotate-ca", "cluster")
-		assert.Contains(t, first.all(), "waits (phase trusted)", "clients get time to learn of the authority")
+		assert.Contains(t, first.all(), "waits in phase trusted", "clients get time to learn of the authority")
 		c.podsTrust(t, "r2", 2)
 		c.handOut(t)
 		return first.took + c.rotated(t, "rotate-ca", "cluster", "--now").took
@@ -78,7 +78,7 @@ func (s *suite) rotateAll(t *testing.T, result *rotations) {
 	c.underLoad(t, result, "encryption", func() time.Duration { return c.rotated(t, "rotate-key", "encryption").took })
 	c.underLoad(t, result, "service-account", func() time.Duration {
 		waits := c.rotated(t, "rotate-key", "service-account")
-		assert.Contains(t, waits.all(), "waits (phase signed)", "tokens of pods get time")
+		assert.Contains(t, waits.all(), "waits in phase signed", "tokens of pods get time")
 		return waits.took
 	})
 	c.rotated(t, "rotate-key", "service-account", "--now")

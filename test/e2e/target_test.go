@@ -65,8 +65,8 @@ func (c *cluster) removals(t *testing.T) {
 	defer func() { c.files = all }()
 	plan := c.verb(t, "plan")
 	assert.Contains(t, plan.out, "n1 (node) leaves")
-	assert.Contains(t, plan.out, "apply does this only with --allow-removals 1")
-	c.refused(t, c.confirmed(t), "takes 1 host away", "all that had the role node", "n1 (node) leaves", "add --allow-removals 1")
+	assert.Contains(t, plan.out, "To apply this, add --allow-removals 1")
+	c.refused(t, c.confirmed(t), "takes 1 host away", "every host with the role node", "n1 (node) leaves", "add --allow-removals 1")
 }
 
 // etcdRestored loses all data of etcd, and does what the refusal says.

@@ -47,7 +47,7 @@ spec:
 func (c *cluster) waves(t *testing.T, a *api) {
 	c.otherRuntime(t, "node-1", "node-2")
 	r := c.verb(t, "plan")
-	assert.Contains(t, r.out, "nobody would make these pods again: default/", "the pods are told before anybody agrees")
+	assert.Contains(t, r.out, "no controller would recreate these pods: default/", "the pods are told before anybody agrees")
 	a.do(t, "delete", "pod", "east", "west", "--now")
 	a.apply(t, budgeted, "apply", "-f", "-")
 	a.do(t, "rollout", "status", "deployment/web", "--timeout=5m")
@@ -70,7 +70,7 @@ func (c *cluster) waves(t *testing.T, a *api) {
 	assert.Equal(t, 1, r.code, "%s", r.all())
 	assert.Contains(t, r.all(), "cordoned until their change is done: node-1")
 	assert.Equal(t, "4", a.do(t, "get", "deployment", "web", "-o", "jsonpath={.status.availableReplicas}"), "nothing that serves is taken away")
-	assert.NotContains(t, a.do(t, "get", "node", "node-2", "-o", "jsonpath={.spec}"), "unschedulable", "no later wave begins")
+	assert.NotContains(t, a.do(t, "get", "node", "node-2", "-o", "jsonpath={.spec}"), "unschedulable", "no later wave starts")
 	stopped := r.took
 
 	a.do(t, "patch", "pdb", "web", "-p", `{"spec":{"minAvailable":3}}`)

@@ -46,7 +46,7 @@ func receive(dir string, header api.BlobHeader, content io.Reader) (have int64, 
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != header.SHA256 {
 		_ = os.Remove(part.Name()) // nothing in it can be trusted
-		return 0, &api.Error{Code: api.CodeFailed, Message: fmt.Sprintf("blob %s arrived with digest %s; it will be sent anew", header.SHA256, got)}
+		return 0, &api.Error{Code: api.CodeFailed, Message: fmt.Sprintf("blob %s arrived with digest %s; it will be sent again", header.SHA256, got)}
 	}
 	return have, finish(dir, part, final, header)
 }

@@ -56,7 +56,7 @@ func Renew(ctx context.Context, options agent.Options, say func(format string, a
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&r.config); err != nil {
-		return fmt.Errorf("reading %s: %w; apply writes it anew", system.RenewalFile, err)
+		return fmt.Errorf("reading %s: %w; apply rewrites it", system.RenewalFile, err)
 	}
 	if r.state, err = r.State(); err != nil {
 		return err

@@ -59,7 +59,7 @@ func (etcd) Learn(ctx context.Context, c *component.Cluster, ask component.Ask) 
 	if err != nil {
 		lesson.Unfit = map[string]error{}
 		for _, name := range empty {
-			lesson.Unfit[name] = fmt.Errorf("host %s has no etcd data, and no other member can be asked to let it join: %w", name, err)
+			lesson.Unfit[name] = fmt.Errorf("host %s has no etcd data, and no other member answers to let it join: %w", name, err)
 		}
 		return lesson, nil
 	}
@@ -114,15 +114,15 @@ func removed(ctx context.Context, c *component.Cluster, ask component.Ask, membe
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(hosts)) {
 		if _, answers := answering[name]; answers {
-			warnings = append(warnings, fmt.Sprintf("etcd of host %s answers as member %s, which the etcd cluster does not list; it is left as it is", name, hosts[name]))
+			warnings = append(warnings, fmt.Sprintf("etcd on host %s answers as member %s, which the etcd cluster does not list; it is left alone", name, hosts[name]))
 			delete(hosts, name)
 			continue
 		}
 		if c.Facts[name].Etcd.Cluster != c.Identity.EtcdClusterID {
-			warnings = append(warnings, fmt.Sprintf("host %s has etcd data from before the restore: they are set aside, and the host joins anew", name))
+			warnings = append(warnings, fmt.Sprintf("host %s has etcd data from before the restore: the data are set aside, and the host joins as a new member", name))
 			continue
 		}
-		warnings = append(warnings, fmt.Sprintf("host %s has the etcd data of member %s, which was removed from the etcd cluster and cannot come back: they are set aside, and the host joins anew as another member", name, hosts[name]))
+		warnings = append(warnings, fmt.Sprintf("host %s has the etcd data of member %s, which was removed from the etcd cluster for good: the data are set aside, and the host joins as a new member", name, hosts[name]))
 	}
 	return hosts, warnings
 }
@@ -157,6 +157,6 @@ func allOfOurs(c *component.Cluster, ids map[string]uint64) bool {
 
 // gone is what to do when all data of etcd are lost.
 func gone(c *component.Cluster, hosts []string) error {
-	return fmt.Errorf("cannot go on: all etcd data of cluster %q are gone (looked for %s on %s). Nothing was changed; an empty etcd would lose every object of the cluster.\nEither put the data folders back, or restore a backup: provision etcd restore FILE",
+	return fmt.Errorf("cannot continue: all etcd data of cluster %q are gone (looked for %s on %s). Nothing was changed; an empty etcd would lose every object of the cluster.\nPut the data folders back, or restore a backup: provision etcd restore FILE",
 		c.Inventory.Cluster.Name, MemberDir(c.Inventory), strings.Join(hosts, ", "))
 }

@@ -33,7 +33,7 @@ func (etcd) Checks(c *component.Cluster, _ inventory.Host) component.Checks {
 		Path: dataDir(c.Inventory), Least: 1 << 29, Enough: 2 << 30, Local: true, Holds: "this etcd member's data",
 		Writes: &component.Writes{
 			Within: 10 * time.Millisecond, Why: "etcd wants them within 10 ms", // its documentation says so
-			Worst: election / 10, WhyWorst: fmt.Sprintf("etcd would lose its leader again and again: an election takes %s", election),
+			Worst: election / 10, WhyWorst: fmt.Sprintf("etcd would keep losing its leader: an election takes %s", election),
 			Remedy: "put etcd's data_dir on a disk of its own, best an SSD with power-loss protection",
 		},
 	}}}

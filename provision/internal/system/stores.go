@@ -27,7 +27,7 @@ func (b blobStore) Path(digest string) (string, error) {
 		return "", fmt.Errorf("verifying blob %s: %w", digest, err)
 	}
 	if have != digest {
-		return "", fmt.Errorf("blob %s is damaged: its content has sha256 %s; apply again: it will be sent anew", digest, have)
+		return "", fmt.Errorf("blob %s is damaged: its content has sha256 %s; apply again: it will be sent again", digest, have)
 	}
 	return path, nil
 }

@@ -111,7 +111,7 @@ func (kind) Diff(name string, want Spec, have State) []resource.Change {
 		if have.NotAfter != "" {
 			old = "until " + have.NotAfter + ": " + have.Issue
 		}
-		return []resource.Change{{Field: "certificate", Old: old, New: "issued anew"}}
+		return []resource.Change{{Field: "certificate", Old: old, New: "reissued"}}
 	}
 	if want.Adopt {
 		return have.Cert.TypeChange("symlink") // whoever rotates it sets its mode

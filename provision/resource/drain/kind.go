@@ -48,7 +48,7 @@ func (k Kind) Apply(ctx context.Context, env *cluster.Env, name string, want Spe
 	}
 	stay := want.ReadyOnly && !have.Ready
 	if len(have.Unmanaged) > 0 && !want.Unmanaged && !stay {
-		return fmt.Errorf("cannot drain Node %s: nobody would make these pods again: %s; move or delete them, or have them evicted for good (--force, in an apply rollout { evict_unmanaged = true }), then run this again",
+		return fmt.Errorf("cannot drain Node %s: no controller would recreate these pods: %s; move or delete them, or evict them anyway (--force; in an apply rollout { evict_unmanaged = true }), then run this again",
 			name, count(have.Unmanaged))
 	}
 	if !have.Cordoned {

@@ -94,7 +94,7 @@ func (kind) Diff(_ string, want Spec, have State) []resource.Change {
 	if have.Log {
 		old = "of member " + have.Owner + ", which the cluster removed"
 	}
-	return []resource.Change{{Field: "data", Old: old, New: "set aside, for the member to join anew"}}
+	return []resource.Change{{Field: "data", Old: old, New: "set aside, for the member to join again"}}
 }
 
 // Apply stops etcd first: a start that fails would otherwise put new data in

@@ -17,10 +17,10 @@ func (Kind) Diff(_ string, want Spec, have State) []resource.Change {
 		return append([]resource.Change{{Field: Made, New: "created", Create: true}}, created(want)...)
 	}
 	if want.replaces(have) {
-		return append([]resource.Change{{Field: Made, Old: "of machine " + have.Machine, New: "made anew for machine " + want.Machine}}, created(want)...)
+		return append([]resource.Change{{Field: Made, Old: "of machine " + have.Machine, New: "recreated for machine " + want.Machine}}, created(want)...)
 	}
 	if have.Deleting != "" {
-		return append([]resource.Change{{Field: Made, Old: have.held(), New: "made anew when it is gone"}}, created(want)...)
+		return append([]resource.Change{{Field: Made, Old: have.held(), New: "recreated once it is gone"}}, created(want)...)
 	}
 	changes := diffMap("labels", want.Labels, have.Labels, have.Owned.Labels, have.Owned.Was.Labels)
 	changes = append(changes, diffMap("annotations", want.Annotations, have.Annotations, have.Owned.Annotations, have.Owned.Was.Annotations)...)
