@@ -216,7 +216,7 @@ func TestALostHostJoinsAnewAfterARestore(t *testing.T) {
 	f.API.SetEtcdIDs(map[string]uint64{"m1": current, "m2": current, "m3": number})
 	p, err := look(t, f, inv)
 	require.NoError(t, err)
-	assert.Contains(t, strings.Join(p.Warnings, "\n"), "host m3 has etcd data from before the restore: they are set aside")
+	assert.Contains(t, strings.Join(p.Warnings, "\n"), "host m3 has etcd data from before the restore: the data are set aside")
 	_, err = apply(t, f, inv)
 	require.NoError(t, err)
 	kept, err := filepath.Glob(f.Host("m3").Root + "/var/lib/etcd/removed-*/member")
