@@ -3,9 +3,6 @@ package provision
 import (
 	"context"
 
-	"provision/provision/component/controlplane"
-	etcdcomponent "provision/provision/component/etcd"
-	"provision/provision/inventory"
 	"provision/provision/restore"
 	"provision/provision/survey"
 )
@@ -18,26 +15,13 @@ func (o *Operator) Restore(ctx context.Context, request restore.Request, approve
 	if _, err := persist(o, func() (none struct{}, err error) { return none, o.begin(ctx, r, approve) }); err != nil {
 		return err
 	}
-	parts := []struct {
-		role inventory.Role
-		unit string
-		then func(ctx context.Context, epoch uint64) error
-	}{
-		{inventory.RoleEtcd, etcdcomponent.Unit, func(ctx context.Context, _ uint64) error { return r.Mend(ctx) }},
-		{inventory.RoleMaster, controlplane.APIServer, func(ctx context.Context, epoch uint64) error {
-			if err := r.Nodes(ctx); err != nil {
-				return err
-			}
-			return r.Close(ctx, epoch)
-		}},
-	}
-	for _, part := range parts {
-		if err := o.part(ctx, survey.Restoring{Units: func() []string { return r.Units(part.role, part.unit) }}); err != nil {
+	for _, part := range r.Parts() {
+		if err := o.part(ctx, survey.Restoring{Units: part.Units}); err != nil {
 			return err
 		}
 		o.fleet.Close()
 		o.startOver(nil)
-		if _, err := small(ctx, o, o.fleet.Names, "etcd restore", func(ctx context.Context, epoch uint64) (none struct{}, err error) { return none, part.then(ctx, epoch) }); err != nil {
+		if _, err := small(ctx, o, o.fleet.Names, "etcd restore", func(ctx context.Context, epoch uint64) (none struct{}, err error) { return none, part.Then(ctx, epoch) }); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"provision/provision/component"
+	"provision/provision/component/controlplane"
 	etcdcomponent "provision/provision/component/etcd"
 	"provision/provision/etcd/snapshot"
 	"provision/provision/facts"
@@ -183,15 +184,38 @@ func (r *Restorer) Close(ctx context.Context, epoch uint64) error {
 	return r.Keys.Announce(ctx, epoch, next)
 }
 
-// units are those of hosts that answered, which a stage is about.
-func (r *Restorer) Units(role inventory.Role, unit string) []string {
-	var list []string
-	for _, h := range r.Fleet.Answered(r.Fleet.Inventory) {
-		if h.Has(role) {
-			list = append(list, component.UnitAt(h.Name, unit).String())
-		}
+// Part is a part of a restore that is applied by itself.
+type Part struct {
+	// Units are the addresses that it is about.
+	Units func() []string
+	// Then is done afterwards, with all hosts locked.
+	Then func(ctx context.Context, epoch uint64) error
+}
+
+// Parts are what comes before everything else starts: etcd, then API servers.
+func (r *Restorer) Parts() []Part {
+	return []Part{
+		{r.units(inventory.RoleEtcd, etcdcomponent.Unit), func(ctx context.Context, _ uint64) error { return r.Mend(ctx) }},
+		{r.units(inventory.RoleMaster, controlplane.APIServer), func(ctx context.Context, epoch uint64) error {
+			if err := r.Nodes(ctx); err != nil {
+				return err
+			}
+			return r.Close(ctx, epoch)
+		}},
 	}
-	return list
+}
+
+// units are those of hosts that answered.
+func (r *Restorer) units(role inventory.Role, unit string) func() []string {
+	return func() []string {
+		var list []string
+		for _, h := range r.Fleet.Answered(r.Fleet.Inventory) {
+			if h.Has(role) {
+				list = append(list, component.UnitAt(h.Name, unit).String())
+			}
+		}
+		return list
+	}
 }
 
 // Text is the plan for people.

@@ -27,6 +27,7 @@ var layers = []layer{
 	}},
 	{packages: []string{"provision/etcd/backup", "provision/etcd/backup/calendar"}},
 	{packages: []string{"provision/etcd/backup/keep", "provision/etcd/backup/seal", "provision/etcd/backup/target"}},
+	{packages: []string{"provision/etcd/backup/catalog"}},
 	{packages: []string{"provision/bundle/catalogue"}}, // the table of artifacts: inventories name its families
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
