@@ -41,7 +41,7 @@ func (c *cluster) addsBeside(t *testing.T) {
 		return nil
 	})
 	c.seconds(t, "add a worker beside a dead one", r.took)
-	faults.Record(t, "add-beside-dead", "A host is added while another one is dead: only the new one is touched, the dead one is named with exit code 1, and has missed nothing when it is back",
+	faults.Record(t, "add-beside-dead", "A host is added while another one is dead: only the new one is touched, the dead one is named with exit code 1, and has everything once it is back",
 		"power of one of two workers cut, a third added by apply, power on", "added in %.1f s, the dead host's login limit of 10 s included; no unit restarted and no file changed on the %d others; then the plan was empty",
 		r.took.Seconds(), len(before))
 }
@@ -72,7 +72,7 @@ func (c *cluster) isolatesMaster(t *testing.T) {
 	c.unchanged(t)
 	c.threeVoters(t)
 	assert.Less(t, p.Gap, longestGap, "%s", p.Last)
-	faults.Record(t, "care-isolate-master", "A master is taken out of service, and put back, while the API answers: no balancer has it meanwhile, nor an old connection to it",
+	faults.Record(t, "care-isolate-master", "A master leaves service and returns while the API answers; meanwhile no balancer uses it and no old connection stays",
 		"one of three masters isolated, and recovered, while the balancer of another is asked all the time",
 		"isolated in %.1f s, its last connection closed %.1f s later; back in %.1f s; longest gap of the API %.1f s (%d answers, %d without)",
 		took.Seconds(), quiet.Seconds(), back.Seconds(), p.Gap.Seconds(), p.OK, p.Failed)

@@ -75,7 +75,7 @@ func (c *cluster) isolates(t *testing.T) {
 	back := c.ran(t, "node", "recover", "node-1", "--yes").took
 	assert.NotContains(t, c.node(t, "node-1", "{.spec.taints}"), "provision/isolated")
 	assert.Empty(t, c.node(t, "node-1", "{.spec.unschedulable}"))
-	faults.Record(t, "care-isolate", "An isolated host stays tainted and cordoned through an apply, and comes back only when nothing is wrong with it; the last master is refused",
+	faults.Record(t, "care-isolate", "An isolated host stays tainted and cordoned through an apply, and returns only when nothing is wrong with it; the last master is refused",
 		"a worker isolated, kube-proxy stopped there, then recover; apply, then recover; the only master isolated",
 		"isolated in %.1f s; refused while kube-proxy was down, and after the apply that started it; back in %.1f s", took.Seconds(), back.Seconds())
 }

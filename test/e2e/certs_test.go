@@ -88,7 +88,7 @@ func (c *cluster) byTimer(t *testing.T) {
 	d, said := c.diagnose(t)
 	assert.True(t, d.Healthy, "%s", said.out)
 	faults.Record(t, "certs-timer", "hosts renew their certificates by themselves, also those without kubelet: the plan is empty afterwards, and no service was restarted for it",
-		"certificates of an etcd host, a master without etcd and a worker replaced by ones that have ended or are about to; the timer's service run on each host", "7 certificates in %.1f s", took.Seconds())
+		"certificates of an etcd host, a master without etcd and a worker replaced by expired or nearly expired ones; the timer's service run on each host", "7 certificates in %.1f s", took.Seconds())
 }
 
 // identityDir is where hosts keep keys of authorities.
@@ -172,8 +172,8 @@ func (c *cluster) revived(t *testing.T) {
 	assert.Contains(t, a.do(t, "get", "configmap", "kept", "-o", "yaml"), "since: before")
 	r = c.verb(t, "certs", "status")
 	assert.Zero(t, r.code, "%s", r.all())
-	faults.Record(t, "certs-all-ended", "one command brings back a cluster whose every certificate has ended, authorities included, without the API; its data stay",
-		"authorities and all certificates of an etcd host, a master and a worker ended a year ago, all services restarted", "%.0f s, whole %.0f s later", took.Seconds(), whole.Seconds())
+	faults.Record(t, "certs-all-ended", "one command revives a cluster with every certificate expired, authorities included, without the API; its data stay",
+		"authorities and all certificates of an etcd host, a master and a worker expired a year ago, all services restarted", "%.0f s, whole %.0f s later", took.Seconds(), whole.Seconds())
 }
 
 // settled waits until there is nothing to do: the API, which was busy with its

@@ -202,10 +202,10 @@ func (f *crashed) record(t *testing.T) {
 	const again = "killed there, the next apply completes the cluster, as if nothing had happened"
 	faults.Record(t, "kill-lock", "the lock of a killed run is free, and "+again, "SIGKILL while the lock is held", "%s", f.figure("kill-lock"))
 	faults.Record(t, "kill-ca", again, "SIGKILL when the authorities' keys are on one of three masters, and when they are committed on one", "%s", f.figure("kill-ca"))
-	faults.Record(t, "kill-upload", again+"; what is half sent is never used", "SIGKILL in the middle of a blob", "%s", f.figure("kill-upload"))
+	faults.Record(t, "kill-upload", again+"; a partial blob is never used", "SIGKILL in the middle of a blob", "%s", f.figure("kill-upload"))
 	faults.Record(t, "kill-ledger", again, "SIGKILL after the ledger's write, before the change that it announces", "%s", f.figure("kill-ledger"))
 	faults.Record(t, "kill-rename", again+"; no half-written file is in use or left over", "SIGKILL before and after the rename of a new file", "%s", f.figure("kill-rename"))
-	faults.Record(t, "kill-restart", again+"; the restart is made up for", "SIGKILL after the rename of a running unit's file, before its restart", "%s", f.figure("kill-restart"))
+	faults.Record(t, "kill-restart", again+"; the missed restart happens", "SIGKILL after the rename of a running unit's file, before its restart", "%s", f.figure("kill-restart"))
 	faults.Record(t, "kill-etcd", again, "SIGKILL when one of three etcd members has been started", "%s", f.figure("kill-etcd"))
 	faults.Record(t, "kill-node", again, "SIGKILL when a Node is there and its kubelet has not run", "%s", f.figure("kill-node"))
 	faults.Record(t, "kill-image", again, "SIGKILL while ctr imports an image (stopped half way and left behind), and before it is known to be pinned", "%s", f.figure("kill-image"))

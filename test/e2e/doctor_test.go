@@ -103,7 +103,7 @@ func (s *suite) doctor(t *testing.T) {
 	c.fullDisk(t)
 	c.collected(t)
 	c.logsSurvive(t)
-	faults.Record(t, "doctor-names-and-fixes", "doctor names a broken service, its state and the likely cause; the command that it gives, after what it says to do by hand, fixes it",
+	faults.Record(t, "doctor-names-and-fixes", "doctor names a broken service, its state and the likely cause; its command fixes it, after the manual step it names",
 		"on one host, ten services, each in one or two of these ways: stopped, disabled, masked, without its program, with damaged configuration, an unknown flag, a taken port, an unreadable data folder, a lost certificate",
 		"%d services in %d ways; the slowest look took %.1f s", len(named), ways, looked.Seconds())
 }
@@ -205,7 +205,7 @@ func (c *cluster) expired(t *testing.T) {
 	require.NotEmpty(t, command, "%s", r.out)
 	c.obey(t, command)
 	c.calm(t)
-	faults.Record(t, "doctor-expired-certificate", "doctor names an expired certificate, and the command that it gives renews it",
+	faults.Record(t, "doctor-expired-certificate", "doctor names an expired certificate and gives the command that renews it",
 		"etcd's client certificate replaced by one that ended in 2001", "found in %.1f s", r.took.Seconds())
 }
 

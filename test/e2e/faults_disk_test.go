@@ -74,7 +74,7 @@ func (c *cluster) disksFull(t *testing.T) {
 		})
 		names = append(names, s.name)
 	}
-	faults.Record(t, "fault-disk-full", "A full disk fails the steps of its host alone; host, resource and reason are named, nothing half-written is used, and with room again apply goes on",
+	faults.Record(t, "fault-disk-full", "A full disk fails the steps of its host alone; host, resource and reason are named, nothing half-written is used, and with room again apply continues",
 		"file systems of one of two workers filled to the last block, under: "+strings.Join(names, ", "), "%d kinds of writes; each time the other worker was finished in the same run (but for a setting, whose wave ends), and one apply later the plan was empty", len(names))
 }
 
@@ -111,7 +111,7 @@ func (s *suite) etcdDiskFull(t *testing.T) {
 	c.unchanged(t)
 	a, _ := c.tunnel(t)
 	a.allReady(t, "k1")
-	faults.Record(t, "fault-disk-full-birth", "A disk that fills up while a cluster is born stops it with a reason, and the next apply goes on",
+	faults.Record(t, "fault-disk-full-birth", "A disk that fills up while a cluster is created stops the run with a reason; the next apply continues",
 		"on a cluster of one host: etcd's file system full before its first start, then the ledger's in the middle of the next run", "both named; then applied in %.1f s, Node Ready, plan empty", last.took.Seconds())
 }
 
@@ -146,7 +146,7 @@ func (c *cluster) damagedBlobs(t *testing.T) {
 	c.on(t, "node-1", "test", "!", "-e", program)
 	c.apply(t)
 	c.unchanged(t)
-	faults.Record(t, "fault-damaged-blob", "An artifact that is damaged on a host is found, never installed, and sent again",
+	faults.Record(t, "fault-damaged-blob", "An artifact damaged on a host is detected, never installed, and sent again",
 		"one byte flipped in an installed program, in a stored artifact whose program is gone, and garbage in a half-received one", "3 found, 0 installed; %d bytes sent again for the first two, in one run of %.1f s", bytes, h.took.Seconds())
 }
 
@@ -192,6 +192,6 @@ func (c *cluster) tamperedPlans(t *testing.T) {
 	r = c.provision(t, append([]string{"apply", "--yes", file}, c.inventory()...)...)
 	assert.Zero(t, r.code, "the plan that was saved: %s", r.all())
 	c.unchanged(t)
-	faults.Record(t, "fault-tampered-plan", "A saved plan that was cut or changed is refused and nothing is changed",
+	faults.Record(t, "fault-tampered-plan", "A truncated or edited saved plan is refused and nothing is changed",
 		"apply of a saved plan with other hosts, actions, files, cluster, lab or fields, and cut", "%d of %d refused; units and files of both workers as before", len(bad), len(bad))
 }

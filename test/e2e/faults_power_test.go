@@ -52,7 +52,7 @@ func (c *cluster) slowThenCut(t *testing.T, undisturbed heard) {
 	assert.Less(t, sent, total, "it was cut in the middle")
 	t.Logf("%s", gone[0].Text)
 	c.seconds(t, "cable pulled: host named after", within)
-	faults.Record(t, "fault-slow-host", "A slow host holds up no other",
+	faults.Record(t, "fault-slow-host", "A slow host delays no other",
 		"a new cluster of three hosts, one behind a link of 40 Mbit/s", "the other two were finished after %.1f s, %.2f times as long as without it", beside.Seconds(), beside.Seconds()/alone.Seconds())
 
 	require.NoError(t, c.lab.RestoreNetwork(t.Context(), "node-2"))
@@ -63,7 +63,7 @@ func (c *cluster) slowThenCut(t *testing.T, undisturbed heard) {
 	assert.Less(t, rest, total, "what arrived is not sent again")
 	assert.Less(t, total-sent, rest+64<<20, "and what is counted as sent was, but for what was under way")
 	c.cutShort(t, again, "upload")
-	faults.Record(t, "fault-cable-pulled", "A host that is lost while artifacts are sent is named within seconds, the others are finished, and the next run goes on where the upload stopped",
+	faults.Record(t, "fault-cable-pulled", "A host lost during an upload is named within seconds, the others are finished, and the next run resumes the upload",
 		"the cable of one of three hosts is pulled during its upload, and put back", "named after %.1f s; %d of %d MB were sent before, %d MB the second time", within.Seconds(), sent/1e6, total/1e6, rest/1e6)
 }
 
@@ -136,7 +136,7 @@ func (c *cluster) powerCuts(t *testing.T) {
 	last := c.apply(t)
 	c.unchanged(t)
 	c.seconds(t, "apply after the power cuts", last.took)
-	faults.Record(t, "fault-power-cut", "A host may lose its power in any phase: it is named, nothing else fails, and one apply makes it what it should be",
+	faults.Record(t, "fault-power-cut", "A host may lose power in any phase: it is named, nothing else fails, and one apply completes it",
 		"power of a worker cut while it was asked for facts, compared, sent artifacts, in the middle of steps, and at the start of its first unit; switched on and applied",
 		"named after: %s; the last apply took %.1f s, the plan was empty", strings.Join(found, ", "), last.took.Seconds())
 }
@@ -166,7 +166,7 @@ printf '[Service]\nExecStartPre=/bin/sleep 5\n' >$d/slow.conf; systemctl daemon-
 	c.cutShort(t, h, "restart")
 	last := c.apply(t)
 	c.unchanged(t)
-	faults.Record(t, "fault-power-cut-restart", "A host that loses its power in the restart of a unit has the new file in use after one apply",
+	faults.Record(t, "fault-power-cut-restart", "A host that loses power while a unit restarts uses the new file after one apply",
 		"power of one of two workers cut when a service of both is restarted", "named after %.1f s, the other restarted; then applied in %.1f s, plan empty", gone[0].Time.Sub(cut).Seconds(), last.took.Seconds())
 }
 
@@ -187,7 +187,7 @@ func (c *cluster) masterCut(t *testing.T) {
 	require.NoError(t, c.lab.PowerOn(t.Context(), "master"))
 	last := c.apply(t)
 	c.unchanged(t)
-	faults.Record(t, "fault-power-cut-master", "A run that loses the host of the cluster's lock stops, and the next one goes on",
+	faults.Record(t, "fault-power-cut-master", "A run that loses the host of the cluster's lock stops; the next one continues",
 		"power of the only master cut while a worker is changed", "over after %.1f s; then applied in %.1f s, plan empty", over.Seconds(), last.took.Seconds())
 }
 
@@ -210,6 +210,6 @@ func (c *cluster) frozenHost(t *testing.T) {
 	require.NoError(t, c.lab.Thaw(t.Context(), "node-2"))
 	c.apply(t)
 	c.unchanged(t)
-	faults.Record(t, "fault-frozen-host", "A host that hangs is named and holds the others up no longer than its login may take",
+	faults.Record(t, "fault-frozen-host", "A host that hangs is named and delays the others no longer than the login limit",
 		"all processes of one of two workers frozen before apply", "the other was finished and the run over after %.1f s, login limit 10 s", h.took.Seconds())
 }

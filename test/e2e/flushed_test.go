@@ -35,7 +35,7 @@ func (c *cluster) flushed(t *testing.T) {
 	c.on(t, "k1", strings.Fields(command)...)
 	c.calm(t)
 	c.unchanged(t)
-	faults.Record(t, "doctor-no-services", "doctor names a host from which no service of the cluster can be used although all programs run, and the command that fixes it",
+	faults.Record(t, "doctor-no-services", "doctor names a host that can use no service of the cluster while all programs run, and the command that fixes it",
 		"the packet filter of a host flushed by hand: kube-proxy does not look at its rules for an hour", "named in %.1f s", looked.Seconds())
 }
 
@@ -67,6 +67,6 @@ func (c *cluster) unrouted(t *testing.T, host string) {
 		return err
 	})
 	c.calm(t)
-	faults.Record(t, "doctor-no-routes", "doctor names a host that has no routes to the pods of others although all programs run, and the command that fixes it",
+	faults.Record(t, "doctor-no-routes", "doctor names a host without routes to other hosts' pods while all programs run, and the command that fixes it",
 		"flannel's interface deleted on a worker: flanneld makes it again, but not the routes", "named in %.1f s", looked.Seconds())
 }

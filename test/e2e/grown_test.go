@@ -83,7 +83,7 @@ func (c *cluster) replacedMaster(t *testing.T) {
 	assert.Equal(t, now.uid, now.lease, "the lease is the new Node's")
 	assert.NotEqual(t, was.member, now.member, "the etcd member is another one")
 	require.False(t, t.Failed())
-	faults.Record(t, "replace-master", "A new machine under the name of a master with etcd that is lost takes its place with one apply: etcd member, certificates and Node are made anew, its pod range stays, and nothing restarts elsewhere",
+	faults.Record(t, "replace-master", "A new machine under the name of a master with etcd that is lost takes its place with one apply: etcd member, certificates and Node are recreated, its pod range stays, and nothing restarts elsewhere",
 		"one of three masters with etcd loses its power and its disks; a machine with another machine-id and host key comes back under its name", "%.0f s", applied.took.Seconds())
 }
 

@@ -45,7 +45,7 @@ func (c *cluster) hung(t *testing.T) {
 	}
 	c.calm(t)
 	c.unchanged(t)
-	faults.Record(t, "doctor-hung-services", "doctor names services that systemd calls active and that do not answer, and the command that fixes them",
+	faults.Record(t, "doctor-hung-services", "doctor names services that systemd calls active but that do not answer, and the command that fixes them",
 		"containerd, kubelet, kube-proxy, kube-scheduler and kube-controller-manager of one host halted by SIGSTOP, all at once", "5 of 5 named; the slowest look took %.1f s", looked.Seconds())
 }
 
@@ -81,6 +81,6 @@ func (c *cluster) cutOff(t *testing.T, host, master string) {
 	})
 	require.NoError(t, c.lab.RestoreNetwork(t.Context(), master))
 	c.calm(t)
-	faults.Record(t, "doctor-cut-off", "doctor names a host that reaches no API server while others do, tells to look at firewalls and routes, and blames no service of it",
+	faults.Record(t, "doctor-cut-off", "doctor names a host that reaches no API server while others do, says to check firewalls and routes, and blames no service on it",
 		"what a worker sends to port 6443 of the only master is dropped", "named; the slowest look took %.1f s", looked.Seconds())
 }

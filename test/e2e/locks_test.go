@@ -59,7 +59,7 @@ func (c *cluster) bornOnce(t *testing.T) {
 	c.seconds(t, "refused after the last host answered, slowest of seven", slowest)
 	c.unchanged(t)
 	c.threeVoters(t)
-	faults.Record(t, "lock-eight", "of several operators one writes; the others are told at once who holds the lock, for what and since when",
+	faults.Record(t, "lock-eight", "of several operators one writes; the others learn at once who holds the lock, for what and since when",
 		"eight runs of apply started at once on three hosts that are no cluster yet",
 		"1 made the cluster, %d were refused, the slowest %.1f s after its last host had answered (two cores for all)", len(all)-1, slowest.Seconds())
 }
@@ -88,7 +88,7 @@ func (c *cluster) rounds(t *testing.T) {
 		require.Positive(t, wrote, "somebody gets on")
 		c.unchanged(t)
 	}
-	faults.Record(t, "lock-rounds", "operators who come at the same time never keep all of each other out",
+	faults.Record(t, "lock-rounds", "operators who start at the same time never lock each other all out",
 		fmt.Sprintf("eight runs of apply at once, %d times, with the same work to do", rounds),
 		"somebody got on each time; %d were refused, %d came when all was done", refused, idle)
 }
@@ -128,7 +128,7 @@ func (c *cluster) suspendedAgent(t *testing.T) {
 	c.unchanged(t)
 	c.seconds(t, "lock of a suspended agent taken", free)
 	assert.Less(t, free, leaseBound)
-	faults.Record(t, "lock-agent", "a suspended agent keeps no lock: it and what it started are ended, and write nothing any more",
+	faults.Record(t, "lock-agent", "a suspended agent keeps no lock: it and its children are ended, and write nothing more",
 		"SIGSTOP of an agent between its ledger's record and the change, and of a process in its scope",
 		"taken after %.1f s by a run that waited for it; %d runs before were told who held it; %d processes ended, late writes: 0", free.Seconds(), refused, len(pids))
 }

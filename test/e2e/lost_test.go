@@ -83,7 +83,7 @@ func (c *cluster) masterLost(t *testing.T) {
 	c.note(t, "one master lost: writes", "%s", w)
 	w.none(t)
 	assert.Less(t, w.Gap, 3*longestGap, "%s", w.Last)
-	faults.Record(t, "writes-master-lost", "Not one acknowledged write is lost with the leading master, and writing goes on within seconds",
+	faults.Record(t, "writes-master-lost", "Not one acknowledged write is lost with the leading master, and writes resume within seconds",
 		"power of the leading one of three masters cut, under 100 writes a second from a host, a pod and the operator's tunnel", "%s", w)
 	for worker, stop := range stops {
 		p := stop()

@@ -194,6 +194,6 @@ func (c *cluster) applyUnfit(t *testing.T, fix map[string]func()) {
 	healthy := c.verb(t, "preflight")
 	assert.Zero(t, healthy.code, "a healthy cluster: %s", healthy.all())
 	c.seconds(t, "preflight of a healthy cluster of three hosts", healthy.took)
-	faults.Record(t, "preflight-apply-leaves-out", "apply leaves out hosts that are not fit, with all reasons, makes the cluster of the others, and takes them when they are fixed",
+	faults.Record(t, "preflight-apply-leaves-out", "apply skips hosts that fail preflight, with all reasons, makes the cluster of the others, and adds them once they are fixed",
 		"two of three hosts with faults, fixed after the first apply", "1 Node, then 3; preflight of the healthy cluster: exit code %d", healthy.code)
 }

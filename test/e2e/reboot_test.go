@@ -59,7 +59,7 @@ func (c *cluster) reboot(t *testing.T) {
 	one := c.ran(t, "node", "reboot", "node-2", "--yes").took
 	assert.NotEqual(t, before["node-2"], c.boots(t)["node-2"], "who is named is rebooted")
 	c.seconds(t, "reboot of a worker, drained", one)
-	faults.Record(t, "reboot-killed", "Reboots are finished by the same command after the operator was killed, no host is rebooted twice, and no acknowledged write is lost, the only master included",
+	faults.Record(t, "reboot-killed", "After the operator is killed, the same command finishes the reboots, no host reboots twice, and no acknowledged write is lost, the only master included",
 		"the master and a worker rebooted under 100 writes a second from another worker; SIGKILL while the worker is down",
 		"%s; all done after %.0f s; cordoned at the kill: %s; each rebooted once, an empty plan; one worker takes %.1f s", w, took.Seconds(), cordoned, one.Seconds())
 }

@@ -32,7 +32,7 @@ func (c *cluster) frontProxy(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(now, "BEGIN CERTIFICATE"), "the old one is forgotten")
 	assert.NotEqual(t, old, now)
 	c.unchanged(t)
-	faults.Record(t, "rotate-front-proxy", "An authority is replaced while the API serves: not one acknowledged write is lost, and API servers tell of the new one only",
+	faults.Record(t, "rotate-front-proxy", "An authority is replaced while the API serves: not one acknowledged write is lost, and API servers present only the new one",
 		"rotate-ca front-proxy on three masters under 100 writes a second from a host, a pod and the operator's tunnel", "%.1f s; %s", r.took.Seconds(), w)
 }
 

@@ -68,7 +68,7 @@ func (c *cluster) firstMasterLeaves(t *testing.T, bare []string) {
 	st := c.status(t)
 	assert.Len(t, st.Etcd, 2)
 	assert.True(t, st.healthy(), "%s", st)
-	faults.Record(t, "leave-first-master", "The first master leaves with its etcd member: the API goes on answering, and the host is as it was before",
+	faults.Record(t, "leave-first-master", "The first master leaves with its etcd member: the API keeps answering, and the host is as it was before",
 		"the host taken out of the inventory, then apply, while a worker's balancer is asked all the time",
 		"%.1f s; longest gap of the API %.1f s (%d answers, %d without); %d of %d things on the host differ",
 		r.took.Seconds(), p.Gap.Seconds(), p.OK, p.Failed, len(left), len(bare))

@@ -100,6 +100,6 @@ func (c *cluster) rebootsPool(t *testing.T, a *api, on time.Duration) {
 	c.unchanged(t)
 	a.allReady(t, "master", "worker")
 	assert.Equal(t, "64", c.pages(t), "they are set aside at boot")
-	faults.Record(t, "vm-pool", "A pool's static CPU, memory and topology managers and huge pages are set on a stock kernel, and are there again after a reboot by `provision node reboot`",
+	faults.Record(t, "vm-pool", "A pool's static CPU, memory and topology managers and huge pages are set on a stock kernel, and survive `provision node reboot`",
 		"a virtual machine without help of the processor is given all of them, a guaranteed pod and an ordinary one, and a reboot", "set in %.0f s with the Node drained; the pod alone on its CPU; rebooted, and its Node Ready, in %.0f s; plan empty", on.Seconds(), r.took.Seconds())
 }

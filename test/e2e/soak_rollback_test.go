@@ -97,7 +97,7 @@ func TestSoakRollback(t *testing.T) {
 	result.Seconds, result.Passed = time.Since(begun).Seconds(), !t.Failed()
 	keep(t, result.Journey, result)
 	if !t.Failed() {
-		faults.Record(t, "history-random", "However a cluster came to be as it is, one command takes it back to an earlier state",
+		faults.Record(t, "history-random", "Whatever the history of a cluster, one command takes it back to an earlier state",
 			"random sequences of changes to a master and two workers (a patch release, labels and taints, a worker less, one more, settings of kubelet and API server, a registry mirror), some in runs that were killed; each rolled back to the first state, some of these runs killed too",
 			"%d sequences of %d changes in all, %d of them in runs that were killed first, %d rollbacks killed first; each time %d files, units and objects, and a host that had come, were as in the beginning, and the plan empty",
 			rounds, changes, result.Kills-back, back, result.Compared)

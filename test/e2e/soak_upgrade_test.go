@@ -61,7 +61,7 @@ func TestSoakUpgrade(t *testing.T) {
 		result.Acked, result.Lost, result.Gap = w.Acked, w.Lost, w.Gap.Seconds()
 		c.runAll(t, is.Kubernetes())
 		c.unchanged(t)
-		faults.Record(t, "upgrade-minor", "The next minor release of Kubernetes and etcd comes to a cluster of five that serves, and not one acknowledged write is lost",
+		faults.Record(t, "upgrade-minor", "A serving cluster of five gets the next minor release of Kubernetes and etcd, and not one acknowledged write is lost",
 			"from Kubernetes "+result.From+" to "+result.To+" by real builds, while a worker, a pod and the operator write", "%.1f s; %s", result.Upgrade, w)
 
 		c.files = []string{older}

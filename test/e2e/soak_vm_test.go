@@ -69,7 +69,7 @@ func (c *cluster) hourOff(t *testing.T) {
 	a.allReady(t, "master")
 	done()
 	require.NoError(t, c.lab.ResetClock(t.Context(), "worker"))
-	faults.Record(t, "clock-new-host", "A new host whose clock is wrong is named by preflight and left out by apply, which makes the cluster of the others",
+	faults.Record(t, "clock-new-host", "Preflight names a new host whose clock is wrong; apply skips it and makes the cluster of the others",
 		"the clock of a virtual machine that is to join is set an hour ahead", "named by preflight in %.1f s; 1 Node of 2, then 2 when the clock was set right", looked.took.Seconds())
 }
 
@@ -108,7 +108,7 @@ func (c *cluster) stock(t *testing.T, joined time.Duration) {
 	c.seconds(t, "DNS from the virtual machine", dns)
 	c.unchanged(t)
 	kernel := c.on(t, "worker", "uname", "-r")
-	faults.Record(t, "vm-joins", "A host with a stock kernel, cgroup version 2, swap that is on and no modules loaded becomes a node like any other",
+	faults.Record(t, "vm-joins", "A host with a stock kernel, cgroup version 2, swap on and no modules loaded becomes a node like any other",
 		"a virtual machine without help of the processor joins a container that is master", "kernel %s; joined in %.0f s, DNS answered after another %.1f s, swap off, modules loaded, plan empty", kernel, joined.Seconds(), dns.Seconds())
 }
 
@@ -164,6 +164,6 @@ func (c *cluster) hourBehind(t *testing.T) {
 		}
 		return nil
 	})
-	faults.Record(t, "clock-member", "The host of a cluster whose clock is wrong is named by preflight and doctor, and no other; apply says so and keeps its certificates, which seem to be not valid yet",
+	faults.Record(t, "clock-member", "Preflight and doctor name the host whose clock is wrong, and no other; apply warns and keeps its certificates, which seem not yet valid",
 		"the clock of one of two hosts of a cluster is set an hour back", "named by preflight in %.1f s and by doctor in %.1f s; when it was set right, the same certificates, an empty plan after one apply, and both Nodes Ready within %.1f s", looked.took.Seconds(), r.took.Seconds(), back.Seconds())
 }

@@ -54,7 +54,7 @@ func (c *cluster) productionIsNamed(t *testing.T) {
 	x.Send("rehearsal")
 	code, output = x.Wait()
 	require.Zero(t, code, "%s", output)
-	faults.Record(t, "target-production", "Production is changed only by who names the cluster, typed or as --yes=NAME",
+	faults.Record(t, "target-production", "Production changes only if the operator names the cluster, typed or as --yes=NAME",
 		"apply on a pseudo-terminal answered with yes; apply --yes; apply --yes with another cluster's name",
 		"3 runs refused, those that do not ask within %d ms together; the typed name goes on", unasked.Milliseconds())
 }

@@ -79,7 +79,7 @@ func (c *cluster) waves(t *testing.T, a *api) {
 	c.seconds(t, "the same, after a drain that was refused", r.took)
 	c.allSchedulable(t, a)
 	c.unchanged(t)
-	faults.Record(t, "guards-refused", "A drain that a PodDisruptionBudget refuses stops the rollout with the other Nodes serving, names the Node that stays cordoned, and the next apply goes on",
+	faults.Record(t, "guards-refused", "A drain that a PodDisruptionBudget refuses stops the rollout with the other Nodes serving, names the Node that stays cordoned; the next apply continues",
 		"a budget that lets no pod go, drain_timeout 5 s; then one that does", "stopped after %.1f s, completed in %.1f s", stopped.Seconds(), r.took.Seconds())
 }
 

@@ -65,7 +65,7 @@ func (c *cluster) loginUserWritesNothing(t *testing.T) {
 	assert.Empty(t, paths)
 	assert.Greater(t, looked, 100)
 	c.note(t, "looked at for the login user", "%d paths", looked)
-	faults.Record(t, "secret-login-user", "Nothing that root runs or reads of provision's can be changed by the login user",
+	faults.Record(t, "secret-login-user", "The login user can change nothing of provision's that root runs or reads",
 		"every file and folder of provision, programs of root's processes and units, and the folders above, asked of user ops; four of them made writable first, and found",
 		"%d paths, 0 writable", looked)
 }
