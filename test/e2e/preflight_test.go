@@ -28,6 +28,7 @@ func (s *suite) preflight(t *testing.T) {
 	before := c.stand(t)
 	t.Run("all at once", func(t *testing.T) { c.allAtOnce(t, before) })
 	t.Run("killed", func(t *testing.T) { c.killedPreflight(t, before) })
+	t.Run("hung shell", c.hungShell)
 	t.Run("apply", func(t *testing.T) { c.applyUnfit(t, fix) })
 }
 

@@ -16,6 +16,8 @@ import (
 // and run again, the whole cluster. Each host is compared with itself before.
 func (s *suite) reset(t *testing.T) {
 	c := s.boot(t, "reset", sample("small.hcl"), extra("shared-kernel.hcl"))
+	c.linked(t, "master", "/var/lib/etcd", "/var/lib/kubelet")
+	c.linked(t, "node-2", "/var/lib/kubelet")
 	bare := map[string][]string{}
 	for _, host := range c.hosts() {
 		bare[host] = c.bare(t, host)
@@ -64,6 +66,12 @@ func (c *cluster) resetsAll(t *testing.T, bare map[string][]string) {
 	r := c.verb(t, "reset", "--yes=small")
 	require.Zero(t, r.code, "%s", r.all())
 	c.seconds(t, "reset of the whole cluster, the rest of it", r.took)
+	for host, folders := range map[string][]string{"master": {"/srv/data/var/lib/etcd", "/srv/data/var/lib/kubelet"}, "node-2": {"/srv/data/var/lib/kubelet"}} {
+		for _, folder := range folders {
+			assert.Empty(t, c.on(t, host, "ls", "-A", folder), "what is behind the link of %s", host)
+			assert.NotContains(t, c.on(t, host, "cat", "/proc/self/mountinfo"), folder, "mounts behind the link of %s", host)
+		}
+	}
 	things, left := 0, 0
 	for host, before := range bare {
 		differs := lost(before, c.bare(t, host))
@@ -73,6 +81,8 @@ func (c *cluster) resetsAll(t *testing.T, bare map[string][]string) {
 	faults.Record(t, "reset-killed", "A reset of the whole cluster that was killed is finished by the next, and every host is as it was before its first apply",
 		"the operator killed after 60 of some 240 steps, then reset again", "%.1f s for the rest; %d paths, units, interfaces, mounts, groups and packages of 3 hosts compared, %d differ",
 		r.took.Seconds(), things, left)
+	faults.Record(t, "reset-linked", "A host whose data folders are links is reset as others are: what is behind the links is gone, and the links stay",
+		"etcd's and kubelet's folders of the master, and a worker's of kubelet, on another disk by links before the first apply", "3 of 3 links stay; nothing left and nothing mounted behind them")
 	r = c.verb(t, "reset", "--yes=small")
 	assert.Zero(t, r.code, "%s", r.all())
 	assert.Contains(t, r.out, "Nothing to reset")
