@@ -47,24 +47,17 @@ type Options struct {
 	// AllowRemovals is how many hosts Apply may take away from the cluster, or
 	// from a role, when it is more than one or a role's last.
 	AllowRemovals int
-	// AllowMinority changes a cluster although most masters and etcd hosts are
-	// skipped.
+	// AllowMinority changes a cluster although most masters and etcd hosts are skipped.
 	AllowMinority bool
-	// Targets limits plan and apply to these addresses, or hosts, and what
-	// they require.
+	// Targets limits plan and apply to these addresses, or hosts, and what they require.
 	Targets []string
 	// Task is what the run is about; nil makes hosts what the inventory says.
 	Task survey.Task
-	// Impatience is after how long a run says for which hosts it waits; 0: 10 s.
-	Impatience time.Duration
-	// LockPatience is how long a run waits for locks that should be free soon; 0:
-	// 30 s.
-	LockPatience time.Duration
-	// Steady is for how long a unit must run with new settings before they count as
-	// good: one that ends again and again is running at moments. 0: 5 s.
-	Steady time.Duration
-	// Point is called at each named kill point, for crash tests. Never nil
-	// after New.
+	// Impatience is after how long a run says for which hosts it waits (0: 10 s),
+	// LockPatience how long it waits for locks that should be free soon (30 s), Steady
+	// how long a unit must run with new settings before they count as good (5 s).
+	Impatience, LockPatience, Steady time.Duration
+	// Point is called at each named kill point, for crash tests. Never nil after New.
 	Point func(name string)
 }
 
@@ -106,8 +99,7 @@ func New(options Options) *Operator {
 	o.surveyor = &survey.Surveyor{Fleet: o.fleet, Keys: keys, API: o.api, Store: options.Store, Components: options.Components, Addons: options.Addons,
 		ClusterKinds: options.ClusterKinds, Task: options.Task, Targets: options.Targets,
 		Ledger: clusterledger.New(options.ClusterKinds, options.Point), AllowUntestedOS: options.AllowUntestedOS, IgnorePreflight: options.IgnorePreflight}
-	o.runner = run.New(o.surveyor, o.lock, options.Operation)
-	o.runner.Steady = options.Steady
+	o.runner = run.New(o.surveyor, o.lock, options.Operation, options.Steady)
 	return o
 }
 

@@ -21,7 +21,7 @@ func TestARecordOfActsIsNoStateToGoBackTo(t *testing.T) {
 	at := func(verb string) *Chronicle {
 		f := fleet.New(fleet.Options{Inventory: &inventory.Inventory{Cluster: inventory.Cluster{Name: "dc1"}}, Sink: event.Discard, Now: time.Now})
 		keys := &authority.Keys{Fleet: f, Point: func(string) {}}
-		rn := New(&survey.Surveyor{Fleet: f, Keys: keys}, &lock.Lock{Fleet: f, Holder: "ann@desk (process 7)"}, Operation{Verb: verb})
+		rn := New(&survey.Surveyor{Fleet: f, Keys: keys}, &lock.Lock{Fleet: f, Holder: "ann@desk (process 7)"}, Operation{Verb: verb}, 0)
 		return rn.RecordActs(context.Background(), 9, "drain", "n1", "n2")
 	}
 	c := at("node drain")

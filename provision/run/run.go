@@ -44,8 +44,8 @@ type Runner struct {
 }
 
 // New is a runner of what a surveyor plans.
-func New(surveyor *survey.Surveyor, held *lock.Lock, operation Operation) *Runner {
-	return &Runner{Surveyor: surveyor, Lock: held, Operation: operation, progress: survey.Progress{Done: map[resource.Address]bool{}}}
+func New(surveyor *survey.Surveyor, held *lock.Lock, operation Operation, steady time.Duration) *Runner {
+	return &Runner{Surveyor: surveyor, Lock: held, Operation: operation, Steady: steady, progress: survey.Progress{Done: map[resource.Address]bool{}}}
 }
 
 // Concerned are the hosts that a plan writes to: those with steps, and those
