@@ -118,7 +118,7 @@ func TestAnEtcdMemberThatWasRemovedJoinsAnew(t *testing.T) {
 			require.False(t, t.Failed())
 			if title == "its data are there" {
 				assert.Contains(t, strings.Join(outcome.Plan.Warnings, "\n"), "was removed from the etcd cluster for good")
-				faults.Record(t, "etcd-removed-returns", "A host whose etcd member was removed joins anew with one apply, before its etcd starts; the plan says that its data are set aside",
+				faults.Record(t, "etcd-removed-returns", "A host whose etcd member was removed joins again with one apply, before its etcd starts; the plan says that its data are set aside",
 					"one of three members is taken out of the list of members, its host and data stay; the whole fleet in one process", "one apply of %d steps in %d ms", len(outcome.Plan.Steps), took.Milliseconds())
 			}
 		})

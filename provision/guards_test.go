@@ -111,7 +111,7 @@ func TestAWaveThatFailsStopsTheNext(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"m1", "n1", "n2", "n3"}, f.API.Drained())
 	assert.Empty(t, cordoned(t, f))
-	faults.Record(t, "guards-pause", "a wave that fails stops all later ones with the other Nodes serving; the next apply goes on where it stopped",
+	faults.Record(t, "guards-pause", "a failed wave stops all later ones while the other Nodes serve; the next apply continues there",
 		"a PodDisruptionBudget that lets no pod go, in the third of four waves", "1 of 4 Nodes cordoned, 1 never touched; the next apply drained only these 2")
 }
 

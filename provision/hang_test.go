@@ -195,7 +195,7 @@ func TestABadAgentIsNamedAndTheOthersGoOn(t *testing.T) {
 	})
 	peak := highest()
 	assert.Less(t, peak, uint64(1<<30))
-	faults.Record(t, "agent-garbage", "A host whose agent talks nonsense or hangs is named with the reason, and the others are finished in the same run",
+	faults.Record(t, "agent-garbage", "A host whose agent talks nonsense or hangs is named with the reason; the run finishes the others",
 		"one of four hosts: garbage instead of the hello or after it, answers to other requests, lines without end, absurd facts and comparisons, and no answer to facts, inspect, plan, lock or apply",
 		"%d kinds of bad agents, all named; slowest apply %.1f s with limits of %s for an answer (10 min and 1 h as shipped), %.1f s without a bad host; at most %d MiB of heap for all %d fleets together; the whole test took %.0f s",
 		len(badAgents), slowest.Seconds(), shortLimits.Look, alone.Seconds(), peak>>20, len(badAgents), time.Since(began).Seconds())

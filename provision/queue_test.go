@@ -185,7 +185,7 @@ func TestWaitingForLocksHasAnEnd(t *testing.T) {
 	require.ErrorAs(t, err, &locked)
 	assert.Regexp(t, "; this run waited [1-9][0-9]* s for it; wait for that run to end", err.Error())
 	assert.Greater(t, time.Since(began), time.Second)
-	faults.Record(t, "lock-brief", "a run that meets the renewal timer of a host waits for it, with a bound, and is not refused at once",
+	faults.Record(t, "lock-brief", "a run that meets a host's renewal timer waits for it, up to a limit, and is not refused at once",
 		"another has the lock of a master for a moment, as the timer has; and does not let it go", "waited and went on; with a bound of 1.5 s refused after %.1f s", time.Since(began).Seconds())
 }
 

@@ -170,7 +170,7 @@ func TestAnInterruptedRebootGoesOn(t *testing.T) {
 			assert.True(t, p.Empty(), "%+v", p.Steps)
 		})
 	}
-	faults.Record(t, "reboot-interrupted", "a run that reboots hosts and is stopped anywhere is finished by the same command, and no host is rebooted twice",
+	faults.Record(t, "reboot-interrupted", "a reboot run stopped anywhere is finished by the same command, and no host reboots twice",
 		"the operator stopped at 8 points between the drain of the first of two workers and the end", "each worker booted once; both uncordoned, an empty plan")
 }
 
@@ -193,7 +193,7 @@ func TestAHostThatDoesNotComeBackStopsTheRest(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []int{1, 1, 1, 1}, boots(f, inv), "m1 and n1 are done")
 	assert.Empty(t, cordoned(t, f))
-	faults.Record(t, "reboot-lost", "a host that does not come back from its reboot stops the rollout with the others serving; once it is up, the same command goes on",
+	faults.Record(t, "reboot-lost", "a host that does not come back from its reboot stops the rollout while the others serve; once it is up, the same command continues",
 		"the second of four hosts stays off", "1 Node cordoned, 2 hosts never touched; then each host booted once")
 }
 

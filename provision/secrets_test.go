@@ -130,7 +130,7 @@ func TestPlansTellWhichSecretsDifferAndNoMore(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(f.Host("n1").Root, loginFile))
 	require.NoError(t, err)
 	tells(t, shown.String(), one, two, three, string(content), strings.Split(one, ":")[1])
-	faults.Record(t, "secret-digests", "Plans tell which secrets differ, the same in every run, and nothing that passwords can be tried against",
+	faults.Record(t, "secret-digests", "Plans show which secrets differ, the same in every run, and nothing to test passwords against",
 		"three logins of a mirror planned one after the other, before and after the cluster is there, and on a second cluster",
 		"%d bytes of plans and events: no login, no digest of one; two plans of one login are equal, of two they differ", shown.Len())
 }

@@ -152,7 +152,7 @@ func TestNoVerbTakesALabForTheRealHostsOrTheOtherWayRound(t *testing.T) {
 		return everyVerb(t, f, inv, nil, "host m1: it is a host of lab \"dc1\"", "use --lab") +
 			everyVerb(t, f, inv, func(o *provision.Options) { o.Lab = "dc2" }, "host n1: it is not a host of lab \"dc2\"")
 	})
-	faults.Record(t, "target-lab-marker", "A rehearsal never reaches real hosts, nor a real run a lab",
+	faults.Record(t, "target-lab-marker", "A rehearsal never reaches real hosts, and a real run never reaches a lab",
 		"plan, apply, status, kubeconfig, doctor and preflight with --lab on hosts without the marker, without --lab on hosts with it, and with another lab's name",
 		"%s; %s", figure, other)
 }
@@ -302,7 +302,7 @@ func TestAMachineUnderAnOldNameIsRefusedUntilItIsAccepted(t *testing.T) {
 	require.NoError(t, f.Replace(inv.Hosts[1]))
 	_, err = apply(t, f, inv)
 	require.ErrorContains(t, err, "refusing host n1", "what was accepted was one machine, not any")
-	faults.Record(t, "target-replaced-machine", "A new machine under an old name is given nothing until hostkeys accept HOST --replaced; then one apply joins it",
+	faults.Record(t, "target-replaced-machine", "A new machine under an old name gets nothing until hostkeys accept HOST --replaced; then it joins with one apply",
 		"a worker is replaced by an empty machine with another machine-id and host key", "%s; joined in %d ms once accepted", figure, took.Milliseconds())
 }
 
