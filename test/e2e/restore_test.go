@@ -67,8 +67,12 @@ func (c *cluster) restored(t *testing.T, hosts ...string) {
 	a, closeTunnel = c.tunnel(t)
 	defer closeTunnel()
 	a.allReady(t, hosts...)
-	_, err := a.try(t.Context(), "", "get", "--raw", "/api/v1/pods?watch=1&timeoutSeconds=5&resourceVersion="+seen)
-	require.ErrorContains(t, err, "too old resource version", "who watches reads everything anew")
+	// A watch that began before is ended by an event, or refused.
+	out, err := a.try(t.Context(), "", "get", "--raw", "/api/v1/pods?watch=1&timeoutSeconds=5&resourceVersion="+seen)
+	if err != nil {
+		out += err.Error()
+	}
+	assert.Contains(t, out, "too old resource version", "who watches reads everything anew")
 	took := eventually(t, 2*time.Minute, "hosts run what the API says", func(ctx context.Context) error {
 		if running := c.containersOf(t, hosts[1], "since"); running != "" {
 			return fmt.Errorf("a pod that the API does not know runs: %s", running)
