@@ -38,7 +38,7 @@ func (c *cluster) confirmed(t *testing.T, args ...string) ran {
 func (c *cluster) productionIsNamed(t *testing.T) {
 	started := time.Now()
 	c.refused(t, c.verb(t, "apply", "--yes"), `cluster "rehearsal" is production`, "--yes=rehearsal", "Nothing was changed")
-	c.refused(t, c.verb(t, "apply", "--yes=dc2"), `--yes=dc2 is for another cluster`, `"rehearsal"`)
+	c.refused(t, c.verb(t, "apply", "--yes=dc2"), `--yes=dc2 names another cluster`, `"rehearsal"`)
 	unasked := time.Since(started)
 	x := terminal.Start(t, c.command(t.Context(), append([]string{"apply"}, c.inventory()...)...))
 	x.Expect(`Cluster "rehearsal", environment "prod", on lab "` + c.name + `" (new)`)
