@@ -57,12 +57,7 @@ func (o *Operator) History(ctx context.Context) (*history.History, error) {
 }
 
 // PodNodes asks masters and etcd hosts which pod range each Node has.
-func (o *Operator) PodNodes(ctx context.Context) ([]routes.Node, error) {
-	if err := o.fleet.IdentifyKeepers(ctx); err != nil {
-		return nil, err
-	}
-	return o.fleet.PodNodes()
-}
+func (o *Operator) PodNodes(ctx context.Context) ([]routes.Node, error) { return o.fleet.PodNodes(ctx) }
 
 // Steps are the steps of a run's plan.
 func (o *Operator) Steps(ctx context.Context, h *history.History, r history.Run) ([]history.Step, error) {

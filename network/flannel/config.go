@@ -24,7 +24,7 @@ const defaultMTU = 1500
 
 // Settings are the attributes of the inventory's plugin "flannel" block.
 type Settings struct {
-	Backend string `hcl:"backend,optional" kind:"vxlan|host-gw" default:"\"vxlan\"" doc:"How packets reach other hosts: wrapped, or by routes, which takes hosts in one subnet."`
+	Backend string `hcl:"backend,optional" kind:"vxlan|host-gw|udp" default:"\"vxlan\"" doc:"How packets reach other hosts: wrapped, or by routes, which takes hosts in one subnet. udp is refused."`
 	Port    int    `hcl:"port,optional" kind:"port" default:"8472" doc:"UDP port of VXLAN."`
 	VNI     int    `hcl:"vni,optional" kind:"1..16777215" default:"1" doc:"VXLAN network identifier."`
 	// MTU is 0 for that of the host's interface.
@@ -47,6 +47,14 @@ func (flannel) Decode(body hcl.Body) (any, hcl.Diagnostics) {
 	problems := gohcl.DecodeBody(body, nil, &given)
 	if given.Plugin == nil {
 		given.Plugin = &Settings{}
+	}
+	if given.Plugin.Backend == "udp" {
+		at := body.MissingItemRange()
+		if content, _, _ := body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "plugin"}}}); content != nil && len(content.Blocks) > 0 {
+			at = inventory.At(content.Blocks[0].Body, "backend")
+		}
+		problems = append(problems, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Invalid backend", Subject: &at,
+			Detail: "udp carries each packet through a program, for kernels of former days; use vxlan, or host-gw where all hosts are in one subnet."})
 	}
 	return *given.Plugin, problems
 }

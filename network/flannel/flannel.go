@@ -64,6 +64,11 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		Links: []string{"flannel.1", "cni0"}, Tables: []string{"ip flannel-ipv4", "ip6 flannel-ipv6", "inet cni_hostport"},
 		Paths: []string{"/run/flannel", "/run/cni-ipam", "/var/lib/cni"},
 	}).After(ossettings.Needed(s, pkg.Kind)...)) // the program that drops tables goes later
+	for _, h := range cluster.Inventory.Hosts {
+		if settings.Backend == HostGW && h.Joins() && !component.OnLink(s.Facts, h.Address) {
+			s.Fail(fmt.Errorf("cannot route to pods of host %s from host %s: %s is on no network of its links, and host-gw knows no routers; use backend = \"vxlan\" with direct_routing = true", h.Name, host.Name, h.Address))
+		}
+	}
 	podCIDR, ok := cluster.PodCIDRs[host.Name]
 	if !ok {
 		s.Fail(fmt.Errorf("host %s has no pod CIDR", host.Name))
@@ -81,6 +86,7 @@ func (f flannel) Desired(cluster *component.Cluster, host inventory.Host) ([]res
 		needed = append(needed, object.Address())
 	}
 	s.InWaves(s.Service(Unit, unitFile(host), needed...))
+	keepSource(s, cluster.Inventory.Network, ossettings.Needed(s, pkg.Kind))
 	return s.Done()
 }
 

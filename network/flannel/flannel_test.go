@@ -2,6 +2,7 @@ package flannel_test
 
 import (
 	"encoding/json"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +12,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/componenttest"
 	"provision/provision/diag"
+	"provision/provision/facts"
 	"provision/provision/inventory"
 	"provision/provision/resource/file"
 )
@@ -47,8 +49,9 @@ func TestSettings(t *testing.T) {
 // What is wrong in a plugin block is told where it stands, before any host is asked.
 func TestSettingsAreJudgedWithTheInventory(t *testing.T) {
 	for text, says := range map[string]string{
-		`backend = "wireguard"`:        `"wireguard" is not one of vxlan, host-gw`,
+		`backend = "wireguard"`:        `"wireguard" is not one of vxlan, host-gw, udp`,
 		`backend = "vxlam"`:            `did you mean "vxlan"?`,
+		`backend = "udp"`:              `udp carries each packet through a program, for kernels of former days; use vxlan, or host-gw where all hosts are in one subnet`,
 		`port = 70000`:                 "65535",
 		`vni = 16777216`:               "16777215",
 		`mtu = 10`:                     "576",
@@ -112,6 +115,42 @@ func TestAttributesReachBothSides(t *testing.T) {
 	assert.EqualValues(t, 1500, bridge(t, c, "n1")["mtu"], "plain routes add nothing to a packet")
 	conf = content(t, c, "n1", "/etc/flannel/net-conf.json")
 	assert.Equal(t, map[string]any{"Type": "host-gw"}, conf["Backend"])
+}
+
+// The kernel translates once: what comes before flanneld's rules counts.
+func TestPodsKeepTheirAddressTowardsNetworks(t *testing.T) {
+	c := componenttest.Lab()
+	kinds := func() (text string) {
+		h, _ := c.Inventory.Host("n1")
+		list, err := flannel.New().Desired(c, h)
+		require.NoError(t, err)
+		for _, r := range list {
+			if r.Address.Kind == file.Kind && r.Address.Name == "/etc/kubernetes/keep-source.nft" {
+				var spec file.Spec
+				require.NoError(t, json.Unmarshal(r.Spec, &spec))
+				text = spec.Content
+				assert.Equal(t, "provision-keep-source.service", r.Triggers[0].Unit, "a change is loaded")
+			}
+		}
+		return text
+	}
+	assert.Empty(t, kinds())
+	c.Inventory.Network.KeepSource = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("198.51.100.7/32")}
+	assert.Contains(t, kinds(), "type nat hook postrouting priority srcnat - 1; policy accept;\n    ip saddr 10.32.0.0/12 ip daddr { 10.9.0.0/16, 198.51.100.7/32 } snat to ip saddr\n")
+}
+
+// Routes of host-gw lead to neighbours only.
+func TestHostGWTakesOneSubnet(t *testing.T) {
+	c := componenttest.Lab()
+	known := c.Facts["n1"]
+	known.Addresses = []facts.Address{{Interface: "lo", CIDR: "127.0.0.1/8"}, {Interface: "eth0", CIDR: "10.40.0.21/28"}}
+	c.Facts["n1"] = known
+	host, _ := c.Inventory.Host("n1")
+	_, err := flannel.New().Desired(c, host)
+	require.NoError(t, err, "vxlan goes by routers")
+	with(t, c, `backend = "host-gw"`)
+	_, err = flannel.New().Desired(c, host)
+	assert.ErrorContains(t, err, `cannot route to pods of host m1 from host n1: 10.40.0.11 is on no network of its links, and host-gw knows no routers; use backend = "vxlan" with direct_routing = true`)
 }
 
 func TestRunsOnlyWhereChosen(t *testing.T) {

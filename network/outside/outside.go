@@ -112,7 +112,7 @@ func (r Routes) unfit(cluster *component.Cluster, host inventory.Host, known fac
 		}
 	}
 	for _, hop := range r.hops(cluster) {
-		if !slices.ContainsFunc(links, func(l link) bool { return l.network.Contains(hop.Address) }) {
+		if !component.OnLink(known, hop.Address) {
 			return fmt.Sprintf("%s %s is on no network of its links; set via to a router on one of them", hop.Name, hop.Address)
 		}
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 
@@ -9,8 +10,12 @@ import (
 	"provision/provision/facts"
 )
 
-// PodNodes are the Nodes that the newest roster knows, with their pod ranges.
-func (f *Fleet) PodNodes() ([]routes.Node, error) {
+// PodNodes asks masters and etcd hosts, and no others. It returns the Nodes that
+// the newest roster knows, with their pod ranges.
+func (f *Fleet) PodNodes(ctx context.Context) ([]routes.Node, error) {
+	if err := f.IdentifyKeepers(ctx); err != nil {
+		return nil, err
+	}
 	var newest *facts.Roster
 	for _, m := range f.Members {
 		if roster := m.Facts.Owned.Roster; roster != nil && (newest == nil || roster.Written.After(newest.Written)) {

@@ -91,6 +91,10 @@ func bindNetwork(n *node) Network {
 	}
 	net.Pods, _ = parseCIDR(n.str("pods"))
 	net.Services, _ = parseCIDR(n.str("services"))
+	for _, text := range n.list("keep_source") {
+		kept, _ := parseCIDR(text)
+		net.KeepSource = append(net.KeepSource, kept)
+	}
 	if !n.has("node_prefix") {
 		net.NodePrefix = 24
 		if net.Pods.Addr().Is6() {

@@ -21,6 +21,11 @@ func (l *loader) checkNetworks(n *node, inv *Inventory, hosts []placed) {
 	if pods.Addr().Is4() != services.Addr().Is4() {
 		l.report(diag.Errorf(n.where("services"), "Pods and services of two families", "pods %s and services %s must both be IPv4 or both IPv6.", pods, services).And("pods are", n.where("pods")))
 	}
+	for _, kept := range inv.Network.KeepSource {
+		if kept.Addr().Is4() != pods.Addr().Is4() {
+			l.report(diag.Errorf(n.where("keep_source"), "A network of another family", "Pods %s have no address that %s could keep; name networks of the same family.", pods, kept).And("pods are", n.where("pods")))
+		}
+	}
 	l.overlap(n, "pods", pods, hosts)
 	l.overlap(n, "services", services, hosts)
 	l.checkNodePrefix(n, inv, hosts)

@@ -45,6 +45,9 @@ func durationKind() kind {
 func lifeKind() kind {
 	return of("duration", func(s string) error { _, err := parseDuration(s, time.Hour, 100*365*24*time.Hour); return err })
 }
+func cidrsKind() kind {
+	return each("list of CIDRs", func(s string) error { _, err := parseCIDR(s); return err })
+}
 func cidrKind() kind { return of("CIDR", func(s string) error { _, err := parseCIDR(s); return err }) }
 func addressKind() kind {
 	return of("IP address", func(s string) error { _, err := parseAddress(s); return err })

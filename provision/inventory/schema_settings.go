@@ -39,6 +39,7 @@ func networkSpec() *blockSpec {
 			{Name: "node_prefix", Kind: prefixKind(), Shown: "24, or 64 for IPv6", Doc: "Length of each host's pod CIDR."},
 			{Name: "dns_domain", Kind: domainKind(), Default: `"cluster.local"`, Doc: "Domain of services and pods."},
 			{Name: "dns_address", Kind: addressKind(), Shown: "the tenth of `services`", Doc: "Address of the cluster's DNS service."},
+			{Name: "keep_source", Kind: cidrsKind(), Doc: "Networks outside the cluster towards which pods keep their address; those need routes back to pods. Towards all others, packets have the Node's address."},
 			{Name: "proxy_mode", Kind: proxyModeKind(), Default: `"nftables"`, Doc: "How kube-proxy works: `nftables`, `iptables` or `ipvs`."},
 			{Name: "proxy_conntrack_min", Kind: countKind(), Shown: "kube-proxy's own", Doc: "Connections tracked at least; 0 leaves the host's setting alone."},
 			{Name: "proxy_conntrack_max_per_core", Kind: countKind(), Shown: "kube-proxy's own", Doc: "Connections tracked per core; 0 leaves the host's setting alone."},

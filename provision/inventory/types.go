@@ -135,6 +135,8 @@ type Network struct {
 	Plugin     Plugin
 	// ProxyMode of kube-proxy: nftables, iptables, ipvs.
 	ProxyMode string
+	// KeepSource are networks towards which pods are not masqueraded.
+	KeepSource []netip.Prefix
 	// ProxyConntrackMin and ProxyConntrackMaxPerCore go to kube-proxy; nil
 	// leaves its own default, 0 leaves the host's setting alone.
 	ProxyConntrackMin, ProxyConntrackMaxPerCore *int

@@ -79,13 +79,19 @@ clusterCIDR: %s
 healthzBindAddress: %s
 metricsBindAddress: %s
 %s`, component.ConfigDir, host.Name, mode, inv.Network.Pods,
-		component.Loopback(healthPort), component.Loopback(metricsPort), conntrack(inv.Network))
+		component.Loopback(healthPort), component.Loopback(metricsPort), conntrack(inv))
 }
 
 // conntrack leaves out what the inventory leaves out: then kube-proxy's own
 // defaults hold.
-func conntrack(network inventory.Network) string {
+func conntrack(inv *inventory.Inventory) string {
+	network := inv.Network
 	var text strings.Builder
+	if network.ProxyMode == "iptables" && len(inv.With(inventory.RoleGateway)) > 0 {
+		// A gateway sees one half of a connection; its rules would drop that as
+		// invalid. Those of nftables have no such rule.
+		text.WriteString("  tcpBeLiberal: true\n")
+	}
 	if value := network.ProxyConntrackMaxPerCore; value != nil {
 		fmt.Fprintf(&text, "  maxPerCore: %d\n", *value)
 	}

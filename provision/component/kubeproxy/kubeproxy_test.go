@@ -2,6 +2,7 @@ package kubeproxy_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +11,7 @@ import (
 	"provision/provision/component"
 	"provision/provision/component/componenttest"
 	"provision/provision/component/kubeproxy"
+	"provision/provision/inventory"
 	"provision/provision/resource/file"
 )
 
@@ -25,6 +27,23 @@ func config(t *testing.T, c *component.Cluster) string {
 		}
 	}
 	return ""
+}
+
+// A gateway sees one half of connections.
+func TestGatewaysOfIptablesTakeHalvesOfConnections(t *testing.T) {
+	for _, c := range []struct {
+		mode    string
+		gateway bool
+		want    bool
+	}{{"iptables", true, true}, {"iptables", false, false}, {"nftables", true, false}, {"", true, false}} {
+		cluster := componenttest.Small()
+		inv := cluster.Inventory
+		inv.Network.ProxyMode = c.mode
+		if c.gateway {
+			inv.Hosts[1].Roles = append(inv.Hosts[1].Roles, inventory.RoleGateway)
+		}
+		assert.Equal(t, c.want, strings.Contains(config(t, cluster), "conntrack:\n  tcpBeLiberal: true\n"), "%+v", c)
+	}
 }
 
 func TestConntrackIsLeftOutUnlessGiven(t *testing.T) {

@@ -5,6 +5,7 @@ network {
   services    = "10.96.0.0"
   dns_address = "ten"
   node_prefix = 200
+  keep_source = ["10.9.0.1/16"]
 }
 
 host "a" {

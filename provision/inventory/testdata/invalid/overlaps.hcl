@@ -3,6 +3,7 @@ cluster "c" {}
 network {
   pods     = "10.32.0.0/12"
   services = "10.40.0.0/16"
+  keep_source = ["2001:db8::/32"]
 }
 
 host "a" {
