@@ -28,6 +28,9 @@ var layers = []layer{
 	{packages: []string{"provision/etcd/backup", "provision/etcd/backup/calendar"}},
 	{packages: []string{"provision/etcd/backup/keep", "provision/etcd/backup/seal", "provision/etcd/backup/target"}},
 	{packages: []string{"provision/etcd/backup/catalog"}},
+	{packages: []string{"provision/etcd/backup/config", "provision/etcd/backup/prove", "provision/etcd/backup/source",
+		"provision/etcd/backup/target/local", "provision/etcd/backup/target/receiver", "provision/etcd/backup/target/s3", "provision/etcd/backup/target/sftp", "provision/etcd/backup/target/targettest"}},
+	{packages: []string{"provision/etcd/backup/take", "provision/etcd/backup/target/open"}},
 	{packages: []string{"provision/bundle/catalogue"}}, // the table of artifacts: inventories name its families
 	{packages: []string{ // what speaks in those terms
 		"provision/agent/scope", "provision/inventory", "provision/osfacts", "provision/event", "provision/agent/api", "provision/bundle/store",
@@ -48,7 +51,7 @@ var layers = []layer{
 		"provision/agent", "provision/agent/blobs", "provision/agent/client",
 	}},
 	{packages: []string{"addons/release", "provision/agent/renewal"}},
-	{packages: []string{"provision/agent/command", "provision/trial", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
+	{packages: []string{"provision/etcd/backup/command", "provision/agent/command", "provision/trial", "provision/desired", "provision/signing", "provision/preflight", "provision/doctor", "provision/component/componenttest", "provision/ownimages", "addons"}},
 	{peers: true, packages: []string{ // components and add-ons; they may name each other's units and files
 		"provision/component/*", "network/*", "addons/*",
 	}},

@@ -17,6 +17,7 @@ func Default() Catalogue {
 		etcd("etcd", "go.etcd.io/etcd/server/v3"),
 		etcd("etcdctl", "go.etcd.io/etcd/etcdctl/v3"),
 		etcd("etcdutl", "go.etcd.io/etcd/etcdutl/v3"),
+		Own("provision-etcd"),
 		containerd("containerd"),
 		containerd("containerd-shim-runc-v2"),
 		containerd("ctr"),

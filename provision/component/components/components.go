@@ -7,6 +7,7 @@ import (
 	"provision/provision/component/containerd"
 	"provision/provision/component/controlplane"
 	"provision/provision/component/etcd"
+	"provision/provision/component/etcdbackup"
 	"provision/provision/component/kubelet"
 	"provision/provision/component/kubeproxy"
 	"provision/provision/component/loadbalancer"
@@ -35,6 +36,7 @@ func With(more ...component.Component) []component.Component {
 		kubeproxy.New(),
 		flannel.New(),
 		outside.New(),
+		etcdbackup.New(),
 	}
 	all = append(all, more...)
 	return append(all, renewal.New(all))

@@ -100,6 +100,9 @@ func Data(owned facts.Owned) string {
 	return ""
 }
 
+// DataDir is where a member's data are.
+func DataDir(inv *inventory.Inventory) string { return dataDir(inv) }
+
 func dataDir(inv *inventory.Inventory) string {
 	if inv.Etcd.DataDir != "" {
 		return inv.Etcd.DataDir

@@ -40,7 +40,7 @@ func fill(folder, file string) error {
 	}
 	versions := inv.Cluster.Versions
 	for name, version := range map[string]string{
-		"etcd": versions.Etcd(), "kube-apiserver": versions.Kubernetes(), "coredns": versions.Of("coredns"),
+		"etcd": versions.Etcd(), "etcdutl": versions.Etcd(), "kube-apiserver": versions.Kubernetes(), "coredns": versions.Of("coredns"),
 	} {
 		ref := bundle.Ref{Name: name, Version: version, Arch: runtime.GOARCH}
 		artifacts, err := opened.Resolve(ref)

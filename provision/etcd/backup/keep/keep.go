@@ -42,6 +42,10 @@ type Input struct {
 // under way, on a host whose clock is wrong.
 const Orphaned = 48 * time.Hour
 
+// Shown is for how long a backup that does not count stays, so that somebody sees
+// it.
+const Shown = 7 * 24 * time.Hour
+
 // Decision is what goes, by name in order, and why nothing does.
 type Decision struct {
 	Delete []string
@@ -65,6 +69,9 @@ func Decide(in Input) Decision {
 	kept[backups[newest].Name()] = true
 	needed := map[backup.Escrow]bool{}
 	for _, b := range backups {
+		if !b.Good() && in.Now.Sub(b.Slot) < Shown {
+			kept[b.Name()] = true
+		}
 		if kept[b.Name()] {
 			for _, e := range b.Escrow {
 				needed[e] = true

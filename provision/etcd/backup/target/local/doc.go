@@ -1,0 +1,2 @@
+// Package local keeps backups in a folder of this host.
+package local

@@ -1,0 +1,2 @@
+// Package sftp keeps backups in a folder of an SFTP server, whose key is pinned.
+package sftp

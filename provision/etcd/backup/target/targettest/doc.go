@@ -1,0 +1,2 @@
+// Package targettest is the suite that every kind of target must pass.
+package targettest
