@@ -15,7 +15,7 @@ import (
 )
 
 func etcdVerb(g *global) *cobra.Command {
-	return group("etcd", "Maintain etcd", etcdRestoreVerb(g), etcdDefragVerb(g))
+	return group("etcd", "Maintain etcd", etcdRestoreVerb(g), etcdBackupVerb(g), etcdDefragVerb(g))
 }
 
 // defragging is what one defragmentation was asked to do.

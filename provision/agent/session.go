@@ -94,6 +94,7 @@ func (s *session) methods() map[string]handler {
 	on(all, api.Trial, s.trial)
 	on(all, api.Snapshot, s.snapshot)
 	on(all, api.Stop, s.stop)
+	on(all, api.Backup, s.backup)
 	on(all, api.Reboot, s.reboot)
 	on(all, api.History, s.history)
 	on(all, api.Journal, s.host.Journal)

@@ -47,6 +47,7 @@ var (
 	Snapshot = Method[SnapshotParams, SnapshotResult]{"snapshot"} // keeps etcd's data as they are
 	Stop     = Method[StopParams, Empty]{"stop"}                  // ends units
 	Reboot   = Method[RebootParams, RebootResult]{"reboot"}       // unless the host runs another boot than the one named
+	Backup   = Method[BackupParams, Empty]{"backup"}              // of etcd, by the host's own program; etcd has the lock
 	History  = Method[HistoryParams, HistoryResult]{"history"}    // reads and writes the records of runs
 
 	// These only look at the host, and need no lock.
