@@ -36,6 +36,7 @@ var undamaged = map[string]string{
 	"provision/secret":                     "a JSON string, or an error",
 	"provision/kube":                       "answers of an API server whose certificate was verified, into single fields",
 	"provision/kube/kubetest":              "a test's own data",
+	"provision/etcd/backup/prove":          "output of the host's own etcdutl, into two numbers",
 	"provision/bundle/gobuild":             "output of the Go command on this machine",
 	"provision/internal/system/systemfake": "a test's own data",
 	"cmd/provision":                        "a person's answers, line by line",

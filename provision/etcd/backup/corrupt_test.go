@@ -36,4 +36,21 @@ func TestDamagedManifests(t *testing.T) {
 		}
 		return err == nil
 	}, item.Bytes())
+	names, err := backup.EscrowNames([]backup.Escrow{e})
+	require.NoError(t, err)
+	corrupt.Feed(t, 3, func(in []byte) bool {
+		got, err := backup.ParseEscrowNames(in)
+		for _, e := range got {
+			assert.Equal(t, backup.EscrowKind, backup.ParseObject(backup.EscrowObject(uuid, e)).Kind)
+		}
+		return err == nil
+	}, names)
+	good := backup.Result{Slot: m.Slot, Host: "m1", Targets: map[string]backup.TargetResult{"s3": {Newest: m.Slot}}}
+	text, err := good.JSON()
+	require.NoError(t, err)
+	corrupt.Feed(t, 4, func(in []byte) bool {
+		r, ok := backup.ParseResult(in)
+		assert.True(t, !ok || r.Format == backup.Format)
+		return ok
+	}, text)
 }

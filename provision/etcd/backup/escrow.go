@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -37,6 +38,28 @@ func EscrowHash(cluster, item string, content secret.Value, recipients []string)
 	}
 	add(content.Bytes())
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// EscrowNames is what a host tells of the objects of its items, as etcd keeps it.
+func EscrowNames(list []Escrow) ([]byte, error) {
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("writing the names of escrow objects: %w", err)
+	}
+	return text, nil
+}
+
+// ParseEscrowNames reads what a host told.
+func ParseEscrowNames(raw []byte) ([]Escrow, error) {
+	var list []Escrow
+	err := json.Unmarshal(raw, &list)
+	for _, e := range list {
+		err = errors.Join(err, e.check())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the names of escrow objects: %w", err)
+	}
+	return list, nil
 }
 
 // JSON is the item as it is encrypted.

@@ -3,7 +3,6 @@ package take
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,9 +57,9 @@ func (s *session) escrow(ctx context.Context) error {
 			list = append(list, e)
 		}
 	}
-	text, err := json.Marshal(list)
+	text, err := backup.EscrowNames(list)
 	if err != nil {
-		return fmt.Errorf("writing the names of escrow objects: %w", err)
+		return err
 	}
 	key := backup.EscrowKey + s.Config.Host
 	if old, err := s.get(ctx, key); err == nil && bytes.Equal(old, text) {
@@ -121,8 +120,8 @@ func (s *session) escrowed(ctx context.Context, more ...clientv3.OpOption) (list
 	}
 	has := map[string]bool{}
 	for _, kv := range answer.Kvs {
-		var of []backup.Escrow
-		if err := json.Unmarshal(kv.Value, &of); err != nil {
+		of, err := backup.ParseEscrowNames(kv.Value)
+		if err != nil {
 			problems = append(problems, fmt.Sprintf("the names of host %s's escrow objects in etcd are not readable; run systemctl start provision-etcd-escrow.service there", strings.TrimPrefix(string(kv.Key), backup.EscrowKey)))
 			continue
 		}
