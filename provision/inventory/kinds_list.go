@@ -11,7 +11,12 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-func stringKind() kind  { return of("string", printable) }
+func stringKind() kind { return of("string", printable) }
+
+// textKind may have several lines: certificates, keys.
+func textKind() kind {
+	return of("text", func(s string) error { return printable(strings.NewReplacer("\r\n", "", "\n", "").Replace(s)) })
+}
 func stringsKind() kind { return each("list of strings", printable) }
 func boolKind() kind    { return kind{Name: "bool", Type: cty.Bool} }
 func anyKind() kind     { return kind{Name: "any", Type: cty.DynamicPseudoType} }

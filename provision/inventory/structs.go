@@ -68,7 +68,7 @@ func kindOf(field reflect.StructField) kind {
 		return whole("number", least, most)
 	}
 	for _, k := range []kind{portKind(), durationKind(), cidrKind(), addressKind(), pathKind(), sizeKind(), endpointKind(),
-		endpointsKind(), labelsKind(), domainKind(), countKind(), versionKind(), argsKind(), objectKind()} {
+		endpointsKind(), labelsKind(), domainKind(), countKind(), textKind(), versionKind(), argsKind(), objectKind()} {
 		if k.Name == name {
 			return k
 		}

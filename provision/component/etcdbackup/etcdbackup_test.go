@@ -66,6 +66,7 @@ const s3 = `target "s3" {
 endpoint = "https://s3.dc1:9000"
 bucket = "etcd"
 prefix = "/dc1/"
+ca = "-----BEGIN\nCERT\n"
 access_key = sensitive(env("K"))
 secret_key = sensitive(env("S"))
 }
@@ -76,7 +77,7 @@ address = "backup.dc1"
 user = "etcd"
 path = "/srv/etcd"
 host_key = "SHA256:abc"
-key = sensitive(env("K"))
+key = sensitive("-----BEGIN\nhunter2\n")
 }
 `
 
@@ -97,6 +98,8 @@ func TestSettings(t *testing.T) {
 	assert.Equal(t, "hunter2", list[2].S3.SecretKey.Reveal())
 	assert.True(t, list[2].S3.PathStyle)
 	assert.Equal(t, "backup.dc1:22", list[3].SFTP.Address)
+	assert.Equal(t, "-----BEGIN\nhunter2\n", list[3].SFTP.Key.Reveal())
+	assert.Equal(t, "-----BEGIN\nCERT\n", list[2].S3.CA)
 	assert.NotContains(t, fmt.Sprintf("%+v %#v", s, s), "hunter2")
 
 	inv, problems = load(t, "")

@@ -87,14 +87,14 @@ type targetBlock struct {
 	Address string   `hcl:"address,optional" doc:"sftp: the server, HOST or HOST:PORT."`
 	User    string   `hcl:"user,optional" doc:"sftp: whom to log in as."`
 	HostKey string   `hcl:"host_key,optional" doc:"sftp: fingerprint of the server's key, SHA256:…, as ssh-keygen -l prints it."`
-	Login   hidden   `hcl:"key,optional" secret:"true" doc:"sftp: private key of the user, OpenSSH's format without passphrase."`
+	Login   hidden   `hcl:"key,optional" kind:"text" secret:"true" doc:"sftp: private key of the user, OpenSSH's format without passphrase."`
 
 	Endpoint  string   `hcl:"endpoint,optional" doc:"s3: https://HOST[:PORT]."`
 	Bucket    string   `hcl:"bucket,optional" doc:"s3: the bucket; it must exist."`
 	Prefix    string   `hcl:"prefix,optional" doc:"s3: where in the bucket; nothing outside is looked at."`
 	Region    string   `hcl:"region,optional" default:"\"us-east-1\"" doc:"s3: its region."`
 	PathStyle bool     `hcl:"path_style,optional" default:"true" doc:"s3: the bucket is in the path, not in the host's name."`
-	CA        string   `hcl:"ca,optional" doc:"s3: certificates of the server's authority, PEM; the host's own authorities when not given."`
+	CA        string   `hcl:"ca,optional" kind:"text" doc:"s3: certificates of the server's authority, PEM; the host's own authorities when not given."`
 	Proxy     string   `hcl:"proxy,optional" doc:"s3: http://HOST:PORT of a proxy."`
 	AccessKey hidden   `hcl:"access_key,optional" secret:"true" doc:"s3: name of the credentials."`
 	SecretKey hidden   `hcl:"secret_key,optional" secret:"true" doc:"s3: the credentials."`
