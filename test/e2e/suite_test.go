@@ -66,6 +66,7 @@ func (s *suite) journeys() [][]journey {
 		{{"small", s.small}},
 		{{"outside", s.outside}},
 		{{"doctor", s.doctor}},
+		{{"backup", s.backup}},
 		{{"certs", s.certs}},
 		{{"secrets", s.secrets}},
 		{{"single", s.single}},
