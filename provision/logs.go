@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"provision/provision/agent/api"
+	"provision/provision/backups"
 	"provision/provision/checkup"
 	"provision/provision/component"
 	"provision/provision/identity"
@@ -22,6 +23,11 @@ type Log struct {
 	Lines  int           // the last so many; 0: all, with Ago
 	Ago    time.Duration // only lines younger than this
 	Follow bool
+}
+
+// BackupEtcd is backups.Now.
+func (o *Operator) BackupEtcd(ctx context.Context, local string, out io.Writer) error {
+	return backups.Now(ctx, o.fleet, local, out)
 }
 
 // Logs copies a unit's log of a host to out, as it is: it may hold anything.

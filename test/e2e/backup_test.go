@@ -25,6 +25,7 @@ import (
 	"provision/provision/etcd/backup"
 	"provision/provision/etcd/backup/seal"
 	"provision/provision/pki"
+	"provision/test/faults"
 )
 
 // backup takes backups on three etcd hosts to two folders, S3 and SFTP: by the
@@ -184,6 +185,8 @@ func (b *backups) bySlot(t *testing.T) {
 		assert.GreaterOrEqual(t, len(b.listing(t, "box", folder, ".age"))-len(b.listing(t, "box", folder, ".db.zst.age")), 9, "each item of the identity is in escrow: %s", folder)
 	}
 	assert.NotEmpty(t, b.listing(t, "m3", "/var/backups/etcd", ".db.zst.age"))
+	faults.Record(t, "backup-host-down", "a slot has its backup although one etcd host is down; the folder on that host is named, the other targets have it",
+		"power of one of three etcd hosts cut before the slot", "at S3, SFTP and a folder within %.0f s of the slot's minute", took.Seconds())
 }
 
 // now takes a backup by hand on a host.
@@ -234,9 +237,16 @@ func (b *backups) byHand(t *testing.T) {
 	}
 }
 
+// term rises with each election.
+func (b *backups) term(t *testing.T) string {
+	out := b.on(t, "m2", "sh", "-c", "/usr/local/bin/etcdctl --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key endpoint status -w fields | grep RaftTerm")
+	require.Contains(t, out, "RaftTerm")
+	return out
+}
+
 // fullAndDamaged: one folder is full, and a copy at S3 was changed.
 func (b *backups) fullAndDamaged(t *testing.T) {
-	elections := b.on(t, "m2", "sh", "-c", "curl -s http://127.0.0.1:2381/metrics | grep ^etcd_server_leader_changes_seen_total || true")
+	term := b.term(t)
 	b.on(t, "m3", "mount", "-t", "tmpfs", "-o", "size=8m", "full", "/var/backups/etcd")
 	list := b.listing(t, "box", "/srv/s3/etcd/dc1", ".db.zst.age")
 	damaged := list[len(list)-1]
@@ -250,8 +260,10 @@ func (b *backups) fullAndDamaged(t *testing.T) {
 	assert.Contains(t, b.on(t, "box", "cat", strings.TrimSuffix(damaged, ".db.zst.age")+".json"), `"bad"`)
 	assert.Empty(t, b.listing(t, "m3", "/var/backups/etcd", ".age"), "nothing half is left")
 	assert.Contains(t, b.on(t, "m1", "cat", "/var/lib/prometheus/node-exporter/provision_etcd.prom"), `provision_etcd_backup_result{target="local/m3"} 0`)
-	assert.Equal(t, elections, b.on(t, "m2", "sh", "-c", "curl -s http://127.0.0.1:2381/metrics | grep ^etcd_server_leader_changes_seen_total || true"))
+	assert.Equal(t, term, b.term(t), "no election")
 	b.on(t, "m3", "umount", "/var/backups/etcd")
+	faults.Record(t, "backup-disk-full", "a full folder stops no other target, is named by unit and metric, and etcd does not notice", "a target's folder on a file system of 8 MiB", "3 of 4 targets stored, 0 elections")
+	faults.Record(t, "backup-damaged", "a backup that was changed where it lies is seen by the next run and named", "2 bytes of an object of S3 overwritten", "marked bad by the next backup")
 }
 
 // removed takes the block out: what makes backups goes, the backups stay.

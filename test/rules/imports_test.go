@@ -60,7 +60,7 @@ var layers = []layer{
 	// The rooms of the façade: who takes part; keys and locks; the cluster's APIs;
 	// verbs that only look.
 	{packages: []string{"provision/fleet"}},
-	{packages: []string{"provision/authority", "provision/lock", "provision/examine", "provision/history", "provision/care"}},
+	{packages: []string{"provision/authority", "provision/backups", "provision/lock", "provision/examine", "provision/history", "provision/care"}},
 	{packages: []string{"provision/access"}},
 	{packages: []string{"provision/checkup"}},
 	{packages: []string{"provision/status", "provision/support", "provision/survey"}},

@@ -1,4 +1,4 @@
-package provision
+package backups
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 // lastLines is how long the log of a backup may take to arrive after its end.
 const lastLines = time.Second
 
-// BackupEtcd has an etcd host take a backup now, and copies what the host says of
+// Now has an etcd host take a backup now, and copies what the host says of
 // it to out. With local, that host's member is backed up as it is, quorum or not.
-func (o *Operator) BackupEtcd(ctx context.Context, local string, out io.Writer) error {
-	m, host, err := o.backupHost(ctx, local)
+func Now(ctx context.Context, f *fleet.Fleet, local string, out io.Writer) error {
+	m, name, err := host(ctx, f, local)
 	if err != nil {
 		return err
 	}
@@ -35,16 +35,16 @@ func (o *Operator) BackupEtcd(ctx context.Context, local string, out io.Writer) 
 	defer end.Stop()
 	<-done
 	if err != nil {
-		return fmt.Errorf("host %s: %w; its log is above, and in journalctl -u %s there", host, err, api.BackupUnit)
+		return fmt.Errorf("host %s: %w; its log is above, and in journalctl -u %s there", name, err, api.BackupUnit)
 	}
 	return nil
 }
 
-// backupHost is the given host, or the first etcd host that answers.
-func (o *Operator) backupHost(ctx context.Context, local string) (*fleet.Member, string, error) {
-	hosts := o.fleet.Inventory.With(inventory.RoleEtcd)
+// host is the given host, or the first etcd host that answers.
+func host(ctx context.Context, f *fleet.Fleet, local string) (*fleet.Member, string, error) {
+	hosts := f.Inventory.With(inventory.RoleEtcd)
 	if local != "" {
-		h, ok := o.fleet.Inventory.Host(local)
+		h, ok := f.Inventory.Host(local)
 		if !ok || !h.Has(inventory.RoleEtcd) {
 			return nil, "", fmt.Errorf("host %q is no etcd host of the inventory", local)
 		}
@@ -52,13 +52,13 @@ func (o *Operator) backupHost(ctx context.Context, local string) (*fleet.Member,
 	}
 	var problems []error
 	for _, h := range hosts {
-		m, err := o.fleet.DialOne(ctx, h)
+		m, err := f.DialOne(ctx, h)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("host %s: %w", h.Name, err))
 			continue
 		}
-		o.fleet.Members[h.Name] = m
-		if _, err := identity.Decide(o.fleet.Inventory, o.fleet.Owned()); errors.Is(err, identity.ErrForeign) {
+		f.Members[h.Name] = m
+		if _, err := identity.Decide(f.Inventory, f.Owned()); errors.Is(err, identity.ErrForeign) {
 			return nil, "", err
 		}
 		return m, h.Name, nil

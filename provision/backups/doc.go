@@ -1,0 +1,2 @@
+// Package backups has etcd hosts take backups that somebody asked for.
+package backups
