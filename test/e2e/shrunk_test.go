@@ -125,7 +125,7 @@ func lost(before, after []string) []string {
 			known[line] = true
 		}
 		for _, line := range from {
-			if known[line] || strings.Contains(line, "/etc/shadow-") || strings.Contains(line, "/etc/passwd-") || strings.Contains(line, "/etc/g") || strings.Contains(line, "ld.so.cache") || strings.Contains(line, "session") {
+			if known[line] || strings.Contains(line, "/etc/shadow-") || strings.Contains(line, "/etc/passwd-") || strings.Contains(line, "/etc/g") || strings.Contains(line, "ld.so.cache") || strings.Contains(line, "/systemd-private-") || strings.Contains(line, "session") {
 				continue
 			}
 			list = append(list, sign+line)
