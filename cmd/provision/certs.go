@@ -48,7 +48,7 @@ expired, is missing or overdue, or a host could not be asked.`,
 			if g.json {
 				err = report.JSON(g.out, found)
 			} else {
-				err = g.showCertificates(found)
+				err = showCertificates(g, found)
 			}
 			if err == nil && !found.Sound() {
 				return exit(exitError)
@@ -58,7 +58,7 @@ expired, is missing or overdue, or a host could not be asked.`,
 	}
 }
 
-func (g *global) showCertificates(c *provision.Certificates) error {
+func showCertificates(g *global, c *provision.Certificates) error {
 	fmt.Fprintf(g.out, "Cluster %q on %s\n\n", c.Cluster, c.Target)
 	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tCERTIFICATE\tSUBJECT\tISSUER\tNOT AFTER\tDAYS\tSTATE\tRENEWS")

@@ -23,7 +23,7 @@ func TestCertificatesAreShownWithWhatIsUnderWay(t *testing.T) {
 	}
 	var out bytes.Buffer
 	g := &global{streams: streams{out: &out}}
-	require.NoError(t, g.showCertificates(found))
+	require.NoError(t, showCertificates(g, found))
 	assert.NotContains(t, out.String(), "\x1b", "hosts do not write to the terminal")
 	assert.Regexp(t, `n1 +/p/a.crt +- +- +bad: it is .*missing +timer`, out.String())
 	assert.Regexp(t, `all hosts +authority cluster +CN=dc1 cluster 4 +2026-03-01 12:00:00 +12 +valid +certs rotate-ca`, out.String())

@@ -35,7 +35,7 @@ Services that are down anyway then restart on all hosts at once.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			renewal.Hosts = args
 			a.task = renewal
-			return a.told(a.renewCerts(cmd.Context(), args))
+			return a.told(renewCerts(cmd.Context(), &a, args))
 		},
 	}
 	a.yes.flag(cmd)
@@ -44,21 +44,21 @@ Services that are down anyway then restart on all hosts at once.`,
 	return cmd
 }
 
-func (a *application) renewCerts(ctx context.Context, hosts []string) (err error) {
+func renewCerts(ctx context.Context, a *application, hosts []string) (err error) {
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
 	if err := knownHosts(a.inv, hosts); err != nil {
 		return err
 	}
-	if err := a.renewAuthorities(ctx); err != nil {
+	if err := renewAuthorities(ctx, a); err != nil {
 		return err
 	}
 	return a.apply(ctx)
 }
 
 // renewAuthorities comes first: what they sign ends with them.
-func (a *application) renewAuthorities(ctx context.Context) error {
+func renewAuthorities(ctx context.Context, a *application) error {
 	progress := a.global.progress(a.out)
 	defer progress.Close()
 	o, err := a.operate(a.inv, progress.Event, func(o *provision.Options) { o.AllowMinority = a.minority })

@@ -59,7 +59,7 @@ Exit codes: 0 done, or waiting until the time shown; 1 not done.`,
 		Args: cobra.MatchAll(exactly(1), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rotation.Name = args[0]
-			return a.told(a.rotate(cmd.Context(), rotation))
+			return a.told(rotate(cmd.Context(), &a, rotation))
 		},
 	}
 	a.yes.flag(cmd)
@@ -67,7 +67,7 @@ Exit codes: 0 done, or waiting until the time shown; 1 not done.`,
 	return cmd
 }
 
-func (a *application) rotate(ctx context.Context, rotation provision.Rotation) (err error) {
+func rotate(ctx context.Context, a *application, rotation provision.Rotation) (err error) {
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func (a *application) rotate(ctx context.Context, rotation provision.Rotation) (
 	if err != nil {
 		return err
 	}
-	return a.tellRotated(rotated)
+	return tellRotated(a, rotated)
 }
 
-func (a *application) tellRotated(r *provision.Rotated) error {
+func tellRotated(a *application, r *provision.Rotated) error {
 	if a.json {
 		a.line(struct {
 			Type string `json:"type"`

@@ -10,7 +10,6 @@ import (
 	"provision/provision"
 	"provision/provision/doctor"
 	"provision/provision/event"
-	"provision/provision/inventory"
 	"provision/provision/report"
 )
 
@@ -43,9 +42,9 @@ doctor could not examine it.`,
 				return err
 			}
 			if g.json {
-				err = report.JSON(g.out, g.withCommands(d))
+				err = report.JSON(g.out, withCommands(g, d))
 			} else {
-				g.showDiagnosis(d)
+				showDiagnosis(g, d)
 			}
 			if err == nil && !d.Healthy {
 				return exit(exitError)
@@ -65,30 +64,9 @@ func noInventories(args []string) error {
 	return nil
 }
 
-// knownHosts refuses names that the inventory does not have.
-func knownHosts(inv *inventory.Inventory, names []string) error {
-	for _, name := range names {
-		if _, ok := inv.Host(name); !ok {
-			return fmt.Errorf("host %q is not in the inventory; its hosts are %s", name, strings.Join(namesOf(inv), ", "))
-		}
-	}
-	return nil
-}
-
-func namesOf(inv *inventory.Inventory) []string {
-	var names []string
-	for _, h := range inv.Hosts {
-		names = append(names, h.Name)
-	}
-	if len(names) > 20 {
-		names = append(names[:20], "…")
-	}
-	return names
-}
-
 // again is a command line for the same cluster: the flags that say which one,
 // then the verb. Values of variables are left out: they may be secret.
-func (g *global) again(verb ...string) string {
+func again(g *global, verb ...string) string {
 	var args []string
 	switch g.lab {
 	case "":
@@ -118,12 +96,12 @@ type prescribed struct {
 }
 
 // withCommands is the diagnosis as --json shows it.
-func (g *global) withCommands(d *provision.Diagnosis) any {
+func withCommands(g *global, d *provision.Diagnosis) any {
 	found := make([]prescribed, 0, len(d.Findings))
 	for _, f := range d.Findings {
 		p := prescribed{Finding: f}
 		if len(f.Fix) > 0 {
-			p.Command = g.again(f.Fix...)
+			p.Command = again(g, f.Fix...)
 		}
 		found = append(found, p)
 	}
@@ -133,7 +111,7 @@ func (g *global) withCommands(d *provision.Diagnosis) any {
 	}{d, found}
 }
 
-func (g *global) showDiagnosis(d *provision.Diagnosis) {
+func showDiagnosis(g *global, d *provision.Diagnosis) {
 	fmt.Fprintf(g.out, "Cluster %q on %s: examined %s on %s\n", d.Cluster, d.Target, event.Count(d.Services, "service"), event.Count(len(d.Hosts), "host"))
 	problems := 0
 	for _, f := range d.Findings {
@@ -147,7 +125,7 @@ func (g *global) showDiagnosis(d *provision.Diagnosis) {
 		if f.Level == doctor.Note && number == problems+1 {
 			fmt.Fprint(g.out, "\nWorth knowing:\n")
 		}
-		g.showFinding(f, number)
+		showFinding(g, f, number)
 	}
 	switch problems {
 	case 0:
@@ -158,12 +136,12 @@ func (g *global) showDiagnosis(d *provision.Diagnosis) {
 		fmt.Fprintf(g.out, "\n%d problems; start with the first.\n", problems)
 	}
 	if all := fixAll(d.Findings); len(all) > 0 {
-		fmt.Fprintln(g.out, "To fix all that can be fixed: "+g.again(all...))
+		fmt.Fprintln(g.out, "To fix all that can be fixed: "+again(g, all...))
 	}
 }
 
 // showFinding writes one finding; hosts have their say in it.
-func (g *global) showFinding(f doctor.Finding, number int) {
+func showFinding(g *global, f doctor.Finding, number int) {
 	subject := report.Line(f.Host)
 	if f.Unit != "" {
 		subject += ": " + report.Line(f.Unit)
@@ -197,7 +175,7 @@ func (g *global) showFinding(f doctor.Finding, number int) {
 		line("first", f.First+where(f))
 	}
 	if len(f.Fix) > 0 {
-		line("fix", g.again(f.Fix...))
+		line("fix", again(g, f.Fix...))
 	}
 }
 

@@ -65,7 +65,7 @@ func (d *defragging) run(ctx context.Context) (err error) {
 	if d.inv, err = d.load(ctx, nil); err != nil {
 		return err
 	}
-	o, err := d.operate(d.inv, d.notes(), func(o *provision.Options) { o.AllowMinority = d.minority })
+	o, err := d.operate(d.inv, notes(&d.application), func(o *provision.Options) { o.AllowMinority = d.minority })
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (d *defragging) run(ctx context.Context) (err error) {
 }
 
 // notes shows what a verb says of its progress.
-func (a *application) notes() event.Sink {
+func notes(a *application) event.Sink {
 	if a.json {
 		return event.Discard
 	}

@@ -41,14 +41,14 @@ internet needs nothing else.`,
 					return err
 				}
 			}
-			return g.export(opened, args[0], refs)
+			return export(g, opened, args[0], refs)
 		},
 	}
 	hosts.flags(cmd)
 	return cmd
 }
 
-func (g *global) export(opened *store.Store, path string, refs []bundle.Ref) error {
+func export(g *global, opened *store.Store, path string, refs []bundle.Ref) error {
 	count := len(refs)
 	if count == 0 {
 		records, err := opened.List()

@@ -47,8 +47,8 @@ Exit codes: 0 success; 1 no host with records answered.`,
 					return fmt.Errorf("cannot list %q runs: give a number; to see one run: provision history show RUN", args[0])
 				}
 			}
-			return g.withHistory(cmd.Context(), func(_ *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
-				return g.listRuns(h, n)
+			return withHistory(cmd.Context(), g, func(_ *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
+				return listRuns(g, h, n)
 			})
 		},
 	}
@@ -70,13 +70,13 @@ list, or its number alone.
   provision history show 37 --write old/`,
 		Args: exactly(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withHistory(cmd.Context(), func(o *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
+			return withHistory(cmd.Context(), g, func(o *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
 				r, err := h.Find(args[0])
 				if err != nil {
 					return err
 				}
 				if write != "" {
-					if err := g.writeRun(cmd.Context(), o, h, r, write); err != nil {
+					if err := writeRun(cmd.Context(), g, o, h, r, write); err != nil {
 						return err
 					}
 				}
@@ -84,11 +84,11 @@ list, or its number alone.
 				if g.json {
 					return report.JSON(g.out, shownRun{describe(h, r), steps})
 				}
-				g.showRun(h, r)
+				showRun(g, h, r)
 				if err != nil {
 					fmt.Fprintln(g.err, "Warning:", report.Clean(err.Error()))
 				}
-				g.showSteps(steps)
+				showSteps(g, steps)
 				return nil
 			})
 		},
@@ -98,7 +98,7 @@ list, or its number alone.
 }
 
 // withHistory reads the history and hands it on.
-func (g *global) withHistory(ctx context.Context, use func(*provision.Operator, *inventory.Inventory, *provision.History) error) error {
+func withHistory(ctx context.Context, g *global, use func(*provision.Operator, *inventory.Inventory, *provision.History) error) error {
 	o, err := g.lookAt(ctx, nil)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func describe(h *provision.History, r history.Run) describedRun {
 	return d
 }
 
-func (g *global) listRuns(h *provision.History, n int) error {
+func listRuns(g *global, h *provision.History, n int) error {
 	var list []describedRun
 	for _, r := range h.Runs[:min(n, len(h.Runs))] {
 		list = append(list, describe(h, r))
@@ -201,7 +201,7 @@ func took(r history.Run) string {
 	return r.Took().Round(time.Second / 10).String()
 }
 
-func (g *global) showRun(h *provision.History, r history.Run) {
+func showRun(g *global, h *provision.History, r history.Run) {
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(g.out, "%-12s %s\n", name, report.Line(value))
@@ -233,7 +233,7 @@ func (g *global) showRun(h *provision.History, r history.Run) {
 	}
 }
 
-func (g *global) showSteps(steps []history.Step) {
+func showSteps(g *global, steps []history.Step) {
 	for i, s := range steps {
 		if i == 0 {
 			fmt.Fprintln(g.out, "\nIts plan:")

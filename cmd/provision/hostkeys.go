@@ -46,13 +46,13 @@ fingerprints on the hosts' consoles (ssh-keygen -lf
 			if err != nil {
 				return err
 			}
-			results := g.scan(cmd.Context(), settings, inv.Hosts)
-			return g.showScan(results)
+			results := scan(cmd.Context(), g, settings, inv.Hosts)
+			return showScan(g, results)
 		},
 	}
 }
 
-func (g *global) showScan(results []scanned) error {
+func showScan(g *global, results []scanned) error {
 	if g.json {
 		if err := report.JSON(g.out, results); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (g *global) showScan(results []scanned) error {
 	return nil
 }
 
-func (g *global) scan(ctx context.Context, settings remote.Settings, hosts []inventory.Host) []scanned {
+func scan(ctx context.Context, g *global, settings remote.Settings, hosts []inventory.Host) []scanned {
 	results := make([]scanned, len(hosts))
 	var all sync.WaitGroup
 	for i, h := range hosts {
@@ -119,7 +119,7 @@ host keys or an authority signs them. With --lab, the lab's own record is used.`
 			}
 			accepted := []accepted{}
 			for _, name := range args {
-				one, err := g.accept(cmd.Context(), inv, name, file, replaced, yes)
+				one, err := accept(cmd.Context(), g, inv, name, file, replaced, yes)
 				if err != nil {
 					return err
 				}
@@ -143,7 +143,7 @@ type accepted struct {
 	File string `json:"file"`
 }
 
-func (g *global) accept(ctx context.Context, inv *inventory.Inventory, name, file string, replaced, yes bool) (accepted, error) {
+func accept(ctx context.Context, g *global, inv *inventory.Inventory, name, file string, replaced, yes bool) (accepted, error) {
 	none := accepted{}
 	h, ok := inv.Host(name)
 	if !ok {

@@ -67,7 +67,7 @@ func initVerb(g *global) *cobra.Command {
 			if cmd.Flags().Changed("sudo") {
 				f.answers.Sudo = &f.sudo
 			}
-			return g.init(cmd.Context(), f, args)
+			return conduct(cmd.Context(), g, f, args)
 		},
 	}
 	flags, a := cmd.Flags(), &f.answers
@@ -92,7 +92,7 @@ func initVerb(g *global) *cobra.Command {
 	return cmd
 }
 
-func (g *global) init(ctx context.Context, f *initFlags, args []string) error {
+func conduct(ctx context.Context, g *global, f *initFlags, args []string) error {
 	answers, err := f.read(g.in)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (g *global) init(ctx context.Context, f *initFlags, args []string) error {
 	options := interview.Options{Console: c, Ask: ask, Resolve: resolve, Answers: answers, Lab: g.lab}
 	if !f.noSSH {
 		options.Prober = remote.Prober{KnownHosts: f.knownHosts, Settings: func(inv *inventory.Inventory) (remote.Settings, error) {
-			return g.probeSettings(inv)
+			return probeSettings(g, inv)
 		}}
 	}
 	draft, err := interview.Conduct(ctx, options)
@@ -124,10 +124,10 @@ func (g *global) init(ctx context.Context, f *initFlags, args []string) error {
 	if path == "" {
 		path = draft.Name + ".hcl"
 	}
-	if err := g.place(ctx, c, path, ask, f.force, interview.Render(draft)); err != nil {
+	if err := place(ctx, g, c, path, ask, f.force, interview.Render(draft)); err != nil {
 		return notWritten(ctx, err)
 	}
-	return g.concludeInit(path, draft)
+	return concludeInit(g, path, draft)
 }
 
 // notWritten tells the end of input from other failures.
@@ -160,7 +160,7 @@ func (f *initFlags) read(in io.Reader) (interview.Answers, error) {
 
 // probeSettings are those of the real hosts, or of a lab whose hosts are found
 // by their addresses: names are not settled yet.
-func (g *global) probeSettings(inv *inventory.Inventory) (remote.Settings, error) {
+func probeSettings(g *global, inv *inventory.Inventory) (remote.Settings, error) {
 	settings, err := g.settings(inv)
 	if err != nil || settings.Lab == nil {
 		return settings, err
@@ -206,7 +206,7 @@ func mayWrite(path string, force, ask bool) error {
 }
 
 // place writes the inventory, whole or not at all.
-func (g *global) place(ctx context.Context, c *console, path string, ask, force bool, content []byte) error {
+func place(ctx context.Context, g *global, c *console, path string, ask, force bool, content []byte) error {
 	if err := mayWrite(path, force, ask); err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func writeWhole(path string, content []byte, replace bool) error {
 }
 
 // concludeInit says what comes next.
-func (g *global) concludeInit(path string, d interview.Draft) error {
+func concludeInit(g *global, path string, d interview.Draft) error {
 	names := make([]string, 0, len(d.Hosts))
 	untested := 0
 	for _, h := range d.Hosts {

@@ -51,9 +51,9 @@ it has lost the sessions with all masters.`,
 				return err
 			}
 			if tunneled {
-				return g.serveTunnel(cmd.Context(), inv.Cluster.Name, access, out)
+				return serveTunnel(g, cmd.Context(), inv.Cluster.Name, access, out)
 			}
-			return g.writeKubeconfig(inv.Cluster.Name, "https://"+access.Server, "", access, out)
+			return writeKubeconfig(g, inv.Cluster.Name, "https://"+access.Server, "", access, out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "write to `FILE` instead of standard output")
@@ -61,7 +61,7 @@ it has lost the sessions with all masters.`,
 	return cmd
 }
 
-func (g *global) writeKubeconfig(cluster, server, name string, access *provision.Access, out string) error {
+func writeKubeconfig(g *global, cluster, server, name string, access *provision.Access, out string) error {
 	c := access.Credentials
 	content, err := kube.Kubeconfig(cluster, server, name, c.CA, c.Cert, c.Key)
 	if err != nil {
@@ -84,13 +84,13 @@ func (g *global) writeKubeconfig(cluster, server, name string, access *provision
 
 // serveTunnel carries connections until the context ends, or the sessions with
 // all masters have.
-func (g *global) serveTunnel(parent context.Context, cluster string, access *provision.Access, out string) error {
+func serveTunnel(g *global, parent context.Context, cluster string, access *provision.Access, out string) error {
 	listener, err := (&net.ListenConfig{}).Listen(parent, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("opening the tunnel: %w", err)
 	}
 	defer listener.Close()
-	if err := g.writeKubeconfig(cluster, "https://"+listener.Addr().String(), apiName, access, out); err != nil {
+	if err := writeKubeconfig(g, cluster, "https://"+listener.Addr().String(), apiName, access, out); err != nil {
 		return err
 	}
 	fmt.Fprintf(g.err, "Serving the API on %s until interrupted.\n", listener.Addr())

@@ -55,7 +55,7 @@ func openTunnel(t *testing.T, ctx context.Context) *opened {
 	}
 	g := &global{streams: streams{out: io.Discard, err: write}}
 	go func() {
-		err := g.serveTunnel(ctx, "dc1", access, filepath.Join(t.TempDir(), "kubeconfig"))
+		err := serveTunnel(g, ctx, "dc1", access, filepath.Join(t.TempDir(), "kubeconfig"))
 		write.Close()
 		o.ended <- err
 	}()
@@ -117,7 +117,7 @@ func TestTunnelEndsWithItsSessions(t *testing.T) {
 func TestFilesThatCannotBeWrittenSayWhatToDo(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "none")
 	g := &global{streams: streams{out: io.Discard, err: io.Discard}}
-	err := g.writeKubeconfig("dc1", "https://m1:6443", "", &provision.Access{}, filepath.Join(folder, "k"))
+	err := writeKubeconfig(g, "dc1", "https://m1:6443", "", &provision.Access{}, filepath.Join(folder, "k"))
 	require.EqualError(t, err, "cannot write the kubeconfig to "+folder+"/k: there is no folder "+folder+"; create it, or name another file with --out")
 	require.ErrorContains(t, savePlan(filepath.Join(folder, "p"), nil), "there is no folder "+folder)
 	require.ErrorContains(t, cannotWrite("the plan", "p", errors.New("disk full")), "cannot write the plan to p: disk full; name another")
@@ -127,7 +127,7 @@ func TestStatusIsSafeToShow(t *testing.T) {
 	evil := "\x1b]0;pwned\x07\t\n"
 	var b strings.Builder
 	g := &global{streams: streams{out: &b, err: io.Discard}}
-	require.NoError(t, g.showStatus(&provision.Status{Cluster: "dc1", Version: evil, APIError: evil, EtcdError: evil, Hosts: []provision.HostStatus{
+	require.NoError(t, showStatus(g, &provision.Status{Cluster: "dc1", Version: evil, APIError: evil, EtcdError: evil, Hosts: []provision.HostStatus{
 		{Name: "m1", OS: "Debian" + evil, Node: &kube.NodeStatus{Kubelet: evil, Reason: evil}},
 		{Name: "m2", Error: evil}, {Name: "m3", PendingRestarts: []string{evil}},
 	}}))

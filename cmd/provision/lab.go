@@ -82,7 +82,7 @@ func labDownVerb(g *global) *cobra.Command {
 		Example: "  provision lab down lab\n  provision lab down inventories/lab.hcl",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := g.whichLab(cmd.Context(), args)
+			name, err := whichLab(cmd.Context(), g, args)
 			if err != nil {
 				return err
 			}
@@ -106,7 +106,7 @@ func labDownVerb(g *global) *cobra.Command {
 }
 
 // whichLab takes a lab's name, or the inventory whose cluster it is named for.
-func (g *global) whichLab(ctx context.Context, args []string) (string, error) {
+func whichLab(ctx context.Context, g *global, args []string) (string, error) {
 	if len(args) == 1 {
 		if _, err := os.Stat(args[0]); errors.Is(err, os.ErrNotExist) {
 			return args[0], nil
@@ -186,7 +186,7 @@ nothing for 30 s is taken to hang.`,
 		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet\n  provision lab ssh --console n1 -- rm /root/.bashrc",
 		Args:    atLeast(1), ValidArgsFunction: g.completeLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := g.onlyLab(args[0])
+			name, err := onlyLab(g, args[0])
 			if err != nil {
 				return err
 			}
@@ -218,7 +218,7 @@ nothing for 30 s is taken to hang.`,
 }
 
 // onlyLab is the lab named by --lab, or the only one that has the host.
-func (g *global) onlyLab(host string) (string, error) {
+func onlyLab(g *global, host string) (string, error) {
 	if g.lab != "" && g.lab != labOfCluster {
 		return g.lab, nil
 	}

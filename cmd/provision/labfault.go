@@ -41,25 +41,25 @@ real ones.`,
 			if !clear {
 				return cmd.Help()
 			}
-			opened, err := g.labOf(args[0])
+			opened, err := labOf(g, args[0])
 			if err != nil {
 				return err
 			}
 			if err := opened.FixAll(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			return g.tellFaults(opened, args[0])
+			return tellFaults(g, opened, args[0])
 		},
 	}
 	cmd.Flags().BoolVar(&clear, "clear", false, "end all faults of the host")
-	cmd.AddCommand(g.powerFault(), g.networkFault(), g.rateFault(), g.slowFault(), g.freezeFault(), g.diskFault(), g.clockFault())
+	cmd.AddCommand(powerFault(g), networkFault(g), rateFault(g), slowFault(g), freezeFault(g), diskFault(g), clockFault(g))
 	return cmd
 }
 
 // labOf opens the lab that has the host.
-func (g *global) labOf(host string) (*lab.Lab, error) {
+func labOf(g *global, host string) (*lab.Lab, error) {
 	g.labFromEnv()
-	name, err := g.onlyLab(host)
+	name, err := onlyLab(g, host)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (g *global) labOf(host string) (*lab.Lab, error) {
 
 // faultKind is one kind of fault as a command: read makes the fault from the
 // arguments after the host, which --restore does without.
-func (g *global) faultKind(cmd *cobra.Command, least int, read func(host string, args []string) ([]lab.Fault, error)) *cobra.Command {
+func faultKind(g *global, cmd *cobra.Command, least int, read func(host string, args []string) ([]lab.Fault, error)) *cobra.Command {
 	var flags faultFlags
 	cmd.Flags().BoolVar(&flags.restore, "restore", false, "end the fault")
 	cmd.Flags().DurationVar(&flags.length, "for", 0, "wait this long, then end the fault (Ctrl-C ends it earlier)")
@@ -84,7 +84,7 @@ func (g *global) faultKind(cmd *cobra.Command, least int, read func(host string,
 		cmd.ValidArgsFunction = g.completeLabHosts
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		opened, err := g.labOf(args[0])
+		opened, err := labOf(g, args[0])
 		if err != nil {
 			return err
 		}
@@ -99,9 +99,9 @@ func (g *global) faultKind(cmd *cobra.Command, least int, read func(host string,
 			if err := fix(cmd.Context(), opened, faults); err != nil {
 				return err
 			}
-			return g.tellFaults(opened, args[0])
+			return tellFaults(g, opened, args[0])
 		}
-		return g.inject(cmd.Context(), opened, faults[0], flags.length)
+		return inject(cmd.Context(), g, opened, faults[0], flags.length)
 	}
 	return cmd
 }
@@ -123,12 +123,12 @@ func fix(ctx context.Context, l *lab.Lab, wanted []lab.Fault) error {
 	return errors.Join(errs...)
 }
 
-func (g *global) inject(ctx context.Context, l *lab.Lab, f lab.Fault, length time.Duration) error {
+func inject(ctx context.Context, g *global, l *lab.Lab, f lab.Fault, length time.Duration) error {
 	if err := l.Inject(ctx, f); err != nil {
 		return err
 	}
 	if length == 0 {
-		return g.tellFaults(l, f.Host)
+		return tellFaults(g, l, f.Host)
 	}
 	if !g.json {
 		fmt.Fprintf(g.out, "%s: %s, for %v.\n", f.Host, f, length)
@@ -142,14 +142,14 @@ func (g *global) inject(ctx context.Context, l *lab.Lab, f lab.Fault, length tim
 	if err := l.Fix(context.WithoutCancel(ctx), f); err != nil {
 		return err
 	}
-	if err := g.tellFaults(l, f.Host); err != nil {
+	if err := tellFaults(g, l, f.Host); err != nil {
 		return err
 	}
 	return ctx.Err()
 }
 
 // tellFaults shows what is wrong with a host now.
-func (g *global) tellFaults(l *lab.Lab, host string) error {
+func tellFaults(g *global, l *lab.Lab, host string) error {
 	faults, err := faultsByHost(l)
 	if err != nil {
 		return err

@@ -13,20 +13,20 @@ import (
 	"provision/provision/report"
 )
 
-func (g *global) powerFault() *cobra.Command {
+func powerFault(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "power HOST off|on|cycle", Short: "Cut a host's power, or switch it on",
 		Long: `Cuts a host's power like pulling the plug, or boots it. A host is on when it
 answers SSH. Services that cannot start delay the end of the boot: they are waited
 for a while, and named.`,
 		Example: "  provision lab fault power n1 off\n  provision lab fault power n1 on",
-		Args:    exactly(2), ValidArgsFunction: g.completeWords("off", "on", "cycle"),
+		Args:    exactly(2), ValidArgsFunction: completeWords(g, "off", "on", "cycle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host, state := args[0], args[1]
 			if !slices.Contains([]string{"off", "on", "cycle"}, state) {
 				return fmt.Errorf("cannot set power %q: use off, on or cycle", state)
 			}
-			opened, err := g.labOf(host)
+			opened, err := labOf(g, host)
 			if err != nil {
 				return err
 			}
@@ -41,19 +41,19 @@ for a while, and named.`,
 				}
 			}
 			if state == "off" {
-				return g.tellPower(opened.Name(), host, false, nil)
+				return tellPower(g, opened.Name(), host, false, nil)
 			}
 			units, err := opened.Unfinished(cmd.Context(), host)
 			if err != nil {
 				return err
 			}
-			return g.tellPower(opened.Name(), host, true, units)
+			return tellPower(g, opened.Name(), host, true, units)
 		},
 	}
 }
 
 // tellPower says whether a host is on, and what of it has not come up.
-func (g *global) tellPower(labName, host string, on bool, unfinished []string) error {
+func tellPower(g *global, labName, host string, on bool, unfinished []string) error {
 	if g.json {
 		out := map[string]any{"lab": labName, "host": host, "on": on}
 		if on {
@@ -68,10 +68,10 @@ func (g *global) tellPower(labName, host string, on bool, unfinished []string) e
 	return nil
 }
 
-func (g *global) networkFault() *cobra.Command {
+func networkFault(g *global) *cobra.Command {
 	var from []string
 	var ports []int
-	cmd := g.faultKind(&cobra.Command{
+	cmd := faultKind(g, &cobra.Command{
 		Use: "network HOST", Short: "Pull a host's cable, or drop part of its traffic",
 		Long: `Pulls the cable: nothing reaches the host and nothing leaves it. --from drops only
 traffic with those lab hosts (operator is this machine). --port drops only traffic
@@ -89,8 +89,8 @@ to those TCP ports of the host. Connections break silently.`,
 	return cmd
 }
 
-func (g *global) rateFault() *cobra.Command {
-	return g.faultKind(&cobra.Command{
+func rateFault(g *global) *cobra.Command {
+	return faultKind(g, &cobra.Command{
 		Use: "rate HOST RATE", Short: "Make a host's link slow, in both directions",
 		Example: "  provision lab fault rate n1 10mbit\n  provision lab fault rate n1 --restore",
 	}, 1, func(host string, args []string) ([]lab.Fault, error) {
@@ -103,8 +103,8 @@ func (g *global) rateFault() *cobra.Command {
 	})
 }
 
-func (g *global) slowFault() *cobra.Command {
-	return g.faultKind(&cobra.Command{
+func slowFault(g *global) *cobra.Command {
+	return faultKind(g, &cobra.Command{
 		Use: "slow HOST PERCENT", Short: "Limit a host to a share of one processor",
 		Long: `Limits all processes of the host together to that share of one processor. At 1% a
 command that takes a second takes minutes. The minimum is 0.1%.`,
@@ -122,8 +122,8 @@ command that takes a second takes minutes. The minimum is 0.1%.`,
 	})
 }
 
-func (g *global) freezeFault() *cobra.Command {
-	return g.faultKind(&cobra.Command{
+func freezeFault(g *global) *cobra.Command {
+	return faultKind(g, &cobra.Command{
 		Use: "freeze HOST", Short: "Stop all processes of a host",
 		Long: `Stops every process of the host. A container's kernel still accepts connections,
 but nothing answers; a virtual machine is silent.`,
@@ -133,9 +133,9 @@ but nothing answers; a virtual machine is silent.`,
 	})
 }
 
-func (g *global) diskFault() *cobra.Command {
+func diskFault(g *global) *cobra.Command {
 	var readOnly bool
-	cmd := g.faultKind(&cobra.Command{
+	cmd := faultKind(g, &cobra.Command{
 		Use: "disk HOST PATH", Short: "Fill the file system of a path, or make the path read-only",
 		Long: `Fills the file system of the path to the last block; --restore frees it. The file
 system must be the host's own: boot the lab with lab up --disk PATH=SIZE (/ is the
@@ -156,8 +156,8 @@ files that are open for writing stay writable.`,
 	return cmd
 }
 
-func (g *global) clockFault() *cobra.Command {
-	return g.faultKind(&cobra.Command{
+func clockFault(g *global) *cobra.Command {
+	return faultKind(g, &cobra.Command{
 		Use: "clock HOST OFFSET", Short: "Set the clock of a virtual machine wrong",
 		Long: `Sets the host's clock off by that much. Containers share this machine's clock, so
 the host must be a virtual machine (lab up --vm HOST).`,
@@ -176,7 +176,7 @@ the host must be a virtual machine (lab up --vm HOST).`,
 }
 
 // completeWords offers lab hosts, then the words.
-func (g *global) completeWords(words ...string) cobra.CompletionFunc {
+func completeWords(g *global, words ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return g.completeLabHosts(cmd, args, word)

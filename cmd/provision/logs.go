@@ -32,8 +32,10 @@ With --json, one JSON value a line: {"host": …, "unit": …, "line": …}.
 
 Exit codes: 0 success, also for an empty log; 1 the host did not answer, has no
 such unit, or the log cannot be read; 130 Ctrl-C.`,
-		Example:           "  provision logs m1 etcd\n  provision --lab logs -i inventories/lab.hcl n1 kubelet -f\n  provision logs m2 kube-apiserver --since 2h -n 0",
-		ValidArgsFunction: g.completeUnits,
+		Example: "  provision logs m1 etcd\n  provision --lab logs -i inventories/lab.hcl n1 kubelet -f\n  provision logs m2 kube-apiserver --since 2h -n 0",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			return completeUnits(g, cmd, args, word)
+		},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return errors.New("give a host and a unit: provision logs m1 etcd; give the inventory with -i FILE")
@@ -57,7 +59,7 @@ such unit, or the log cannot be read; 130 Ctrl-C.`,
 			if log.Ago > 0 && !cmd.Flags().Changed("lines") {
 				log.Lines = 0
 			}
-			return g.logs(cmd, inv, args[0], log)
+			return logs(g, cmd, inv, args[0], log)
 		},
 	}
 	cmd.Flags().BoolVarP(&log.Follow, "follow", "f", false, "keep showing new lines")
@@ -67,7 +69,7 @@ such unit, or the log cannot be read; 130 Ctrl-C.`,
 }
 
 // logs copies the log to the output, line by line, cleaned.
-func (g *global) logs(cmd *cobra.Command, inv *inventory.Inventory, host string, log provision.Log) error {
+func logs(g *global, cmd *cobra.Command, inv *inventory.Inventory, host string, log provision.Log) error {
 	o, err := g.operate(inv, g.waits)
 	if err != nil {
 		return err
@@ -86,7 +88,7 @@ func (g *global) logs(cmd *cobra.Command, inv *inventory.Inventory, host string,
 		line, err := lines.ReadString('\n')
 		if line != "" {
 			shown++
-			g.logLine(host, log.Unit, strings.TrimSuffix(line, "\n"))
+			logLine(g, host, log.Unit, strings.TrimSuffix(line, "\n"))
 		}
 		if err != nil {
 			break
@@ -113,7 +115,7 @@ func span(log provision.Log) string {
 	return ""
 }
 
-func (g *global) logLine(host, unit, text string) {
+func logLine(g *global, host, unit, text string) {
 	if g.json {
 		g.line(struct {
 			Host string `json:"host"`
@@ -159,7 +161,7 @@ func ago(text string, now time.Time) (time.Duration, error) {
 }
 
 // completeUnits offers hosts, then the services that the host's roles require.
-func (g *global) completeUnits(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+func completeUnits(g *global, cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return g.completeHosts(cmd, args, word)
 	}

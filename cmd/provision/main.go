@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,44 +13,12 @@ import (
 	"provision/provision/report"
 )
 
-// Exit codes, as the help of the root command documents them.
-const (
-	exitOK          = 0
-	exitError       = 1
-	exitChanges     = 2
-	exitInterrupted = 130
-)
-
-// exit is an error that only sets the exit code: everything was said already.
-type exit int
-
-func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], system())
 	stop()
 	os.Exit(code)
-}
-
-// interrupted is the end of a run that another command resumes than the one
-// that started it.
-type interrupted struct{ resume []string }
-
-func (*interrupted) Error() string { return "interrupted" }
-
-// commandLine shows arguments as a shell takes them.
-func commandLine(args []string) string {
-	plain := regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-	words := []string{"provision"}
-	for _, arg := range args {
-		if !plain.MatchString(arg) {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
-	}
-	return strings.Join(words, " ")
 }
 
 // run is main without the process: tests call it.

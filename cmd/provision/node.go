@@ -35,7 +35,7 @@ gets near the cluster again. A host that answers must be removed without --force
   provision --lab node remove -i inventories/lab.hcl n2`,
 		Args: atLeast(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.told(a.removeHosts(cmd.Context(), args, force))
+			return a.told(removeHosts(cmd.Context(), &a, args, force))
 		},
 	}
 	a.yes.flag(cmd)
@@ -45,7 +45,7 @@ gets near the cluster again. A host that answers must be removed without --force
 }
 
 // removeHosts is an apply that is limited to the hosts that leave.
-func (a *application) removeHosts(ctx context.Context, names []string, force bool) (err error) {
+func removeHosts(ctx context.Context, a *application, names []string, force bool) (err error) {
 	if err := a.begin(ctx); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func nodeCareVerb(g *global, texts careTexts) *cobra.Command {
 }
 
 func (n *nodeCare) care(ctx context.Context, act string) error {
-	o, err := n.operate(n.inv, n.notes(), func(o *provision.Options) { o.AllowMinority = n.minority })
+	o, err := n.operate(n.inv, notes(&n.application), func(o *provision.Options) { o.AllowMinority = n.minority })
 	if err != nil {
 		return err
 	}
@@ -195,5 +195,5 @@ func (n *nodeCare) well(ctx context.Context) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot recover %s; still isolated. doctor finds:\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), n.again(append([]string{"doctor"}, n.hosts...)...))
+	return fmt.Errorf("cannot recover %s; still isolated. doctor finds:\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), again(n.application.global, append([]string{"doctor"}, n.hosts...)...))
 }

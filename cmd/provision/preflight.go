@@ -2,15 +2,12 @@ package main
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"provision/provision"
 	"provision/provision/event"
-	"provision/provision/preflight"
 	"provision/provision/report"
 )
 
@@ -59,7 +56,7 @@ Exit codes: 0 no errors (maybe warnings), 1 errors.`,
 			if g.json {
 				err = report.JSON(g.out, found)
 			} else {
-				g.showPreflight(found)
+				showPreflight(g, found)
 			}
 			if err == nil && found.Errors() > 0 {
 				return exit(exitError)
@@ -73,22 +70,7 @@ Exit codes: 0 no errors (maybe warnings), 1 errors.`,
 	return cmd
 }
 
-// ignoreFlag is shared by the verbs that check hosts.
-func ignoreFlag(cmd *cobra.Command, ignore *[]string) {
-	cmd.Flags().StringSliceVar(ignore, "ignore-preflight", nil, "turn errors of these `CHECKS` into warnings; all skips all checks")
-	_ = cmd.RegisterFlagCompletionFunc("ignore-preflight", cobra.FixedCompletions(append(preflight.Checks(), "all"), cobra.ShellCompDirectiveNoFileComp))
-}
-
-func knownChecks(names []string) error {
-	for _, name := range names {
-		if name != "all" && !slices.Contains(preflight.Checks(), name) {
-			return fmt.Errorf("unknown check %q; use %s, or all", name, strings.Join(preflight.Checks(), ", "))
-		}
-	}
-	return nil
-}
-
-func (g *global) showPreflight(p *provision.Preflight) {
+func showPreflight(g *global, p *provision.Preflight) {
 	fmt.Fprintf(g.out, "Cluster %q on %s: %s examined in %.1f s, %s host to host\n", p.Cluster, p.Target,
 		event.Count(p.Hosts, "host"), p.Took.Round(100*time.Millisecond).Seconds(), event.Count(p.Connections, "connection"))
 	host := "\x00"

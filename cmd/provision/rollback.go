@@ -67,7 +67,7 @@ func (r *rollback) run(ctx context.Context, args []string) error {
 		return err
 	}
 	var newer []string
-	err := r.withHistory(ctx, func(o *provision.Operator, inv *inventory.Inventory, h *provision.History) (err error) {
+	err := withHistory(ctx, r.application.global, func(o *provision.Operator, inv *inventory.Inventory, h *provision.History) (err error) {
 		if err := r.yes.fits(inv.Cluster); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (r *rollback) prepare(ctx context.Context, o *provision.Operator, now *inve
 		return err
 	}
 	if r.write != "" {
-		if err := r.writeSources(sources, r.write); err != nil {
+		if err := writeSources(r.application.global, sources, r.write); err != nil {
 			return err
 		}
 	}
@@ -203,7 +203,7 @@ func (r *rollback) again() []string {
 }
 
 // writeRun writes the inventory of a run.
-func (g *global) writeRun(ctx context.Context, o *provision.Operator, h *provision.History, r history.Run, path string) error {
+func writeRun(ctx context.Context, g *global, o *provision.Operator, h *provision.History, r history.Run, path string) error {
 	if r.Sources == "" {
 		return r.Returnable()
 	}
@@ -211,12 +211,12 @@ func (g *global) writeRun(ctx context.Context, o *provision.Operator, h *provisi
 	if err != nil {
 		return err
 	}
-	return g.writeSources(sources, path)
+	return writeSources(g, sources, path)
 }
 
 // writeSources puts one file there, or several below a folder. Nothing that
 // exists is touched.
-func (g *global) writeSources(s history.Sources, path string) error {
+func writeSources(g *global, s history.Sources, path string) error {
 	files := s.At(path)
 	if len(files) == 1 && strings.HasSuffix(path, ".hcl") {
 		for name, content := range files {

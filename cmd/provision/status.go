@@ -43,7 +43,7 @@ and fixes: provision doctor.`,
 			if g.json {
 				err = report.JSON(g.out, status)
 			} else {
-				err = g.showStatus(status)
+				err = showStatus(g, status)
 			}
 			if err == nil && !status.Healthy() {
 				return exit(exitError)
@@ -53,7 +53,7 @@ and fixes: provision doctor.`,
 	}
 }
 
-func (g *global) showStatus(s *provision.Status) error {
+func showStatus(g *global, s *provision.Status) error {
 	fmt.Fprintf(g.out, "Cluster %q on %s", s.Cluster, s.Target)
 	if s.Version != "" {
 		fmt.Fprintf(g.out, ", Kubernetes %s", report.Line(s.Version))
@@ -98,8 +98,8 @@ func (g *global) showStatus(s *provision.Status) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	g.inFull(s)
-	g.boots(s)
+	inFull(g, s)
+	boots(g, s)
 	if len(s.Leaving) > 0 {
 		fmt.Fprintf(g.out, "\nIn the cluster, but not in the inventory: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
 	}
@@ -112,7 +112,7 @@ func (g *global) showStatus(s *provision.Status) error {
 		}
 	}
 	if s.UUID != "" && !s.Healthy() {
-		fmt.Fprintln(g.out, "\nFor causes and fixes: "+g.again("doctor"))
+		fmt.Fprintln(g.out, "\nFor causes and fixes: "+again(g, "doctor"))
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func fits(text string) string {
 }
 
 // inFull are the states that did not fit into the tables.
-func (g *global) inFull(s *provision.Status) {
+func inFull(g *global, s *provision.Status) {
 	var long []string
 	add := func(who, text string) {
 		if text = report.Line(text); fits(text) != text {
@@ -151,7 +151,7 @@ func (g *global) inFull(s *provision.Status) {
 }
 
 // boots are the hosts that need a reboot, or whose reboot somebody began.
-func (g *global) boots(s *provision.Status) {
+func boots(g *global, s *provision.Status) {
 	var lines []string
 	for _, h := range s.Hosts {
 		name := report.Line(h.Name)

@@ -19,7 +19,7 @@ func TestStatusKeepsLongTextsOutOfItsTables(t *testing.T) {
 		{Name: "m2", Address: "10.0.0.2", Services: []provision.ServiceStatus{{Unit: "kube-scheduler.service", State: "runs but does not answer"}, {Unit: "a.service", State: "running"}}}},
 		Etcd: []etcd.MemberStatus{{Reason: reason}}}
 	var out bytes.Buffer
-	require.NoError(t, (&global{streams: streams{out: &out}}).showStatus(s))
+	require.NoError(t, showStatus((&global{streams: streams{out: &out}}), s))
 	for line := range strings.Lines(out.String()) {
 		if strings.Contains(line, "10.0.0.1  ") {
 			assert.Contains(t, line, "…")

@@ -47,7 +47,7 @@ Exit codes: 0 the archive is written; 1 it is not.`,
 			if out == "" {
 				out = "support-" + inv.Cluster.Name + "-" + time.Now().UTC().Format("20060102-150405") + ".tar.gz"
 			}
-			return g.support(cmd.Context(), inv, out, lines)
+			return gather(cmd.Context(), g, inv, out, lines)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "write to `FILE` (default support-CLUSTER-TIME.tar.gz)")
@@ -55,8 +55,8 @@ Exit codes: 0 the archive is written; 1 it is not.`,
 	return cmd
 }
 
-// support writes the archive so that a half-written one is never seen.
-func (g *global) support(ctx context.Context, inv *inventory.Inventory, out string, lines int) error {
+// gather writes the archive so that a half-written one is never seen.
+func gather(ctx context.Context, g *global, inv *inventory.Inventory, out string, lines int) error {
 	file, err := os.CreateTemp(filepath.Dir(out), ".support-*") // 0600
 	if err != nil {
 		return cannotWrite("the archive", out, err)
@@ -69,7 +69,7 @@ func (g *global) support(ctx context.Context, inv *inventory.Inventory, out stri
 	}
 	root := strings.TrimSuffix(filepath.Base(out), ".tar.gz")
 	archive := support.New(file, support.Name(root), time.Now(), support.NewMask(known...))
-	silent, err := g.fill(ctx, inv, archive, lines)
+	silent, err := fill(ctx, g, inv, archive, lines)
 	if err != nil {
 		return err
 	}
@@ -86,13 +86,13 @@ func (g *global) support(ctx context.Context, inv *inventory.Inventory, out stri
 	if err != nil {
 		return cannotWrite("the archive", out, err)
 	}
-	return g.tellArchive(out, names, silent)
+	return tellArchive(g, out, names, silent)
 }
 
 // fill asks for each part by itself: one that fails is noted.
-func (g *global) fill(ctx context.Context, inv *inventory.Inventory, a *support.Archive, lines int) (silent []string, err error) {
+func fill(ctx context.Context, g *global, inv *inventory.Inventory, a *support.Archive, lines int) (silent []string, err error) {
 	a.JSON("versions.json", map[string]string{"provision": version(), "system": runtime.GOOS + "/" + runtime.GOARCH,
-		"written": time.Now().UTC().Format(time.RFC3339), "target": g.target(inv)})
+		"written": time.Now().UTC().Format(time.RFC3339), "target": target(g, inv)})
 	parts := []struct {
 		name string
 		get  func(o *provision.Operator) (any, error)
@@ -103,7 +103,7 @@ func (g *global) fill(ctx context.Context, inv *inventory.Inventory, a *support.
 			if err != nil {
 				return nil, err
 			}
-			return g.withCommands(d), nil
+			return withCommands(g, d), nil
 		}},
 		{"plan", func(o *provision.Operator) (any, error) {
 			p, err := o.Plan(ctx)
@@ -137,7 +137,7 @@ func (g *global) fill(ctx context.Context, inv *inventory.Inventory, a *support.
 	return silent, nil
 }
 
-func (g *global) target(inv *inventory.Inventory) string {
+func target(g *global, inv *inventory.Inventory) string {
 	if name := g.labName(inv); name != "" {
 		return "lab " + name
 	}
@@ -145,7 +145,7 @@ func (g *global) target(inv *inventory.Inventory) string {
 }
 
 // tellArchive says what is in it.
-func (g *global) tellArchive(out string, names, silent []string) error {
+func tellArchive(g *global, out string, names, silent []string) error {
 	info, err := os.Stat(out)
 	if err != nil {
 		return err

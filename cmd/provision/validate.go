@@ -31,7 +31,7 @@ what to do. It connects to nothing.`,
 			if !problems.HasErrors() && inv != nil {
 				problems = append(problems, diag.FromHCL(ownimages.Check(inv))...)
 			}
-			if err := g.showProblems(inv, problems.Sorted()); err != nil {
+			if err := showProblems(g, inv, problems.Sorted()); err != nil {
 				return err
 			}
 			if problems.HasErrors() {
@@ -42,7 +42,7 @@ what to do. It connects to nothing.`,
 	}
 }
 
-func (g *global) showProblems(inv *inventory.Inventory, problems diag.List) error {
+func showProblems(g *global, inv *inventory.Inventory, problems diag.List) error {
 	if g.json {
 		return report.JSON(g.out, diag.NewReport(problems))
 	}

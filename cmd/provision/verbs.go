@@ -4,25 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"provision/provision/report"
 )
-
-// release is stamped with -X main.release when a release is built.
-var release = "dev"
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return release
-	}
-	return release + " " + info.GoVersion
-}
 
 // verbs lists the verbs, each from its own file.
 func verbs(g *global) []*cobra.Command {
@@ -50,23 +37,6 @@ func versionVerb(g *global) *cobra.Command {
 	}
 }
 
-// group is a verb that only holds others.
-func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: subverb, SuggestionsMinimumDistance: 2,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(subs...)
-	return cmd
-}
-
-// subverb refuses words that are no verb of the group, as cobra does at the
-// root.
-func subverb(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), didYouMean(cmd.SuggestionsFor(args[0])))
-}
-
 // suggestFlag adds the flag that was probably meant.
 func suggestFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
@@ -85,11 +55,4 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
 	}
 	return fmt.Errorf("%w%s", err, didYouMean(names))
-}
-
-func didYouMean(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return "; did you mean " + strings.Join(names, " or ") + "?"
 }
