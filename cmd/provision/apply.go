@@ -1,9 +1,12 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+	"provision/cmd/provision/internal/cli"
+)
 
-func applyVerb(g *global) *cobra.Command {
-	a := application{global: g}
+func applyVerb(g *cli.Global) *cobra.Command {
+	a := cli.Application{Global: g}
 	cmd := &cobra.Command{
 		Use:   "apply [INVENTORY | PLAN-FILE]",
 		Short: "Make the hosts match the inventory",
@@ -29,16 +32,16 @@ the result ("type":"result"). It cannot ask: add --yes.`,
   provision apply --allow-removals 3
   provision --lab apply inventories/lab.hcl
   provision apply tonight.plan -i inventories/dc1.hcl`,
-		Args: inventoryArgs, ValidArgsFunction: completePlan,
+		Args: cli.InventoryArgs, ValidArgsFunction: cli.CompletePlan,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.told(a.run(cmd.Context(), args))
+			return a.Told(a.Run(cmd.Context(), args))
 		},
 	}
-	a.yes.flag(cmd)
-	cmd.Flags().IntVar(&a.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster or a role")
-	cmd.Flags().BoolVar(&a.untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
-	a.minorityFlag(cmd)
-	ignoreFlag(cmd, &a.ignore)
-	g.targetFlag(cmd, &a.targets)
+	a.Yes.Flag(cmd)
+	cmd.Flags().IntVar(&a.Removals, "allow-removals", 0, "let up to `N` hosts leave the cluster or a role")
+	cmd.Flags().BoolVar(&a.Untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
+	a.MinorityFlag(cmd)
+	cli.IgnoreFlag(cmd, &a.Ignore)
+	g.TargetFlag(cmd, &a.Targets)
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 
 	"provision/addons"
 	addonlist "provision/addons/catalogue"
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/bundle"
 	"provision/provision/bundle/catalogue"
@@ -25,8 +26,8 @@ import (
 	"provision/provision/report"
 )
 
-func bundleVerb(g *global) *cobra.Command {
-	return group("bundle", "Get, check and list the artifacts that hosts need",
+func bundleVerb(g *cli.Global) *cobra.Command {
+	return cli.Group("bundle", "Get, check and list the artifacts that hosts need",
 		pullVerb(g, "pull", "Get what the inventory needs and the store lacks",
 			`Gets every artifact that the inventory's hosts need: from a bundle folder or a
 mirror if you name one, from the publishers' releases over HTTPS, or by building
@@ -38,14 +39,14 @@ store ($PROVISION_CACHE, else ~/.cache/provision) are reused.`),
 		verifyVerb(g), bundleListVerb(g), exportVerb(g), importVerb(g))
 }
 
-func pullVerb(g *global, use, short, long string) *cobra.Command {
+func pullVerb(g *cli.Global, use, short, long string) *cobra.Command {
 	var options pull.Options
 	var hosts kindOfHosts
 	cmd := &cobra.Command{
-		Use: use + " [INVENTORY]", Short: short, Long: long, Args: inventoryArgs, ValidArgsFunction: completeInventory,
+		Use: use + " [INVENTORY]", Short: short, Long: long, Args: cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		Example: "  provision bundle " + use + " inventories/lab.hcl\n  provision bundle " + use + " --os debian-13 --arch arm64 dc2.hcl",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -71,7 +72,7 @@ func pullVerb(g *global, use, short, long string) *cobra.Command {
 			if use == "build" {
 				obtain = pull.Build
 			}
-			return g.obtain(opened, func(progress func(pull.Event)) error {
+			return g.Obtain(opened, func(progress func(pull.Event)) error {
 				return obtain(cmd.Context(), opened, refs, options, progress)
 			})
 		},
@@ -139,7 +140,7 @@ func distinct(refs []bundle.Ref) []bundle.Ref {
 	return slices.Compact(refs)
 }
 
-func verifyVerb(g *global) *cobra.Command {
+func verifyVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "Hash every artifact in the store again", Args: cobra.NoArgs,
 		Example: "  provision bundle verify",
@@ -153,19 +154,19 @@ func verifyVerb(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if g.json {
-				err = report.JSON(g.out, struct {
+			if g.JSON {
+				err = report.JSON(g.Out, struct {
 					Checked  int             `json:"checked"`
 					Problems []store.Problem `json:"problems"`
 				}{count, problems})
 			} else {
 				for _, p := range problems {
-					fmt.Fprintln(g.out, report.Clean(fmt.Sprint(p)))
+					fmt.Fprintln(g.Out, report.Clean(fmt.Sprint(p)))
 				}
-				fmt.Fprintf(g.out, "%d artifacts checked, %d problems.\n", count, len(problems))
+				fmt.Fprintf(g.Out, "%d artifacts checked, %d problems.\n", count, len(problems))
 			}
 			if err == nil && len(problems) > 0 {
-				return exit(exitError)
+				return cli.Exit(cli.ExitError)
 			}
 			return err
 		},
@@ -191,7 +192,7 @@ func pathOf(opened *store.Store, r store.Record) string {
 	return path
 }
 
-func bundleListVerb(g *global) *cobra.Command {
+func bundleListVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the artifacts in the store and where they came from", Args: cobra.NoArgs,
 		Example: "  provision bundle list\n  provision bundle list --json",
@@ -208,10 +209,10 @@ func bundleListVerb(g *global) *cobra.Command {
 			for _, r := range records {
 				list = append(list, listed{r, pathOf(opened, r)})
 			}
-			if g.json {
-				return report.JSON(g.out, list)
+			if g.JSON {
+				return report.JSON(g.Out, list)
 			}
-			w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+			w := tabwriter.NewWriter(g.Out, 2, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "ARTIFACT\tFILES\tMB\tFROM\tPATH")
 			for _, r := range list {
 				fmt.Fprintf(w, "%s\t%d\t%.1f\t%s\t%s\n", r.Ref, len(r.Artifacts), float64(r.Size())/1e6, r.Provenance.Source, cmp.Or(r.Path, "-"))

@@ -11,15 +11,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/report"
 )
 
-func certsVerb(g *global) *cobra.Command {
-	return group("certs", "Show, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
+func certsVerb(g *cli.Global) *cobra.Command {
+	return cli.Group("certs", "Show, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
 }
 
-func certsStatusVerb(g *global) *cobra.Command {
+func certsStatusVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status [HOST…]",
 		Short: "Show all certificates and authorities, soonest to expire first",
@@ -34,9 +35,9 @@ Rotations in progress are listed with the command that continues them.
 Exit codes: 0 all is well, or renews in time by itself; 1 a certificate has
 expired, is missing or overdue, or a host could not be asked.`,
 		Example: "  provision certs status\n  provision certs status node-07 --json\n  provision --lab certs status -i inventories/lab.hcl",
-		Args:    cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
+		Args:    cobra.ArbitraryArgs, ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := g.lookAt(cmd.Context(), args)
+			o, err := g.LookAt(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -45,22 +46,22 @@ expired, is missing or overdue, or a host could not be asked.`,
 			if err != nil {
 				return err
 			}
-			if g.json {
-				err = report.JSON(g.out, found)
+			if g.JSON {
+				err = report.JSON(g.Out, found)
 			} else {
 				err = showCertificates(g, found)
 			}
 			if err == nil && !found.Sound() {
-				return exit(exitError)
+				return cli.Exit(cli.ExitError)
 			}
 			return err
 		},
 	}
 }
 
-func showCertificates(g *global, c *provision.Certificates) error {
-	fmt.Fprintf(g.out, "Cluster %q on %s\n\n", c.Cluster, c.Target)
-	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+func showCertificates(g *cli.Global, c *provision.Certificates) error {
+	fmt.Fprintf(g.Out, "Cluster %q on %s\n\n", c.Cluster, c.Target)
+	w := tabwriter.NewWriter(g.Out, 2, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tCERTIFICATE\tSUBJECT\tISSUER\tNOT AFTER\tDAYS\tSTATE\tRENEWS")
 	for _, one := range c.Certificates {
 		what, end, days := one.Path, "-", "-"
@@ -81,14 +82,14 @@ func showCertificates(g *global, c *provision.Certificates) error {
 		return err
 	}
 	for _, r := range c.Rotations {
-		fmt.Fprintf(g.out, "\nRotation of %s since %s: %s.\n  To continue: %s", r.Name, r.Since.UTC().Format(time.DateTime), report.Line(r.Means), r.Command)
+		fmt.Fprintf(g.Out, "\nRotation of %s since %s: %s.\n  To continue: %s", r.Name, r.Since.UTC().Format(time.DateTime), report.Line(r.Means), r.Command)
 		if !r.Until.IsZero() {
-			fmt.Fprintf(g.out, " (after %s)", r.Until.UTC().Format(time.DateTime))
+			fmt.Fprintf(g.Out, " (after %s)", r.Until.UTC().Format(time.DateTime))
 		}
-		fmt.Fprintln(g.out)
+		fmt.Fprintln(g.Out)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Silent)) {
-		fmt.Fprintf(g.out, "\n%s could not be asked: %s\n", report.Line(name), report.Clean(c.Silent[name]))
+		fmt.Fprintf(g.Out, "\n%s could not be asked: %s\n", report.Line(name), report.Clean(c.Silent[name]))
 	}
 	return nil
 }

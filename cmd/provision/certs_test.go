@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 )
 
@@ -22,7 +23,7 @@ func TestCertificatesAreShownWithWhatIsUnderWay(t *testing.T) {
 		Silent:    map[string]string{"n2": "no route"},
 	}
 	var out bytes.Buffer
-	g := &global{streams: streams{out: &out}}
+	g := &cli.Global{Streams: cli.Streams{Out: &out}}
 	require.NoError(t, showCertificates(g, found))
 	assert.NotContains(t, out.String(), "\x1b", "hosts do not write to the terminal")
 	assert.Regexp(t, `n1 +/p/a.crt +- +- +bad: it is .*missing +timer`, out.String())

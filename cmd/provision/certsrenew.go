@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 )
 
-func certsRenewVerb(g *global) *cobra.Command {
-	a := application{global: g}
+func certsRenewVerb(g *cli.Global) *cobra.Command {
+	a := cli.Application{Global: g}
 	renewal := &provision.Renewal{}
 	cmd := &cobra.Command{
 		Use:   "renew [HOST…]",
@@ -31,37 +32,37 @@ Services that are down anyway then restart on all hosts at once.`,
   provision certs renew --all
   provision certs renew node-07
   provision --lab certs renew --yes -i inventories/lab.hcl`,
-		Args: cobra.ArbitraryArgs, ValidArgsFunction: g.completeHosts,
+		Args: cobra.ArbitraryArgs, ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			renewal.Hosts = args
-			a.task = renewal
-			return a.told(renewCerts(cmd.Context(), &a, args))
+			a.Task = renewal
+			return a.Told(renewCerts(cmd.Context(), &a, args))
 		},
 	}
-	a.yes.flag(cmd)
+	a.Yes.Flag(cmd)
 	cmd.Flags().BoolVar(&renewal.All, "all", false, "renew every certificate, due or not")
-	a.minorityFlag(cmd)
+	a.MinorityFlag(cmd)
 	return cmd
 }
 
-func renewCerts(ctx context.Context, a *application, hosts []string) (err error) {
-	if err := a.begin(ctx); err != nil {
+func renewCerts(ctx context.Context, a *cli.Application, hosts []string) (err error) {
+	if err := a.Begin(ctx); err != nil {
 		return err
 	}
-	if err := knownHosts(a.inv, hosts); err != nil {
+	if err := cli.KnownHosts(a.Inv, hosts); err != nil {
 		return err
 	}
 	if err := renewAuthorities(ctx, a); err != nil {
 		return err
 	}
-	return a.apply(ctx)
+	return a.Apply(ctx)
 }
 
 // renewAuthorities comes first: what they sign ends with them.
-func renewAuthorities(ctx context.Context, a *application) error {
-	progress := a.global.progress(a.out)
+func renewAuthorities(ctx context.Context, a *cli.Application) error {
+	progress := a.Global.Progress(a.Out)
 	defer progress.Close()
-	o, err := a.operate(a.inv, progress.Event, func(o *provision.Options) { o.AllowMinority = a.minority })
+	o, err := a.Operate(a.Inv, progress.Event, func(o *provision.Options) { o.AllowMinority = a.Minority })
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,8 @@ func renewAuthorities(ctx context.Context, a *application) error {
 		if live, ok := progress.(interface{ Pause() }); ok {
 			live.Pause()
 		}
-		if a.json {
-			a.line(struct {
+		if a.JSON {
+			a.Line(struct {
 				Type        string                `json:"type"`
 				Authorities []provision.Authority `json:"authorities"`
 			}{"authorities", due})
@@ -82,11 +83,11 @@ func renewAuthorities(ctx context.Context, a *application) error {
 			if one.Ended {
 				state = "ended"
 			}
-			fmt.Fprintf(a.out, "authority %s %s on %s: it gets another certificate for the same key, on every host\n", one.Name, state, one.NotAfter.Format(time.DateTime))
+			fmt.Fprintf(a.Out, "authority %s %s on %s: it gets another certificate for the same key, on every host\n", one.Name, state, one.NotAfter.Format(time.DateTime))
 		}
-		if a.yes.given() {
+		if a.Yes.Given() {
 			return true, nil
 		}
-		return a.consent(a.inv.Cluster, o.Target(), "Renew this")
+		return a.Consent(a.Inv.Cluster, o.Target(), "Renew this")
 	})
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/plan"
 )
 
-func certsRotateCAVerb(g *global) *cobra.Command {
+func certsRotateCAVerb(g *cli.Global) *cobra.Command {
 	return rotateVerb(g, "rotate-ca {cluster|etcd|front-proxy}", "Replace a certificate authority", []string{"cluster", "etcd", "front-proxy"},
 		`Creates a new authority, makes everything trust both, issues all certificates
 again, and drops the old authority. From then on its certificates are refused.
@@ -28,7 +29,7 @@ kubeconfigs. --now skips the waits.`,
   provision --lab certs rotate-ca front-proxy --yes -i inventories/lab.hcl`)
 }
 
-func certsRotateKeyVerb(g *global) *cobra.Command {
+func certsRotateKeyVerb(g *cli.Global) *cobra.Command {
 	return rotateVerb(g, "rotate-key {service-account|encryption}", "Replace the key of service account tokens, or of Secrets in etcd", []string{"service-account", "encryption"},
 		`service-account: a new key signs tokens. It stops for 75 minutes, until pods have
 renewed theirs, and says when to run the same command again. Until then tokens of
@@ -43,8 +44,8 @@ you keep them (/etc/kubernetes/encryption.yaml of a master).`,
   provision --lab certs rotate-key encryption --yes -i inventories/lab.hcl`)
 }
 
-func rotateVerb(g *global, use, short string, names []string, long, example string) *cobra.Command {
-	a := application{global: g}
+func rotateVerb(g *cli.Global, use, short string, names []string, long, example string) *cobra.Command {
+	a := cli.Application{Global: g}
 	rotation := provision.Rotation{}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Example: example,
@@ -56,41 +57,41 @@ interrupt or a kill, run the same command again; an apply meanwhile keeps the
 phase. You approve each phase; --yes approves all.
 
 Exit codes: 0 done, or waiting until the time shown; 1 not done.`,
-		Args: cobra.MatchAll(exactly(1), cobra.OnlyValidArgs), ValidArgs: names,
+		Args: cobra.MatchAll(cli.Exactly(1), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rotation.Name = args[0]
-			return a.told(rotate(cmd.Context(), &a, rotation))
+			return a.Told(rotate(cmd.Context(), &a, rotation))
 		},
 	}
-	a.yes.flag(cmd)
+	a.Yes.Flag(cmd)
 	cmd.Flags().BoolVar(&rotation.Hurry, "now", false, "do not wait for clients to catch up")
 	return cmd
 }
 
-func rotate(ctx context.Context, a *application, rotation provision.Rotation) (err error) {
-	if err := a.begin(ctx); err != nil {
+func rotate(ctx context.Context, a *cli.Application, rotation provision.Rotation) (err error) {
+	if err := a.Begin(ctx); err != nil {
 		return err
 	}
-	a.progress = a.global.progress(a.out)
-	defer a.progress.Close()
-	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
+	a.Progress = a.Global.Progress(a.Out)
+	defer a.Progress.Close()
+	o, err := a.Operate(a.Inv, a.Progress.Event, func(o *provision.Options) {
 		o.Operation.Verb = "certs rotate " + rotation.Name
 	})
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	agreed := a.yes.given()
+	agreed := a.Yes.Given()
 	if !agreed {
-		if agreed, err = a.consent(a.inv.Cluster, o.Target(), "Rotate "+rotation.Name); err != nil {
+		if agreed, err = a.Consent(a.Inv.Cluster, o.Target(), "Rotate "+rotation.Name); err != nil {
 			return err
 		}
 	}
 	if !agreed {
 		return provision.ErrDeclined
 	}
-	rotated, err := o.Rotate(ctx, rotation, func(p *plan.Plan) (bool, error) { return a.approve(p) })
-	a.progress.Close()
+	rotated, err := o.Rotate(ctx, rotation, func(p *plan.Plan) (bool, error) { return a.Approve(p) })
+	a.Progress.Close()
 	if err != nil && rotated != nil && rotated.Phase != "" {
 		return fmt.Errorf("%w\nTo continue the rotation of %s, run the same command again", err, rotation.Name)
 	}
@@ -100,20 +101,20 @@ func rotate(ctx context.Context, a *application, rotation provision.Rotation) (e
 	return tellRotated(a, rotated)
 }
 
-func tellRotated(a *application, r *provision.Rotated) error {
-	if a.json {
-		a.line(struct {
+func tellRotated(a *cli.Application, r *provision.Rotated) error {
+	if a.JSON {
+		a.Line(struct {
 			Type string `json:"type"`
 			*provision.Rotated
 		}{"result", r})
-		a.concluded = true
+		a.Concluded = true
 		return nil
 	}
 	if r.Done {
-		fmt.Fprintf(a.out, "\nRotated: %s. Nothing trusts or uses the old one now.\n", r.Name)
+		fmt.Fprintf(a.Out, "\nRotated: %s. Nothing trusts or uses the old one now.\n", r.Name)
 		return nil
 	}
-	fmt.Fprintf(a.out, "\nThe rotation of %s waits in phase %s for clients to catch up. Run the same command again after %s, or with --now.\n",
+	fmt.Fprintf(a.Out, "\nThe rotation of %s waits in phase %s for clients to catch up. Run the same command again after %s, or with --now.\n",
 		r.Name, r.Phase, r.Until.Local().Format(time.DateTime))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"provision/cmd/provision/internal/cli"
 	"regexp"
 	"strings"
 	"testing"
@@ -135,8 +136,8 @@ func parses(line string, whole bool) error {
 	return cmd.ValidateArgs(args)
 }
 
-func mute() streams {
-	return streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard, env: func(string) (string, bool) { return "", false }}
+func mute() cli.Streams {
+	return cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Env: func(string) (string, bool) { return "", false }}
 }
 
 func TestCommandsThatDoNotParse(t *testing.T) {

@@ -7,13 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/doctor"
 	"provision/provision/event"
 	"provision/provision/report"
 )
 
-func doctorVerb(g *global) *cobra.Command {
+func doctorVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [HOST...]",
 		Short: "Show what is wrong with the cluster, why, and the command that fixes it",
@@ -27,12 +28,12 @@ concerns them and the cluster as a whole.
 Exit codes: 0 nothing is wrong (there may be notes); 1 something is wrong, or
 doctor could not examine it.`,
 		Example:           "  provision doctor\n  provision --lab doctor -i inventories/lab.hcl m1\n  provision doctor --json | jq '.findings[0]'",
-		ValidArgsFunction: g.completeHosts,
+		ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := noInventories(args); err != nil {
+			if err := cli.NoInventories(args); err != nil {
 				return err
 			}
-			o, err := g.lookAt(cmd.Context(), args)
+			o, err := g.LookAt(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -41,52 +42,17 @@ doctor could not examine it.`,
 			if err != nil {
 				return err
 			}
-			if g.json {
-				err = report.JSON(g.out, withCommands(g, d))
+			if g.JSON {
+				err = report.JSON(g.Out, withCommands(g, d))
 			} else {
 				showDiagnosis(g, d)
 			}
 			if err == nil && !d.Healthy {
-				return exit(exitError)
+				return cli.Exit(cli.ExitError)
 			}
 			return err
 		},
 	}
-}
-
-// noInventories refuses inventories where hosts are expected.
-func noInventories(args []string) error {
-	for _, arg := range args {
-		if strings.HasSuffix(arg, ".hcl") || strings.Contains(arg, "/") {
-			return fmt.Errorf("%q is not a host; give the inventory with -i FILE", arg)
-		}
-	}
-	return nil
-}
-
-// again is a command line for the same cluster: the flags that say which one,
-// then the verb. Values of variables are left out: they may be secret.
-func again(g *global, verb ...string) string {
-	var args []string
-	switch g.lab {
-	case "":
-	case labOfCluster:
-		args = append(args, "--lab")
-	default:
-		args = append(args, "--lab="+g.lab)
-	}
-	args = append(args, verb...)
-	for _, file := range g.inventory {
-		args = append(args, "-i", file)
-	}
-	for _, file := range g.varFiles {
-		args = append(args, "--var-file", file)
-	}
-	for _, v := range g.vars {
-		name, _, _ := strings.Cut(v, "=")
-		args = append(args, "--var", name+"=...")
-	}
-	return commandLine(args)
 }
 
 // prescribed is a finding with its command as a person types it.
@@ -96,12 +62,12 @@ type prescribed struct {
 }
 
 // withCommands is the diagnosis as --json shows it.
-func withCommands(g *global, d *provision.Diagnosis) any {
+func withCommands(g *cli.Global, d *provision.Diagnosis) any {
 	found := make([]prescribed, 0, len(d.Findings))
 	for _, f := range d.Findings {
 		p := prescribed{Finding: f}
 		if len(f.Fix) > 0 {
-			p.Command = again(g, f.Fix...)
+			p.Command = cli.Again(g, f.Fix...)
 		}
 		found = append(found, p)
 	}
@@ -111,8 +77,8 @@ func withCommands(g *global, d *provision.Diagnosis) any {
 	}{d, found}
 }
 
-func showDiagnosis(g *global, d *provision.Diagnosis) {
-	fmt.Fprintf(g.out, "Cluster %q on %s: examined %s on %s\n", d.Cluster, d.Target, event.Count(d.Services, "service"), event.Count(len(d.Hosts), "host"))
+func showDiagnosis(g *cli.Global, d *provision.Diagnosis) {
+	fmt.Fprintf(g.Out, "Cluster %q on %s: examined %s on %s\n", d.Cluster, d.Target, event.Count(d.Services, "service"), event.Count(len(d.Hosts), "host"))
 	problems := 0
 	for _, f := range d.Findings {
 		if f.Level == doctor.Problem {
@@ -123,25 +89,25 @@ func showDiagnosis(g *global, d *provision.Diagnosis) {
 	for _, f := range d.Findings {
 		number++
 		if f.Level == doctor.Note && number == problems+1 {
-			fmt.Fprint(g.out, "\nWorth knowing:\n")
+			fmt.Fprint(g.Out, "\nWorth knowing:\n")
 		}
 		showFinding(g, f, number)
 	}
 	switch problems {
 	case 0:
-		fmt.Fprint(g.out, "\nNothing is wrong.\n")
+		fmt.Fprint(g.Out, "\nNothing is wrong.\n")
 	case 1:
-		fmt.Fprint(g.out, "\n1 problem.\n")
+		fmt.Fprint(g.Out, "\n1 problem.\n")
 	default:
-		fmt.Fprintf(g.out, "\n%d problems; start with the first.\n", problems)
+		fmt.Fprintf(g.Out, "\n%d problems; start with the first.\n", problems)
 	}
 	if all := fixAll(d.Findings); len(all) > 0 {
-		fmt.Fprintln(g.out, "To fix all that can be fixed: "+again(g, all...))
+		fmt.Fprintln(g.Out, "To fix all that can be fixed: "+cli.Again(g, all...))
 	}
 }
 
 // showFinding writes one finding; hosts have their say in it.
-func showFinding(g *global, f doctor.Finding, number int) {
+func showFinding(g *cli.Global, f doctor.Finding, number int) {
 	subject := report.Line(f.Host)
 	if f.Unit != "" {
 		subject += ": " + report.Line(f.Unit)
@@ -150,13 +116,13 @@ func showFinding(g *global, f doctor.Finding, number int) {
 		subject = "cluster:"
 	}
 	if f.Level == doctor.Note {
-		fmt.Fprintf(g.out, "  %s %s\n", subject, report.Line(f.Summary))
+		fmt.Fprintf(g.Out, "  %s %s\n", subject, report.Line(f.Summary))
 	} else {
-		fmt.Fprintf(g.out, "\n%d. %s %s\n", number, subject, report.Line(f.Summary))
+		fmt.Fprintf(g.Out, "\n%d. %s %s\n", number, subject, report.Line(f.Summary))
 	}
 	line := func(label, text string) {
 		if text != "" {
-			fmt.Fprintf(g.out, "   %-8s %s\n", label, report.Line(text))
+			fmt.Fprintf(g.Out, "   %-8s %s\n", label, report.Line(text))
 		}
 	}
 	line("cause", f.Cause)
@@ -175,7 +141,7 @@ func showFinding(g *global, f doctor.Finding, number int) {
 		line("first", f.First+where(f))
 	}
 	if len(f.Fix) > 0 {
-		line("fix", again(g, f.Fix...))
+		line("fix", cli.Again(g, f.Fix...))
 	}
 }
 

@@ -8,24 +8,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/etcd"
-	"provision/provision/event"
 	"provision/provision/report"
 )
 
-func etcdVerb(g *global) *cobra.Command {
-	return group("etcd", "Maintain etcd", etcdRestoreVerb(g), etcdBackupVerb(g), etcdDefragVerb(g))
+func etcdVerb(g *cli.Global) *cobra.Command {
+	return cli.Group("etcd", "Maintain etcd", etcdRestoreVerb(g), etcdBackupVerb(g), etcdDefragVerb(g))
 }
 
 // defragging is what one defragmentation was asked to do.
 type defragging struct {
-	application
+	cli.Application
 	how etcd.Defragment
 }
 
-func etcdDefragVerb(g *global) *cobra.Command {
-	d := defragging{application: application{global: g}}
+func etcdDefragVerb(g *cli.Global) *cobra.Command {
+	d := defragging{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "defrag",
 		Short: "Defragment etcd's databases and disarm the alarm NOSPACE",
@@ -49,7 +49,7 @@ Exit codes: 0 done, or nothing to gain; 1 not done.`,
 	}
 	cmd.Flags().BoolVar(&d.how.All, "all", false, "defragment every member")
 	cmd.Flags().BoolVar(&d.how.DryRun, "dry-run", false, "only show what would be done")
-	d.minorityFlag(cmd)
+	d.MinorityFlag(cmd)
 	return cmd
 }
 
@@ -62,17 +62,17 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func (d *defragging) run(ctx context.Context) (err error) {
-	if d.inv, err = d.load(ctx, nil); err != nil {
+	if d.Inv, err = d.Load(ctx, nil); err != nil {
 		return err
 	}
-	o, err := d.operate(d.inv, notes(&d.application), func(o *provision.Options) { o.AllowMinority = d.minority })
+	o, err := d.Operate(d.Inv, cli.Notes(&d.Application), func(o *provision.Options) { o.AllowMinority = d.Minority })
 	if err != nil {
 		return err
 	}
 	defer o.Close()
 	out, err := o.Defragment(ctx, d.how)
-	if d.json {
-		return errors.Join(report.JSON(d.out, out), err)
+	if d.JSON {
+		return errors.Join(report.JSON(d.Out, out), err)
 	}
 	if d.how.DryRun && err == nil {
 		return d.show(out)
@@ -84,25 +84,13 @@ func (d *defragging) run(ctx context.Context) (err error) {
 		}
 	}
 	if err == nil && done == 0 {
-		fmt.Fprintln(d.out, "No member has enough free space to gain; use --all to defragment anyway.")
+		fmt.Fprintln(d.Out, "No member has enough free space to gain; use --all to defragment anyway.")
 	}
 	return err
 }
 
-// notes shows what a verb says of its progress.
-func notes(a *application) event.Sink {
-	if a.json {
-		return event.Discard
-	}
-	return func(e event.Event) {
-		if e.Type == event.Note {
-			fmt.Fprintln(a.out, report.Line(e.Text))
-		}
-	}
-}
-
 func (d *defragging) show(out etcd.Defragmented) error {
-	w := tabwriter.NewWriter(d.out, 2, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(d.Out, 2, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "ETCD MEMBER\tDB MiB\tIN USE MiB\tDEFRAG")
 	for _, m := range out.Members {
 		what := "not worth it"
@@ -112,7 +100,7 @@ func (d *defragging) show(out etcd.Defragmented) error {
 		if m.Worth && m.Leads && len(out.Members) > 1 {
 			what = "yes, leadership moves first"
 		}
-		row(w, m.Name, fmt.Sprintf("%.1f", float64(m.Before)/(1<<20)), fmt.Sprintf("%.1f", float64(m.InUse)/(1<<20)), what)
+		cli.Row(w, m.Name, fmt.Sprintf("%.1f", float64(m.Before)/(1<<20)), fmt.Sprintf("%.1f", float64(m.InUse)/(1<<20)), what)
 	}
 	return w.Flush()
 }

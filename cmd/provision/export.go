@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/bundle"
 	"provision/provision/bundle/pull"
 	"provision/provision/bundle/store"
 	"provision/provision/report"
 )
 
-func exportVerb(g *global) *cobra.Command {
+func exportVerb(g *cli.Global) *cobra.Command {
 	var hosts kindOfHosts
 	cmd := &cobra.Command{
 		Use:   "export FOLDER | FILE.tar",
@@ -25,15 +26,15 @@ from any web server. Use a tar archive with "bundle import". A site without
 internet needs nothing else.`,
 		Example: `  provision bundle export /media/usb/dc1
   provision bundle export dc1.tar -i inventories/dc1.hcl`,
-		Args: exactly(1),
+		Args: cli.Exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opened, err := store.Open(store.Options{})
 			if err != nil {
 				return err
 			}
 			var refs []bundle.Ref
-			if len(g.inventory) > 0 {
-				inv, err := g.load(cmd.Context(), nil)
+			if len(g.Inventory) > 0 {
+				inv, err := g.Load(cmd.Context(), nil)
 				if err != nil {
 					return err
 				}
@@ -48,7 +49,7 @@ internet needs nothing else.`,
 	return cmd
 }
 
-func export(g *global, opened *store.Store, path string, refs []bundle.Ref) error {
+func export(g *cli.Global, opened *store.Store, path string, refs []bundle.Ref) error {
 	count := len(refs)
 	if count == 0 {
 		records, err := opened.List()
@@ -66,13 +67,13 @@ func export(g *global, opened *store.Store, path string, refs []bundle.Ref) erro
 	if err := write(path, refs...); err != nil {
 		return err
 	}
-	if g.json {
-		return report.JSON(g.out, struct {
+	if g.JSON {
+		return report.JSON(g.Out, struct {
 			Path      string `json:"path"`
 			Artifacts int    `json:"artifacts"`
 		}{path, count})
 	}
-	fmt.Fprintf(g.out, "%d artifacts are in %s.\n", count, path)
+	fmt.Fprintf(g.Out, "%d artifacts are in %s.\n", count, path)
 	return nil
 }
 
@@ -99,20 +100,20 @@ func exportTar(opened *store.Store, path string, refs []bundle.Ref) error {
 	return nil
 }
 
-func importVerb(g *global) *cobra.Command {
+func importVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import FOLDER | FILE.tar",
 		Short: "Import an export into the store",
 		Long: `Imports a folder or tar archive that "bundle export" wrote. Every byte is checked
 against the export's index, and the index against what this provision has locked.`,
 		Example: "  provision bundle import /media/usb/dc1\n  provision bundle import dc1.tar",
-		Args:    exactly(1),
+		Args:    cli.Exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opened, err := store.Open(store.Options{})
 			if err != nil {
 				return err
 			}
-			return g.obtain(opened, func(progress func(pull.Event)) error {
+			return g.Obtain(opened, func(progress func(pull.Event)) error {
 				return pull.Import(cmd.Context(), opened, args[0], pull.Options{}, progress)
 			})
 		},

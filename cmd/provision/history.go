@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/history"
 	"provision/provision/inventory"
@@ -21,7 +22,7 @@ import (
 // shownRuns is how many runs are listed when nobody says.
 const shownRuns = 20
 
-func historyVerb(g *global) *cobra.Command {
+func historyVerb(g *cli.Global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [N]",
 		Short: "Show who changed what, when, and how it ended",
@@ -56,7 +57,7 @@ Exit codes: 0 success; 1 no host with records answered.`,
 	return cmd
 }
 
-func historyShowVerb(g *global) *cobra.Command {
+func historyShowVerb(g *cli.Global) *cobra.Command {
 	var write string
 	cmd := &cobra.Command{
 		Use:   "show RUN",
@@ -68,7 +69,7 @@ list, or its number alone.
 		Example: `  provision history show 37
   provision history show 37-k3x9 --json
   provision history show 37 --write old/`,
-		Args: exactly(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.Exactly(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withHistory(cmd.Context(), g, func(o *provision.Operator, _ *inventory.Inventory, h *provision.History) error {
 				r, err := h.Find(args[0])
@@ -81,12 +82,12 @@ list, or its number alone.
 					}
 				}
 				steps, err := o.Steps(cmd.Context(), h, r)
-				if g.json {
-					return report.JSON(g.out, shownRun{describe(h, r), steps})
+				if g.JSON {
+					return report.JSON(g.Out, shownRun{describe(h, r), steps})
 				}
 				showRun(g, h, r)
 				if err != nil {
-					fmt.Fprintln(g.err, "Warning:", report.Clean(err.Error()))
+					fmt.Fprintln(g.Err, "Warning:", report.Clean(err.Error()))
 				}
 				showSteps(g, steps)
 				return nil
@@ -98,8 +99,8 @@ list, or its number alone.
 }
 
 // withHistory reads the history and hands it on.
-func withHistory(ctx context.Context, g *global, use func(*provision.Operator, *inventory.Inventory, *provision.History) error) error {
-	o, err := g.lookAt(ctx, nil)
+func withHistory(ctx context.Context, g *cli.Global, use func(*provision.Operator, *inventory.Inventory, *provision.History) error) error {
+	o, err := g.LookAt(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -109,10 +110,10 @@ func withHistory(ctx context.Context, g *global, use func(*provision.Operator, *
 		return err
 	}
 	for _, host := range slices.Sorted(maps.Keys(h.Silent)) {
-		fmt.Fprintf(g.err, "Warning: %s was not asked: %s\n", report.Line(host), report.Clean(h.Silent[host].Error()))
+		fmt.Fprintf(g.Err, "Warning: %s was not asked: %s\n", report.Line(host), report.Clean(h.Silent[host].Error()))
 	}
 	for _, damaged := range h.Damaged {
-		fmt.Fprintln(g.err, "Warning: passed over:", report.Line(damaged))
+		fmt.Fprintln(g.Err, "Warning: passed over:", report.Line(damaged))
 	}
 	return use(o, o.Inventory, h)
 }
@@ -144,36 +145,36 @@ func describe(h *provision.History, r history.Run) describedRun {
 	return d
 }
 
-func listRuns(g *global, h *provision.History, n int) error {
+func listRuns(g *cli.Global, h *provision.History, n int) error {
 	var list []describedRun
 	for _, r := range h.Runs[:min(n, len(h.Runs))] {
 		list = append(list, describe(h, r))
 	}
-	if g.json {
-		return report.JSON(g.out, struct {
+	if g.JSON {
+		return report.JSON(g.Out, struct {
 			Runs    []describedRun `json:"runs"`
 			Damaged []string       `json:"damaged,omitempty"`
 		}{list, h.Damaged})
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(g.out, "No run is recorded.")
+		fmt.Fprintln(g.Out, "No run is recorded.")
 		return nil
 	}
-	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(g.Out, 2, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "BACK\tRUN\tSTARTED\tWHO\tWHAT\tRESULT\tSTEPS\tHOSTS\tTOOK\tPLAN\tKUBERNETES")
 	for _, d := range list {
 		back := "-"
 		if d.Back != nil {
 			back = strconv.Itoa(*d.Back)
 		}
-		row(w, back, d.Short, local(d.Started), who(d.Run), what(d.Run), d.Outcome, strconv.Itoa(d.Steps), strconv.Itoa(d.HostCount),
+		cli.Row(w, back, d.Short, local(d.Started), who(d.Run), what(d.Run), d.Outcome, strconv.Itoa(d.Steps), strconv.Itoa(d.HostCount),
 			took(d.Run), d.Run.Plan[:min(8, len(d.Run.Plan))], d.Versions["kubernetes"])
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("writing the history: %w", err)
 	}
 	if len(h.Runs) > len(list) {
-		fmt.Fprintf(g.out, "%d more: provision history %d\n", len(h.Runs)-len(list), len(h.Runs))
+		fmt.Fprintf(g.Out, "%d more: provision history %d\n", len(h.Runs)-len(list), len(h.Runs))
 	}
 	return nil
 }
@@ -201,10 +202,10 @@ func took(r history.Run) string {
 	return r.Took().Round(time.Second / 10).String()
 }
 
-func showRun(g *global, h *provision.History, r history.Run) {
+func showRun(g *cli.Global, h *provision.History, r history.Run) {
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(g.out, "%-12s %s\n", name, report.Line(value))
+			fmt.Fprintf(g.Out, "%-12s %s\n", name, report.Line(value))
 		}
 	}
 	line("Run", r.Short())
@@ -226,22 +227,22 @@ func showRun(g *global, h *provision.History, r history.Run) {
 		line("Way back", "provision rollback "+r.Short())
 	}
 	if r.Error != "" {
-		fmt.Fprintf(g.out, "\nError: %s\n", report.Clean(r.Error))
+		fmt.Fprintf(g.Out, "\nError: %s\n", report.Clean(r.Error))
 	}
 	for _, f := range r.Failures {
-		fmt.Fprintf(g.out, "  %s: %s\n", report.Line(f.Address), report.Clean(f.Error))
+		fmt.Fprintf(g.Out, "  %s: %s\n", report.Line(f.Address), report.Clean(f.Error))
 	}
 }
 
-func showSteps(g *global, steps []history.Step) {
+func showSteps(g *cli.Global, steps []history.Step) {
 	for i, s := range steps {
 		if i == 0 {
-			fmt.Fprintln(g.out, "\nIts plan:")
+			fmt.Fprintln(g.Out, "\nIts plan:")
 		}
 		notes := strings.Join(s.Changes, ", ")
 		if notes != "" {
 			notes = "  (" + notes + ")"
 		}
-		fmt.Fprintf(g.out, "  %-8s %s%s\n", report.Line(s.Action), report.Line(s.Address), report.Line(notes))
+		fmt.Fprintf(g.Out, "  %-8s %s%s\n", report.Line(s.Action), report.Line(s.Address), report.Line(notes))
 	}
 }

@@ -9,14 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/inventory"
 	"provision/provision/lab"
 	"provision/provision/remote"
 	"provision/provision/report"
 )
 
-func hostkeysVerb(g *global) *cobra.Command {
-	return group("hostkeys", "Show and accept the hosts' SSH keys", scanVerb(g), acceptVerb(g))
+func hostkeysVerb(g *cli.Global) *cobra.Command {
+	return cli.Group("hostkeys", "Show and accept the hosts' SSH keys", scanVerb(g), acceptVerb(g))
 }
 
 // scanned is what one host showed.
@@ -27,7 +28,7 @@ type scanned struct {
 	Error   string           `json:"error,omitempty"`
 }
 
-func scanVerb(g *global) *cobra.Command {
+func scanVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "scan [INVENTORY]",
 		Short: "Show the hosts' SSH keys",
@@ -36,13 +37,13 @@ pins a key in the inventory (host_key = "…"). It accepts nothing: compare the
 fingerprints on the hosts' consoles (ssh-keygen -lf
 /etc/ssh/ssh_host_ed25519_key.pub).`,
 		Example: "  provision hostkeys scan inventories/dc1.hcl\n  provision hostkeys scan --json -i dc1.hcl",
-		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
+		Args:    cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			settings, err := g.settings(inv)
+			settings, err := g.Settings(inv)
 			if err != nil {
 				return err
 			}
@@ -52,33 +53,33 @@ fingerprints on the hosts' consoles (ssh-keygen -lf
 	}
 }
 
-func showScan(g *global, results []scanned) error {
-	if g.json {
-		if err := report.JSON(g.out, results); err != nil {
+func showScan(g *cli.Global, results []scanned) error {
+	if g.JSON {
+		if err := report.JSON(g.Out, results); err != nil {
 			return err
 		}
 	}
 	failed := false
 	for _, r := range results {
 		failed = failed || r.Error != ""
-		if g.json {
+		if g.JSON {
 			continue
 		}
-		fmt.Fprintf(g.out, "%s (%s)\n", r.Host, r.Address)
+		fmt.Fprintf(g.Out, "%s (%s)\n", r.Host, r.Address)
 		for _, k := range r.Keys {
-			fmt.Fprintf(g.out, "  %-20s %s\n    host_key = %q\n", report.Line(k.Type), k.Fingerprint, k.Pin)
+			fmt.Fprintf(g.Out, "  %-20s %s\n    host_key = %q\n", report.Line(k.Type), k.Fingerprint, k.Pin)
 		}
 		if r.Error != "" {
-			fmt.Fprintf(g.out, "  %s\n", report.Clean(r.Error))
+			fmt.Fprintf(g.Out, "  %s\n", report.Clean(r.Error))
 		}
 	}
 	if failed {
-		return exit(exitError)
+		return cli.Exit(cli.ExitError)
 	}
 	return nil
 }
 
-func scan(ctx context.Context, g *global, settings remote.Settings, hosts []inventory.Host) []scanned {
+func scan(ctx context.Context, g *cli.Global, settings remote.Settings, hosts []inventory.Host) []scanned {
 	results := make([]scanned, len(hosts))
 	var all sync.WaitGroup
 	for i, h := range hosts {
@@ -94,7 +95,7 @@ func scan(ctx context.Context, g *global, settings remote.Settings, hosts []inve
 	return results
 }
 
-func acceptVerb(g *global) *cobra.Command {
+func acceptVerb(g *cli.Global) *cobra.Command {
 	var replaced, yes bool
 	var file string
 	cmd := &cobra.Command{
@@ -108,13 +109,13 @@ A cluster remembers its machines. Another machine under a host's name gets
 nothing until its key is accepted with --replaced, even if the inventory pins
 host keys or an authority signs them. With --lab, the lab's own record is used.`,
 		Example: "  provision hostkeys accept m1 m2 m3 -i dc1.hcl\n  provision hostkeys accept node-07 --replaced",
-		Args:    atLeast(1), ValidArgsFunction: g.completeHosts,
+		Args:    cli.AtLeast(1), ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), nil)
+			inv, err := g.Load(cmd.Context(), nil)
 			if err != nil {
 				return err
 			}
-			if g.json && !yes {
+			if g.JSON && !yes {
 				return errors.New("cannot ask for consent with --json: compare the fingerprints, then add --yes")
 			}
 			accepted := []accepted{}
@@ -125,8 +126,8 @@ host keys or an authority signs them. With --lab, the lab's own record is used.`
 				}
 				accepted = append(accepted, one)
 			}
-			if g.json {
-				return report.JSON(g.out, accepted)
+			if g.JSON {
+				return report.JSON(g.Out, accepted)
 			}
 			return nil
 		},
@@ -143,13 +144,13 @@ type accepted struct {
 	File string `json:"file"`
 }
 
-func accept(ctx context.Context, g *global, inv *inventory.Inventory, name, file string, replaced, yes bool) (accepted, error) {
+func accept(ctx context.Context, g *cli.Global, inv *inventory.Inventory, name, file string, replaced, yes bool) (accepted, error) {
 	none := accepted{}
 	h, ok := inv.Host(name)
 	if !ok {
 		return none, fmt.Errorf("cannot accept a key of %q: the inventory has no such host", name)
 	}
-	settings, err := g.settings(inv)
+	settings, err := g.Settings(inv)
 	if err != nil {
 		return none, err
 	}
@@ -169,11 +170,11 @@ func accept(ctx context.Context, g *global, inv *inventory.Inventory, name, file
 			return none, err
 		}
 	}
-	if !g.json {
-		fmt.Fprintf(g.out, "%s (%s) shows %s %s\n", name, address, report.Line(key.Type), key.Fingerprint)
+	if !g.JSON {
+		fmt.Fprintf(g.Out, "%s (%s) shows %s %s\n", name, address, report.Line(key.Type), key.Fingerprint)
 	}
 	if !yes {
-		agreed, err := g.ask1("Is this its key? Type yes: ")
+		agreed, err := g.Ask1("Is this its key? Type yes: ")
 		if err != nil {
 			return none, err
 		}
@@ -184,8 +185,8 @@ func accept(ctx context.Context, g *global, inv *inventory.Inventory, name, file
 	if file, err = keep(settings.Lab, file, name, address, key, replaced); err != nil {
 		return none, err
 	}
-	if !g.json {
-		fmt.Fprintf(g.out, "Written to %s.\n", file)
+	if !g.JSON {
+		fmt.Fprintf(g.Out, "Written to %s.\n", file)
 	}
 	return accepted{scanned{Host: name, Address: address, Keys: []remote.HostKey{key}}, file}, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/event"
 	"provision/provision/interview"
 	"provision/provision/inventory"
@@ -56,13 +57,13 @@ const initExample = `  provision init
   provision init dc1.hcl --name dc1 --user ops --masters 10.0.0.11-13 --nodes 10.0.1.11-50
   provision init dc1.hcl --answers dc1.json --no-ssh`
 
-func initVerb(g *global) *cobra.Command {
+func initVerb(g *cli.Global) *cobra.Command {
 	f := &initFlags{}
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Ask a few questions and write an inventory",
 		Long:  initLong, Example: initExample,
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeInventory,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("sudo") {
 				f.answers.Sudo = &f.sudo
@@ -92,16 +93,16 @@ func initVerb(g *global) *cobra.Command {
 	return cmd
 }
 
-func conduct(ctx context.Context, g *global, f *initFlags, args []string) error {
-	answers, err := f.read(g.in)
+func conduct(ctx context.Context, g *cli.Global, f *initFlags, args []string) error {
+	answers, err := f.read(g.In)
 	if err != nil {
 		return err
 	}
-	if g.lab == labOfCluster {
+	if g.Lab == cli.LabOfCluster {
 		return errors.New("cannot tell which lab is meant: name it with --lab=NAME")
 	}
-	c := &console{global: g}
-	ask := g.ask && !g.json && f.file != "-"
+	c := &cli.Console{Global: g}
+	ask := g.Ask && !g.JSON && f.file != "-"
 	path := ""
 	if len(args) > 0 {
 		path = args[0]
@@ -111,7 +112,7 @@ func conduct(ctx context.Context, g *global, f *initFlags, args []string) error 
 			return err
 		}
 	}
-	options := interview.Options{Console: c, Ask: ask, Resolve: resolve, Answers: answers, Lab: g.lab}
+	options := interview.Options{Console: c, Ask: ask, Resolve: resolve, Answers: answers, Lab: g.Lab}
 	if !f.noSSH {
 		options.Prober = remote.Prober{KnownHosts: f.knownHosts, Settings: func(inv *inventory.Inventory) (remote.Settings, error) {
 			return probeSettings(g, inv)
@@ -160,8 +161,8 @@ func (f *initFlags) read(in io.Reader) (interview.Answers, error) {
 
 // probeSettings are those of the real hosts, or of a lab whose hosts are found
 // by their addresses: names are not settled yet.
-func probeSettings(g *global, inv *inventory.Inventory) (remote.Settings, error) {
-	settings, err := g.settings(inv)
+func probeSettings(g *cli.Global, inv *inventory.Inventory) (remote.Settings, error) {
+	settings, err := g.Settings(inv)
 	if err != nil || settings.Lab == nil {
 		return settings, err
 	}
@@ -206,7 +207,7 @@ func mayWrite(path string, force, ask bool) error {
 }
 
 // place writes the inventory, whole or not at all.
-func place(ctx context.Context, g *global, c *console, path string, ask, force bool, content []byte) error {
+func place(ctx context.Context, g *cli.Global, c *cli.Console, path string, ask, force bool, content []byte) error {
 	if err := mayWrite(path, force, ask); err != nil {
 		return err
 	}
@@ -256,7 +257,7 @@ func writeWhole(path string, content []byte, replace bool) error {
 }
 
 // concludeInit says what comes next.
-func concludeInit(g *global, path string, d interview.Draft) error {
+func concludeInit(g *cli.Global, path string, d interview.Draft) error {
 	names := make([]string, 0, len(d.Hosts))
 	untested := 0
 	for _, h := range d.Hosts {
@@ -266,19 +267,19 @@ func concludeInit(g *global, path string, d interview.Draft) error {
 		}
 	}
 	next := [][]string{{"validate", path}, {"plan", path}, {"apply", path}}
-	if g.lab != "" {
-		lab := "--lab=" + g.lab
+	if g.Lab != "" {
+		lab := "--lab=" + g.Lab
 		next = [][]string{{"validate", path}, {lab, "lab", "up", path}, {lab, "plan", path}, {lab, "apply", path}}
 	}
-	if untested > 0 && g.lab == "" {
+	if untested > 0 && g.Lab == "" {
 		next = append([][]string{append([]string{"hostkeys", "accept", "-i", path}, names...)}, next...)
 	}
-	if g.json {
+	if g.JSON {
 		commands := make([]string, 0, len(next))
 		for _, n := range next {
-			commands = append(commands, commandLine(n))
+			commands = append(commands, cli.CommandLine(n))
 		}
-		return report.JSON(g.out, struct {
+		return report.JSON(g.Out, struct {
 			File     string   `json:"file"`
 			Cluster  string   `json:"cluster"`
 			Hosts    []string `json:"hosts"`
@@ -286,12 +287,12 @@ func concludeInit(g *global, path string, d interview.Draft) error {
 			Next     []string `json:"next"`
 		}{path, d.Name, names, untested, commands})
 	}
-	fmt.Fprintf(g.out, "Wrote %s: cluster %q, %s.\nNext:\n", path, d.Name, event.Count(len(names), "host"))
+	fmt.Fprintf(g.Out, "Wrote %s: cluster %q, %s.\nNext:\n", path, d.Name, event.Count(len(names), "host"))
 	for _, n := range next {
-		fmt.Fprintln(g.out, " ", commandLine(n))
+		fmt.Fprintln(g.Out, " ", cli.CommandLine(n))
 	}
-	if g.lab == "" {
-		fmt.Fprintln(g.out, "To rehearse on this machine first, see docs/getting-started.md.")
+	if g.Lab == "" {
+		fmt.Fprintln(g.Out, "To rehearse on this machine first, see docs/getting-started.md.")
 	}
 	return nil
 }

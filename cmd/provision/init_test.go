@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/fleettest"
 	"provision/provision/inventory"
 	"provision/provision/parts"
@@ -160,7 +161,7 @@ func TestInitMayBeLeftAtAnyQuestion(t *testing.T) {
 		name, keys string
 		code       int
 		says       string
-	}{{"Ctrl-C", "\x03", exitInterrupted, "Interrupted"}, {"Ctrl-D", "\x04", exitError, "nothing was written"}} {
+	}{{"Ctrl-C", "\x03", cli.ExitInterrupted, "Interrupted"}, {"Ctrl-D", "\x04", cli.ExitError, "nothing was written"}} {
 		t.Run(tt.name, func(t *testing.T) {
 			folder := t.TempDir()
 			answered := []string{"--name", "dc1", "--hosts", "192.0.2.11", "--no-ssh", "--environment", "test"}

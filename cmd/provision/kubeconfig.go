@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/kube"
 	"provision/provision/report"
@@ -19,7 +20,7 @@ import (
 // apiName is in the certificate of every API server; a tunnel's address is not.
 const apiName = "kubernetes.default.svc"
 
-func kubeconfigVerb(g *global) *cobra.Command {
+func kubeconfigVerb(g *cli.Global) *cobra.Command {
 	var out string
 	var tunneled bool
 	cmd := &cobra.Command{
@@ -35,13 +36,13 @@ it has lost the sessions with all masters.`,
 		Example: `  provision kubeconfig --out dc1.kubeconfig
   provision --lab kubeconfig --tunnel --out lab.kubeconfig inventories/lab.hcl &
   kubectl --kubeconfig lab.kubeconfig get nodes`,
-		Args: inventoryArgs, ValidArgsFunction: completeInventory,
+		Args: cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			o, err := g.operate(inv, g.waits)
+			o, err := g.Operate(inv, g.Waits)
 			if err != nil {
 				return err
 			}
@@ -61,30 +62,30 @@ it has lost the sessions with all masters.`,
 	return cmd
 }
 
-func writeKubeconfig(g *global, cluster, server, name string, access *provision.Access, out string) error {
+func writeKubeconfig(g *cli.Global, cluster, server, name string, access *provision.Access, out string) error {
 	c := access.Credentials
 	content, err := kube.Kubeconfig(cluster, server, name, c.CA, c.Cert, c.Key)
 	if err != nil {
 		return err
 	}
 	if out == "" {
-		_, err := g.out.Write(content)
+		_, err := g.Out.Write(content)
 		return err
 	}
 	// The mode of a file that is there already would stay: start afresh.
 	if err := os.Remove(out); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return cannotWrite("the kubeconfig", out, err)
+		return cli.CannotWrite("the kubeconfig", out, err)
 	}
 	if err := os.WriteFile(out, content, 0o600); err != nil {
-		return cannotWrite("the kubeconfig", out, err)
+		return cli.CannotWrite("the kubeconfig", out, err)
 	}
-	fmt.Fprintf(g.err, "Wrote %s, valid for an hour.\n", out)
+	fmt.Fprintf(g.Err, "Wrote %s, valid for an hour.\n", out)
 	return nil
 }
 
 // serveTunnel carries connections until the context ends, or the sessions with
 // all masters have.
-func serveTunnel(g *global, parent context.Context, cluster string, access *provision.Access, out string) error {
+func serveTunnel(g *cli.Global, parent context.Context, cluster string, access *provision.Access, out string) error {
 	listener, err := (&net.ListenConfig{}).Listen(parent, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("opening the tunnel: %w", err)
@@ -93,7 +94,7 @@ func serveTunnel(g *global, parent context.Context, cluster string, access *prov
 	if err := writeKubeconfig(g, cluster, "https://"+listener.Addr().String(), apiName, access, out); err != nil {
 		return err
 	}
-	fmt.Fprintf(g.err, "Serving the API on %s until interrupted.\n", listener.Addr())
+	fmt.Fprintf(g.Err, "Serving the API on %s until interrupted.\n", listener.Addr())
 	var all sync.WaitGroup
 	defer all.Wait()
 	ctx, end := context.WithCancelCause(parent)
@@ -105,7 +106,7 @@ func serveTunnel(g *global, parent context.Context, cluster string, access *prov
 			end(err)
 		}
 	})
-	t := &tunnel{access: access, err: g.err}
+	t := &tunnel{access: access, err: g.Err}
 	for {
 		conn, err := listener.Accept()
 		switch {

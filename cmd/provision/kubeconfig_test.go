@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/kube"
 	"provision/provision/report"
@@ -53,7 +54,7 @@ func openTunnel(t *testing.T, ctx context.Context) *opened {
 			}
 		},
 	}
-	g := &global{streams: streams{out: io.Discard, err: write}}
+	g := &cli.Global{Streams: cli.Streams{Out: io.Discard, Err: write}}
 	go func() {
 		err := serveTunnel(g, ctx, "dc1", access, filepath.Join(t.TempDir(), "kubeconfig"))
 		write.Close()
@@ -116,17 +117,17 @@ func TestTunnelEndsWithItsSessions(t *testing.T) {
 
 func TestFilesThatCannotBeWrittenSayWhatToDo(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "none")
-	g := &global{streams: streams{out: io.Discard, err: io.Discard}}
+	g := &cli.Global{Streams: cli.Streams{Out: io.Discard, Err: io.Discard}}
 	err := writeKubeconfig(g, "dc1", "https://m1:6443", "", &provision.Access{}, filepath.Join(folder, "k"))
 	require.EqualError(t, err, "cannot write the kubeconfig to "+folder+"/k: there is no folder "+folder+"; create it, or name another file with --out")
-	require.ErrorContains(t, savePlan(filepath.Join(folder, "p"), nil), "there is no folder "+folder)
-	require.ErrorContains(t, cannotWrite("the plan", "p", errors.New("disk full")), "cannot write the plan to p: disk full; name another")
+	require.ErrorContains(t, cli.SavePlan(filepath.Join(folder, "p"), nil), "there is no folder "+folder)
+	require.ErrorContains(t, cli.CannotWrite("the plan", "p", errors.New("disk full")), "cannot write the plan to p: disk full; name another")
 }
 
 func TestStatusIsSafeToShow(t *testing.T) {
 	evil := "\x1b]0;pwned\x07\t\n"
 	var b strings.Builder
-	g := &global{streams: streams{out: &b, err: io.Discard}}
+	g := &cli.Global{Streams: cli.Streams{Out: &b, Err: io.Discard}}
 	require.NoError(t, showStatus(g, &provision.Status{Cluster: "dc1", Version: evil, APIError: evil, EtcdError: evil, Hosts: []provision.HostStatus{
 		{Name: "m1", OS: "Debian" + evil, Node: &kube.NodeStatus{Kubelet: evil, Reason: evil}},
 		{Name: "m2", Error: evil}, {Name: "m3", PendingRestarts: []string{evil}},

@@ -12,17 +12,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/event"
 	"provision/provision/lab"
 	"provision/provision/report"
 )
 
-func labVerb(g *global) *cobra.Command {
-	return group("lab", "Boot an inventory's hosts on this machine, to rehearse",
+func labVerb(g *cli.Global) *cobra.Command {
+	return cli.Group("lab", "Boot an inventory's hosts on this machine, to rehearse",
 		labUpVerb(g), labDownVerb(g), labListVerb(g), labSSHVerb(g), labFaultVerb(g), labHintsVerb(g))
 }
 
-func labUpVerb(g *global) *cobra.Command {
+func labUpVerb(g *cli.Global) *cobra.Command {
 	var disks, vms []string
 	var machine lab.Machine
 	cmd := &cobra.Command{
@@ -33,21 +34,21 @@ systemd and OpenSSH, in a network namespace with no route out. Needs root. Verbs
 act on them only with --lab. In a lab that is up, it only boots hosts that are
 off.`,
 		Example: "  provision lab up inventories/lab.hcl\n  provision --lab=second lab up inventories/lab.hcl\n  provision lab up --vm node-2 --disk master:/var/lib/etcd=512M inventories/small.hcl",
-		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
+		Args:    cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
 			started := time.Now()
 			say := func(line string) {
-				if !g.json {
-					fmt.Fprintf(g.out, "%6.1fs  %s\n", time.Since(started).Seconds(), line)
+				if !g.JSON {
+					fmt.Fprintf(g.Out, "%6.1fs  %s\n", time.Since(started).Seconds(), line)
 				}
 			}
 			name := ""
-			if g.lab != labOfCluster {
-				name = g.lab
+			if g.Lab != cli.LabOfCluster {
+				name = g.Lab
 			}
 			o := lab.Options{Inventory: inv, Name: name, Progress: say, VMs: vms, Machine: machine}
 			for _, text := range disks {
@@ -61,8 +62,8 @@ off.`,
 			if err != nil {
 				return err
 			}
-			if g.json {
-				return report.JSON(g.out, up.Hosts())
+			if g.JSON {
+				return report.JSON(g.Out, up.Hosts())
 			}
 			say(fmt.Sprintf("Lab %q is up: %s.", up.Name(), event.Count(len(up.Hosts()), "host")))
 			return nil
@@ -75,7 +76,7 @@ off.`,
 	return cmd
 }
 
-func labDownVerb(g *global) *cobra.Command {
+func labDownVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:     "down [NAME | INVENTORY]",
 		Short:   "Remove a lab completely, also after a killed lab up",
@@ -96,33 +97,33 @@ func labDownVerb(g *global) *cobra.Command {
 			if !slices.Contains(known, name) {
 				return fmt.Errorf("there is no lab %q; to list the labs: provision lab list", name)
 			}
-			if g.json {
-				return report.JSON(g.out, map[string]string{"removed": name})
+			if g.JSON {
+				return report.JSON(g.Out, map[string]string{"removed": name})
 			}
-			fmt.Fprintf(g.out, "Removed lab %q.\n", name)
+			fmt.Fprintf(g.Out, "Removed lab %q.\n", name)
 			return nil
 		},
 	}
 }
 
 // whichLab takes a lab's name, or the inventory whose cluster it is named for.
-func whichLab(ctx context.Context, g *global, args []string) (string, error) {
+func whichLab(ctx context.Context, g *cli.Global, args []string) (string, error) {
 	if len(args) == 1 {
 		if _, err := os.Stat(args[0]); errors.Is(err, os.ErrNotExist) {
 			return args[0], nil
 		}
 	}
-	if g.lab != "" && g.lab != labOfCluster {
-		return g.lab, nil
+	if g.Lab != "" && g.Lab != cli.LabOfCluster {
+		return g.Lab, nil
 	}
-	inv, err := g.load(ctx, args)
+	inv, err := g.Load(ctx, args)
 	if err != nil {
 		return "", err
 	}
 	return inv.Cluster.Name, nil
 }
 
-func labListVerb(g *global) *cobra.Command {
+func labListVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the labs on this machine, their hosts and faults", Args: cobra.NoArgs,
 		Example: "  provision lab list\n  provision lab list --json",
@@ -137,10 +138,10 @@ func labListVerb(g *global) *cobra.Command {
 					return err
 				}
 			}
-			if g.json {
-				return report.JSON(g.out, labs)
+			if g.JSON {
+				return report.JSON(g.Out, labs)
 			}
-			w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+			w := tabwriter.NewWriter(g.Out, 2, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "LAB\tHOST\tADDRESS\tKIND\tON\tFAULTS")
 			for _, name := range names {
 				if len(labs[name]) == 0 {
@@ -175,7 +176,7 @@ func listHosts(name string) ([]listedHost, error) {
 	return hosts, err
 }
 
-func labSSHVerb(g *global) *cobra.Command {
+func labSSHVerb(g *cli.Global) *cobra.Command {
 	var console bool
 	cmd := &cobra.Command{
 		Use:   "ssh HOST [-- COMMAND...]",
@@ -184,7 +185,7 @@ func labSSHVerb(g *global) *cobra.Command {
 log in: use it while a host's sshd or login shell hangs. A login shell that runs
 nothing for 30 s is taken to hang.`,
 		Example: "  provision lab ssh m1\n  provision lab ssh n1 -- systemctl status kubelet\n  provision lab ssh --console n1 -- rm /root/.bashrc",
-		Args:    atLeast(1), ValidArgsFunction: g.completeLabHosts,
+		Args:    cli.AtLeast(1), ValidArgsFunction: g.CompleteLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := onlyLab(g, args[0])
 			if err != nil {
@@ -204,11 +205,11 @@ nothing for 30 s is taken to hang.`,
 			if err != nil {
 				return err
 			}
-			shell.Stdin, shell.Stdout, shell.Stderr = g.in, g.out, g.err
+			shell.Stdin, shell.Stdout, shell.Stderr = g.In, g.Out, g.Err
 			err = shell.Run()
 			var failed *exec.ExitError
 			if errors.As(err, &failed) {
-				return exit(failed.ExitCode())
+				return cli.Exit(failed.ExitCode())
 			}
 			return err
 		},
@@ -218,9 +219,9 @@ nothing for 30 s is taken to hang.`,
 }
 
 // onlyLab is the lab named by --lab, or the only one that has the host.
-func onlyLab(g *global, host string) (string, error) {
-	if g.lab != "" && g.lab != labOfCluster {
-		return g.lab, nil
+func onlyLab(g *cli.Global, host string) (string, error) {
+	if g.Lab != "" && g.Lab != cli.LabOfCluster {
+		return g.Lab, nil
 	}
 	names, err := lab.List()
 	if err != nil {
@@ -247,11 +248,11 @@ func onlyLab(g *global, host string) (string, error) {
 	return "", fmt.Errorf("several labs have a host %q; name one with --lab=NAME: %v", host, found)
 }
 
-func labHintsVerb(g *global) *cobra.Command {
+func labHintsVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
-		Use: "hints [INVENTORY]", Short: "Print what can be done with a lab next", Args: inventoryArgs, Hidden: true,
+		Use: "hints [INVENTORY]", Short: "Print what can be done with a lab next", Args: cli.InventoryArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -259,7 +260,7 @@ func labHintsVerb(g *global) *cobra.Command {
 			if len(args) > 0 {
 				file = args[0]
 			}
-			fmt.Fprintf(g.out, `
+			fmt.Fprintf(g.Out, `
 Look at it:
   bin/provision --lab status %[1]s
   bin/provision --lab kubeconfig --tunnel --out lab.kubeconfig %[1]s &   # then: kubectl --kubeconfig lab.kubeconfig get nodes

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/lab"
 	"provision/provision/report"
 )
@@ -20,7 +21,7 @@ type faultFlags struct {
 	length  time.Duration
 }
 
-func labFaultVerb(g *global) *cobra.Command {
+func labFaultVerb(g *cli.Global) *cobra.Command {
 	var clear bool
 	cmd := &cobra.Command{
 		Use:   "fault KIND HOST [ARGUMENTS] | fault HOST --clear",
@@ -32,11 +33,11 @@ real ones.`,
 		Example: "  provision lab fault network n1 --for 30s\n  provision lab fault n1 --clear",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if clear {
-				return exactly(1)(cmd, args)
+				return cli.Exactly(1)(cmd, args)
 			}
-			return subverb(cmd, args)
+			return cli.Subverb(cmd, args)
 		},
-		ValidArgsFunction: g.completeLabHosts,
+		ValidArgsFunction: g.CompleteLabHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !clear {
 				return cmd.Help()
@@ -57,8 +58,8 @@ real ones.`,
 }
 
 // labOf opens the lab that has the host.
-func labOf(g *global, host string) (*lab.Lab, error) {
-	g.labFromEnv()
+func labOf(g *cli.Global, host string) (*lab.Lab, error) {
+	g.LabFromEnv()
 	name, err := onlyLab(g, host)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func labOf(g *global, host string) (*lab.Lab, error) {
 
 // faultKind is one kind of fault as a command: read makes the fault from the
 // arguments after the host, which --restore does without.
-func faultKind(g *global, cmd *cobra.Command, least int, read func(host string, args []string) ([]lab.Fault, error)) *cobra.Command {
+func faultKind(g *cli.Global, cmd *cobra.Command, least int, read func(host string, args []string) ([]lab.Fault, error)) *cobra.Command {
 	var flags faultFlags
 	cmd.Flags().BoolVar(&flags.restore, "restore", false, "end the fault")
 	cmd.Flags().DurationVar(&flags.length, "for", 0, "wait this long, then end the fault (Ctrl-C ends it earlier)")
@@ -81,7 +82,7 @@ func faultKind(g *global, cmd *cobra.Command, least int, read func(host string, 
 		return cobra.RangeArgs(1+least, most)(cmd, args)
 	}
 	if cmd.ValidArgsFunction == nil {
-		cmd.ValidArgsFunction = g.completeLabHosts
+		cmd.ValidArgsFunction = g.CompleteLabHosts
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		opened, err := labOf(g, args[0])
@@ -123,15 +124,15 @@ func fix(ctx context.Context, l *lab.Lab, wanted []lab.Fault) error {
 	return errors.Join(errs...)
 }
 
-func inject(ctx context.Context, g *global, l *lab.Lab, f lab.Fault, length time.Duration) error {
+func inject(ctx context.Context, g *cli.Global, l *lab.Lab, f lab.Fault, length time.Duration) error {
 	if err := l.Inject(ctx, f); err != nil {
 		return err
 	}
 	if length == 0 {
 		return tellFaults(g, l, f.Host)
 	}
-	if !g.json {
-		fmt.Fprintf(g.out, "%s: %s, for %v.\n", f.Host, f, length)
+	if !g.JSON {
+		fmt.Fprintf(g.Out, "%s: %s, for %v.\n", f.Host, f, length)
 	}
 	timer := time.NewTimer(length)
 	defer timer.Stop()
@@ -149,23 +150,23 @@ func inject(ctx context.Context, g *global, l *lab.Lab, f lab.Fault, length time
 }
 
 // tellFaults shows what is wrong with a host now.
-func tellFaults(g *global, l *lab.Lab, host string) error {
+func tellFaults(g *cli.Global, l *lab.Lab, host string) error {
 	faults, err := faultsByHost(l)
 	if err != nil {
 		return err
 	}
-	if g.json {
+	if g.JSON {
 		found := faults[host]
 		if found == nil {
 			found = []lab.Fault{}
 		}
-		return report.JSON(g.out, map[string]any{"lab": l.Name(), "host": host, "faults": found})
+		return report.JSON(g.Out, map[string]any{"lab": l.Name(), "host": host, "faults": found})
 	}
 	if len(faults[host]) == 0 {
-		fmt.Fprintf(g.out, "%s: no faults.\n", host)
+		fmt.Fprintf(g.Out, "%s: no faults.\n", host)
 		return nil
 	}
-	fmt.Fprintf(g.out, "%s: %s.\nTo end it: provision --lab=%s lab fault %s --clear\n", host, faultText(faults[host]), l.Name(), host)
+	fmt.Fprintf(g.Out, "%s: %s.\nTo end it: provision --lab=%s lab fault %s --clear\n", host, faultText(faults[host]), l.Name(), host)
 	return nil
 }
 

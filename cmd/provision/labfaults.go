@@ -9,18 +9,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/lab"
 	"provision/provision/report"
 )
 
-func powerFault(g *global) *cobra.Command {
+func powerFault(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "power HOST off|on|cycle", Short: "Cut a host's power, or switch it on",
 		Long: `Cuts a host's power like pulling the plug, or boots it. A host is on when it
 answers SSH. Services that cannot start delay the end of the boot: they are waited
 for a while, and named.`,
 		Example: "  provision lab fault power n1 off\n  provision lab fault power n1 on",
-		Args:    exactly(2), ValidArgsFunction: completeWords(g, "off", "on", "cycle"),
+		Args:    cli.Exactly(2), ValidArgsFunction: completeWords(g, "off", "on", "cycle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host, state := args[0], args[1]
 			if !slices.Contains([]string{"off", "on", "cycle"}, state) {
@@ -53,22 +54,22 @@ for a while, and named.`,
 }
 
 // tellPower says whether a host is on, and what of it has not come up.
-func tellPower(g *global, labName, host string, on bool, unfinished []string) error {
-	if g.json {
+func tellPower(g *cli.Global, labName, host string, on bool, unfinished []string) error {
+	if g.JSON {
 		out := map[string]any{"lab": labName, "host": host, "on": on}
 		if on {
 			out["unfinished"] = unfinished
 		}
-		return report.JSON(g.out, out)
+		return report.JSON(g.Out, out)
 	}
-	fmt.Fprintf(g.out, "%s is %s.\n", host, map[bool]string{true: "on", false: "off"}[on])
+	fmt.Fprintf(g.Out, "%s is %s.\n", host, map[bool]string{true: "on", false: "off"}[on])
 	if len(unfinished) > 0 {
-		fmt.Fprintf(g.out, "Not started yet: %s.\n", strings.Join(unfinished, ", "))
+		fmt.Fprintf(g.Out, "Not started yet: %s.\n", strings.Join(unfinished, ", "))
 	}
 	return nil
 }
 
-func networkFault(g *global) *cobra.Command {
+func networkFault(g *cli.Global) *cobra.Command {
 	var from []string
 	var ports []int
 	cmd := faultKind(g, &cobra.Command{
@@ -89,7 +90,7 @@ to those TCP ports of the host. Connections break silently.`,
 	return cmd
 }
 
-func rateFault(g *global) *cobra.Command {
+func rateFault(g *cli.Global) *cobra.Command {
 	return faultKind(g, &cobra.Command{
 		Use: "rate HOST RATE", Short: "Make a host's link slow, in both directions",
 		Example: "  provision lab fault rate n1 10mbit\n  provision lab fault rate n1 --restore",
@@ -103,7 +104,7 @@ func rateFault(g *global) *cobra.Command {
 	})
 }
 
-func slowFault(g *global) *cobra.Command {
+func slowFault(g *cli.Global) *cobra.Command {
 	return faultKind(g, &cobra.Command{
 		Use: "slow HOST PERCENT", Short: "Limit a host to a share of one processor",
 		Long: `Limits all processes of the host together to that share of one processor. At 1% a
@@ -122,7 +123,7 @@ command that takes a second takes minutes. The minimum is 0.1%.`,
 	})
 }
 
-func freezeFault(g *global) *cobra.Command {
+func freezeFault(g *cli.Global) *cobra.Command {
 	return faultKind(g, &cobra.Command{
 		Use: "freeze HOST", Short: "Stop all processes of a host",
 		Long: `Stops every process of the host. A container's kernel still accepts connections,
@@ -133,7 +134,7 @@ but nothing answers; a virtual machine is silent.`,
 	})
 }
 
-func diskFault(g *global) *cobra.Command {
+func diskFault(g *cli.Global) *cobra.Command {
 	var readOnly bool
 	cmd := faultKind(g, &cobra.Command{
 		Use: "disk HOST PATH", Short: "Fill the file system of a path, or make the path read-only",
@@ -156,7 +157,7 @@ files that are open for writing stay writable.`,
 	return cmd
 }
 
-func clockFault(g *global) *cobra.Command {
+func clockFault(g *cli.Global) *cobra.Command {
 	return faultKind(g, &cobra.Command{
 		Use: "clock HOST OFFSET", Short: "Set the clock of a virtual machine wrong",
 		Long: `Sets the host's clock off by that much. Containers share this machine's clock, so
@@ -176,10 +177,10 @@ the host must be a virtual machine (lab up --vm HOST).`,
 }
 
 // completeWords offers lab hosts, then the words.
-func completeWords(g *global, words ...string) cobra.CompletionFunc {
+func completeWords(g *cli.Global, words ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
-			return g.completeLabHosts(cmd, args, word)
+			return g.CompleteLabHosts(cmd, args, word)
 		}
 		if len(args) > 1 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/component/components"
 	"provision/provision/inventory"
@@ -18,7 +19,7 @@ import (
 	"provision/provision/report"
 )
 
-func logsVerb(g *global) *cobra.Command {
+func logsVerb(g *cli.Global) *cobra.Command {
 	var log provision.Log
 	var since string
 	cmd := &cobra.Command{
@@ -43,11 +44,11 @@ such unit, or the log cannot be read; 130 Ctrl-C.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), nil)
+			inv, err := g.Load(cmd.Context(), nil)
 			if err != nil {
 				return err
 			}
-			if err := knownHosts(inv, args[:1]); err != nil {
+			if err := cli.KnownHosts(inv, args[:1]); err != nil {
 				return err
 			}
 			if log.Unit, err = unitName(args[1]); err != nil {
@@ -69,8 +70,8 @@ such unit, or the log cannot be read; 130 Ctrl-C.`,
 }
 
 // logs copies the log to the output, line by line, cleaned.
-func logs(g *global, cmd *cobra.Command, inv *inventory.Inventory, host string, log provision.Log) error {
-	o, err := g.operate(inv, g.waits)
+func logs(g *cli.Global, cmd *cobra.Command, inv *inventory.Inventory, host string, log provision.Log) error {
+	o, err := g.Operate(inv, g.Waits)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func logs(g *global, cmd *cobra.Command, inv *inventory.Inventory, host string, 
 		return err
 	}
 	if shown == 0 {
-		fmt.Fprintf(g.err, "The log of %s on %s has no lines%s.\n", log.Unit, host, span(log))
+		fmt.Fprintf(g.Err, "The log of %s on %s has no lines%s.\n", log.Unit, host, span(log))
 	}
 	return nil
 }
@@ -115,16 +116,16 @@ func span(log provision.Log) string {
 	return ""
 }
 
-func logLine(g *global, host, unit, text string) {
-	if g.json {
-		g.line(struct {
+func logLine(g *cli.Global, host, unit, text string) {
+	if g.JSON {
+		g.Line(struct {
 			Host string `json:"host"`
 			Unit string `json:"unit"`
 			Line string `json:"line"`
 		}{host, unit, text})
 		return
 	}
-	fmt.Fprintln(g.out, report.Clean(text))
+	fmt.Fprintln(g.Out, report.Clean(text))
 }
 
 var plainUnit = regexp.MustCompile(`^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*$`)
@@ -161,17 +162,17 @@ func ago(text string, now time.Time) (time.Duration, error) {
 }
 
 // completeUnits offers hosts, then the services that the host's roles require.
-func completeUnits(g *global, cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+func completeUnits(g *cli.Global, cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
-		return g.completeHosts(cmd, args, word)
+		return g.CompleteHosts(cmd, args, word)
 	}
-	vars, err := splitVars(g.vars)
+	vars, err := cli.SplitVars(g.Vars)
 	if err != nil || len(args) > 1 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	inv, _ := inventory.Load(cmd.Context(), inventory.Options{Parts: parts.All(), Paths: g.paths(nil), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	inv, _ := inventory.Load(cmd.Context(), inventory.Options{Parts: parts.All(), Paths: g.Paths(nil), Vars: vars, VarFiles: g.VarFiles, Env: g.Env})
 	if inv == nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return beginning(provision.Services(inv, components.All(), args[0]), word), cobra.ShellCompDirectiveNoFileComp
+	return cli.Beginning(provision.Services(inv, components.All(), args[0]), word), cobra.ShellCompDirectiveNoFileComp
 }

@@ -10,38 +10,39 @@ import (
 	"strings"
 	"syscall"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/report"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	code := run(ctx, os.Args[1:], system())
+	code := run(ctx, os.Args[1:], cli.System())
 	stop()
 	os.Exit(code)
 }
 
 // run is main without the process: tests call it.
-func run(ctx context.Context, args []string, streams streams) int {
+func run(ctx context.Context, args []string, streams cli.Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(longFlags(args))
 	err := root.ExecuteContext(ctx)
-	var code exit
-	var stopped *interrupted
+	var code cli.Exit
+	var stopped *cli.Interrupted
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.ExitOK
 	case errors.As(err, &stopped):
-		args = stopped.resume
+		args = stopped.Resume
 		fallthrough
 	case ctx.Err() != nil:
-		fmt.Fprintf(streams.err, "Interrupted. Nothing half-written is in use. To continue: %s\n", commandLine(args))
-		return exitInterrupted
+		fmt.Fprintf(streams.Err, "Interrupted. Nothing half-written is in use. To continue: %s\n", cli.CommandLine(args))
+		return cli.ExitInterrupted
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintln(streams.err, "Error:", report.Clean(err.Error())) // hosts have their say in errors
-	return exitError
+	fmt.Fprintln(streams.Err, "Error:", report.Clean(err.Error())) // hosts have their say in errors
+	return cli.ExitError
 }
 
 // longFlags lets the flags that people know from Terraform be written with one

@@ -6,19 +6,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 )
 
-func nodeVerb(g *global) *cobra.Command {
+func nodeVerb(g *cli.Global) *cobra.Command {
 	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRebootVerb(g), nodeRebuildVerb(g), nodeRemoveVerb(g)}
 	for _, texts := range careVerbs() {
 		verbs = append(verbs, nodeCareVerb(g, texts))
 	}
-	return group("node", "Care for single hosts of the cluster", verbs...)
+	return cli.Group("node", "Care for single hosts of the cluster", verbs...)
 }
 
-func nodeRemoveVerb(g *global) *cobra.Command {
-	a := application{global: g}
+func nodeRemoveVerb(g *cli.Global) *cobra.Command {
+	a := cli.Application{Global: g}
 	force := false
 	cmd := &cobra.Command{
 		Use:   "remove HOST…",
@@ -33,24 +34,24 @@ gets near the cluster again. A host that answers must be removed without --force
 		Example: `  provision node remove node-07
   provision node remove --force node-07
   provision --lab node remove -i inventories/lab.hcl n2`,
-		Args: atLeast(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.AtLeast(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.told(removeHosts(cmd.Context(), &a, args, force))
+			return a.Told(removeHosts(cmd.Context(), &a, args, force))
 		},
 	}
-	a.yes.flag(cmd)
+	a.Yes.Flag(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "forget hosts that do not answer; nothing is done on them")
-	a.minorityFlag(cmd)
+	a.MinorityFlag(cmd)
 	return cmd
 }
 
 // removeHosts is an apply that is limited to the hosts that leave.
-func removeHosts(ctx context.Context, a *application, names []string, force bool) (err error) {
-	if err := a.begin(ctx); err != nil {
+func removeHosts(ctx context.Context, a *cli.Application, names []string, force bool) (err error) {
+	if err := a.Begin(ctx); err != nil {
 		return err
 	}
 	for _, name := range names {
-		if h, listed := a.inv.Host(name); listed {
+		if h, listed := a.Inv.Host(name); listed {
 			return fmt.Errorf("cannot remove host %s: it is in the inventory (%s); remove it there first", name, h.Range)
 		}
 	}
@@ -58,6 +59,6 @@ func removeHosts(ctx context.Context, a *application, names []string, force bool
 	if force {
 		removal.Forget = names
 	}
-	a.task = removal
-	return a.apply(ctx)
+	a.Task = removal
+	return a.Apply(ctx)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/doctor"
 	"provision/provision/report"
@@ -16,7 +17,7 @@ import (
 
 // nodeCare is what drain, cordon, uncordon, isolate and recover were asked to do.
 type nodeCare struct {
-	application
+	cli.Application
 	hosts   []string
 	force   bool
 	timeout time.Duration
@@ -30,27 +31,27 @@ func (n *nodeCare) drainFlags(cmd *cobra.Command) {
 // named loads the inventory and checks the names of hosts.
 func (n *nodeCare) named(ctx context.Context, args []string) (err error) {
 	n.hosts = args
-	if err := noInventories(args); err != nil {
+	if err := cli.NoInventories(args); err != nil {
 		return err
 	}
 	if n.timeout < 0 {
 		return errors.New("--timeout cannot be negative")
 	}
-	if n.inv, err = n.load(ctx, nil); err != nil {
+	if n.Inv, err = n.Load(ctx, nil); err != nil {
 		return err
 	}
-	return knownHosts(n.inv, args)
+	return cli.KnownHosts(n.Inv, args)
 }
 
 // beginOn is begin for what is done to hosts that are named.
 func (n *nodeCare) beginOn(ctx context.Context, hosts []string) error {
-	if err := n.askable(); err != nil {
+	if err := n.Askable(); err != nil {
 		return err
 	}
 	if err := n.named(ctx, hosts); err != nil {
 		return err
 	}
-	return n.yes.fits(n.inv.Cluster)
+	return n.Yes.Fits(n.Inv.Cluster)
 }
 
 // careTexts are the words of a verb that changes Nodes at once.
@@ -76,11 +77,11 @@ Exit codes: 0 all take pods; 1 not all.`, "  provision node uncordon node-07"},
 	}
 }
 
-func nodeCareVerb(g *global, texts careTexts) *cobra.Command {
-	n := nodeCare{application: application{global: g}}
+func nodeCareVerb(g *cli.Global, texts careTexts) *cobra.Command {
+	n := nodeCare{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use: texts.act + " HOST…", Short: texts.short, Long: texts.long, Example: texts.example,
-		Args: atLeast(1), ValidArgsFunction: g.completeHosts,
+		Args: cli.AtLeast(1), ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := n.named(cmd.Context(), args); err != nil {
 				return err
@@ -91,19 +92,19 @@ func nodeCareVerb(g *global, texts careTexts) *cobra.Command {
 	if texts.act == provision.CareDrain {
 		n.drainFlags(cmd)
 	}
-	n.minorityFlag(cmd)
+	n.MinorityFlag(cmd)
 	return cmd
 }
 
 func (n *nodeCare) care(ctx context.Context, act string) error {
-	o, err := n.operate(n.inv, notes(&n.application), func(o *provision.Options) { o.AllowMinority = n.minority })
+	o, err := n.Operate(n.Inv, cli.Notes(&n.Application), func(o *provision.Options) { o.AllowMinority = n.Minority })
 	if err != nil {
 		return err
 	}
 	defer o.Close()
 	list, err := o.Care(ctx, provision.Care{Act: act, Hosts: n.hosts, Unmanaged: n.force, Timeout: n.timeout})
-	if n.json && list != nil {
-		return errors.Join(report.JSON(n.out, struct {
+	if n.JSON && list != nil {
+		return errors.Join(report.JSON(n.Out, struct {
 			Act   string            `json:"act"`
 			Hosts []provision.Cared `json:"hosts"`
 		}{act, list}), err)
@@ -111,8 +112,8 @@ func (n *nodeCare) care(ctx context.Context, act string) error {
 	return err
 }
 
-func nodeIsolateVerb(g *global) *cobra.Command {
-	n := nodeCare{application: application{global: g}}
+func nodeIsolateVerb(g *cli.Global) *cobra.Command {
+	n := nodeCare{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "isolate HOST…",
 		Short: "Take hosts out of service and keep them for diagnosis",
@@ -128,19 +129,19 @@ To put them back into service: provision node recover HOST.
 Exit codes: 0 the hosts are isolated; 1 not, or not all: run it again.`,
 		Example: `  provision node isolate node-07
   provision node isolate --yes node-07 --timeout 10m`,
-		Args: atLeast(1), ValidArgsFunction: g.completeHosts,
+		Args: cli.AtLeast(1), ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.told(n.isolate(cmd.Context(), args, false))
+			return n.Told(n.isolate(cmd.Context(), args, false))
 		},
 	}
-	n.yes.flag(cmd)
+	n.Yes.Flag(cmd)
 	n.drainFlags(cmd)
-	n.minorityFlag(cmd)
+	n.MinorityFlag(cmd)
 	return cmd
 }
 
-func nodeRecoverVerb(g *global) *cobra.Command {
-	n := nodeCare{application: application{global: g}}
+func nodeRecoverVerb(g *cli.Global) *cobra.Command {
+	n := nodeCare{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "recover HOST…",
 		Short: "Put isolated hosts back into service once they are healthy",
@@ -150,13 +151,13 @@ use masters among them again.
 
 Exit codes: 0 the hosts are back in service; 1 not, or not all: run it again.`,
 		Example: "  provision node recover node-07",
-		Args:    atLeast(1), ValidArgsFunction: g.completeHosts,
+		Args:    cli.AtLeast(1), ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.told(n.isolate(cmd.Context(), args, true))
+			return n.Told(n.isolate(cmd.Context(), args, true))
 		},
 	}
-	n.yes.flag(cmd)
-	n.minorityFlag(cmd)
+	n.Yes.Flag(cmd)
+	n.MinorityFlag(cmd)
 	return cmd
 }
 
@@ -171,13 +172,13 @@ func (n *nodeCare) isolate(ctx context.Context, args []string, back bool) error 
 			return err
 		}
 	}
-	n.task = &provision.Isolation{Hosts: args, Recover: back, Unmanaged: n.force, Timeout: n.timeout}
-	return n.apply(ctx)
+	n.Task = &provision.Isolation{Hosts: args, Recover: back, Unmanaged: n.force, Timeout: n.timeout}
+	return n.Apply(ctx)
 }
 
 // well refuses hosts about which the doctor finds anything.
 func (n *nodeCare) well(ctx context.Context) error {
-	o, err := n.operate(n.inv, n.waits)
+	o, err := n.Operate(n.Inv, n.Waits)
 	if err != nil {
 		return err
 	}
@@ -195,5 +196,5 @@ func (n *nodeCare) well(ctx context.Context) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot recover %s; still isolated. doctor finds:\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), again(n.application.global, append([]string{"doctor"}, n.hosts...)...))
+	return fmt.Errorf("cannot recover %s; still isolated. doctor finds:\n%s\nMore: %s", strings.Join(n.hosts, ", "), strings.Join(lines, "\n"), cli.Again(n.Application.Global, append([]string{"doctor"}, n.hosts...)...))
 }

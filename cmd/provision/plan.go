@@ -3,10 +3,11 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 )
 
-func planVerb(g *global) *cobra.Command {
+func planVerb(g *cli.Global) *cobra.Command {
 	var out string
 	var detailed, untested bool
 	var targets, ignore []string
@@ -25,33 +26,33 @@ how much it leaves out. Other hosts are read but not touched.`,
   provision plan --out tonight.plan inventories/dc1.hcl
   provision plan --target node-07 --target 'm1/unit["kubelet.service"]'
   provision plan --detailed-exitcode || mail -s "dc1 drifted" ops`,
-		Args: inventoryArgs, ValidArgsFunction: completeInventory,
+		Args: cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := knownChecks(ignore); err != nil {
+			if err := cli.KnownChecks(ignore); err != nil {
 				return err
 			}
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			p, err := g.plan(cmd.Context(), inv, func(o *provision.Options) {
+			p, err := g.Plan(cmd.Context(), inv, func(o *provision.Options) {
 				o.AllowUntestedOS, o.Targets, o.IgnorePreflight = untested, targets, ignore
 			})
 			if err != nil {
 				return err
 			}
 			if out != "" {
-				if err := savePlan(out, p); err != nil {
+				if err := cli.SavePlan(out, p); err != nil {
 					return err
 				}
 			}
-			return planExit(p, detailed)
+			return cli.PlanExit(p, detailed)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "save the plan to `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when the plan has changes")
 	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
-	ignoreFlag(cmd, &ignore)
-	g.targetFlag(cmd, &targets)
+	cli.IgnoreFlag(cmd, &ignore)
+	g.TargetFlag(cmd, &targets)
 	return cmd
 }

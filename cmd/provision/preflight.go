@@ -6,12 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/event"
 	"provision/provision/report"
 )
 
-func preflightVerb(g *global) *cobra.Command {
+func preflightVerb(g *cli.Global) *cobra.Command {
 	var full, untested bool
 	var ignore []string
 	cmd := &cobra.Command{
@@ -33,16 +34,16 @@ Exit codes: 0 no errors (maybe warnings), 1 errors.`,
 		Example: `  provision preflight
   provision preflight --full inventories/dc1.hcl
   provision preflight --ignore-preflight memory --json`,
-		Args: inventoryArgs, ValidArgsFunction: completeInventory,
+		Args: cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := knownChecks(ignore); err != nil {
+			if err := cli.KnownChecks(ignore); err != nil {
 				return err
 			}
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			o, err := g.operate(inv, g.waits, func(o *provision.Options) {
+			o, err := g.Operate(inv, g.Waits, func(o *provision.Options) {
 				o.AllowUntestedOS, o.IgnorePreflight = untested, ignore
 			})
 			if err != nil {
@@ -53,25 +54,25 @@ Exit codes: 0 no errors (maybe warnings), 1 errors.`,
 			if err != nil {
 				return err
 			}
-			if g.json {
-				err = report.JSON(g.out, found)
+			if g.JSON {
+				err = report.JSON(g.Out, found)
 			} else {
 				showPreflight(g, found)
 			}
 			if err == nil && found.Errors() > 0 {
-				return exit(exitError)
+				return cli.Exit(cli.ExitError)
 			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&full, "full", false, "test all hosts with all others")
 	cmd.Flags().BoolVar(&untested, "allow-untested-os", false, "accept hosts with an operating system that is not supported")
-	ignoreFlag(cmd, &ignore)
+	cli.IgnoreFlag(cmd, &ignore)
 	return cmd
 }
 
-func showPreflight(g *global, p *provision.Preflight) {
-	fmt.Fprintf(g.out, "Cluster %q on %s: %s examined in %.1f s, %s host to host\n", p.Cluster, p.Target,
+func showPreflight(g *cli.Global, p *provision.Preflight) {
+	fmt.Fprintf(g.Out, "Cluster %q on %s: %s examined in %.1f s, %s host to host\n", p.Cluster, p.Target,
 		event.Count(p.Hosts, "host"), p.Took.Round(100*time.Millisecond).Seconds(), event.Count(p.Connections, "connection"))
 	host := "\x00"
 	for _, f := range p.Findings {
@@ -81,21 +82,21 @@ func showPreflight(g *global, p *provision.Preflight) {
 			if title == "" {
 				title = "the cluster"
 			}
-			fmt.Fprintf(g.out, "\n%s\n", report.Line(title))
+			fmt.Fprintf(g.Out, "\n%s\n", report.Line(title))
 		}
-		fmt.Fprintf(g.out, "  %-7s  %s: %s\n", f.Severity, f.Check, report.Line(f.What))
+		fmt.Fprintf(g.Out, "  %-7s  %s: %s\n", f.Severity, f.Check, report.Line(f.What))
 		if f.Why != "" {
-			fmt.Fprintf(g.out, "           %s\n", report.Line(f.Why))
+			fmt.Fprintf(g.Out, "           %s\n", report.Line(f.Why))
 		}
-		fmt.Fprintf(g.out, "           → %s\n", report.Line(f.Remedy))
+		fmt.Fprintf(g.Out, "           → %s\n", report.Line(f.Remedy))
 	}
 	if len(p.Findings) > 0 {
-		fmt.Fprintln(g.out)
+		fmt.Fprintln(g.Out)
 	}
 	errors := p.Errors()
 	if len(p.Findings) == 0 {
-		fmt.Fprintln(g.out, "Nothing is wrong.")
+		fmt.Fprintln(g.Out, "Nothing is wrong.")
 		return
 	}
-	fmt.Fprintf(g.out, "%s, %s.\n", event.Count(errors, "error"), event.Count(len(p.Findings)-errors, "warning"))
+	fmt.Fprintf(g.Out, "%s, %s.\n", event.Count(errors, "error"), event.Count(len(p.Findings)-errors, "warning"))
 }

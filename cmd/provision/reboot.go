@@ -6,11 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 )
 
-func nodeRebootVerb(g *global) *cobra.Command {
-	n := nodeCare{application: application{global: g}}
+func nodeRebootVerb(g *cli.Global) *cobra.Command {
+	n := nodeCare{Application: cli.Application{Global: g}}
 	all, needed := false, false
 	cmd := &cobra.Command{
 		Use:   "reboot HOST… | --all [--if-needed]",
@@ -36,13 +37,13 @@ Exit codes: 0 all are rebooted and healthy; 1 not all: run it again.`,
   provision node reboot --all --if-needed
   provision node reboot --yes --all --timeout 30m
   provision --lab node reboot --yes -i inventories/small.hcl node-1`,
-		ValidArgsFunction: g.completeHosts,
+		ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.told(n.reboot(cmd.Context(), args, all, needed))
+			return n.Told(n.reboot(cmd.Context(), args, all, needed))
 		},
 	}
-	n.yes.flag(cmd)
-	n.minorityFlag(cmd)
+	n.Yes.Flag(cmd)
+	n.MinorityFlag(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all hosts of the inventory")
 	cmd.Flags().BoolVar(&needed, "if-needed", false, "only those that need it")
 	cmd.Flags().DurationVar(&n.timeout, "timeout", 0, "how long a host may take to come back (default 15m0s)")
@@ -62,10 +63,10 @@ func (n *nodeCare) reboot(ctx context.Context, args []string, all, needed bool) 
 	}
 	if all {
 		n.hosts = nil
-		for _, h := range n.inv.Hosts {
+		for _, h := range n.Inv.Hosts {
 			n.hosts = append(n.hosts, h.Name)
 		}
 	}
-	n.task = &provision.Reboot{Hosts: n.hosts, All: all, IfNeeded: needed, Within: n.timeout}
-	return n.apply(ctx)
+	n.Task = &provision.Reboot{Hosts: n.hosts, All: all, IfNeeded: needed, Within: n.timeout}
+	return n.Apply(ctx)
 }

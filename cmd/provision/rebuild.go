@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/report"
 )
 
-func nodeRebuildVerb(g *global) *cobra.Command {
-	n := nodeCare{application: application{global: g}}
+func nodeRebuildVerb(g *cli.Global) *cobra.Command {
+	n := nodeCare{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "rebuild HOST",
 		Short: "Reset a host and set it up again",
@@ -25,13 +26,13 @@ apply first. Losing etcd's quorum or the last master is refused.
 Exit codes: 0 the host is set up again; 1 it is not: run it again.`,
 		Example: `  provision node rebuild node-07
   provision node rebuild --yes=dc1 node-07 -i inventories/dc1.hcl`,
-		Args: exactly(1), ValidArgsFunction: g.completeHosts,
+		Args: cli.Exactly(1), ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.told(n.rebuild(cmd.Context(), args))
+			return n.Told(n.rebuild(cmd.Context(), args))
 		},
 	}
-	n.yes.flag(cmd)
-	n.minorityFlag(cmd)
+	n.Yes.Flag(cmd)
+	n.MinorityFlag(cmd)
 	return cmd
 }
 
@@ -47,30 +48,30 @@ func (n *nodeCare) rebuild(ctx context.Context, args []string) error {
 		return fmt.Errorf("cannot rebuild host %s: it would also apply changes that wait elsewhere: %s; apply first", args[0], strings.Join(firstOf(stands.Elsewhere), ", "))
 	}
 	if stands.Resume {
-		if !n.json {
-			fmt.Fprintf(n.out, "Host %s is already reset; setting it up.\n", report.Line(args[0]))
+		if !n.JSON {
+			fmt.Fprintf(n.Out, "Host %s is already reset; setting it up.\n", report.Line(args[0]))
 		}
 	} else if err := n.undo(ctx, args); err != nil {
 		return err
 	}
-	n.task = &provision.Rebuild{Hosts: args}
+	n.Task = &provision.Rebuild{Hosts: args}
 	if !stands.Resume {
-		n.agreed = true
+		n.Agreed = true
 	}
-	return n.apply(ctx)
+	return n.Apply(ctx)
 }
 
 // undo resets the host.
 func (n *nodeCare) undo(ctx context.Context, args []string) error {
-	r := resetting{application: application{global: n.global, inv: n.inv, yes: n.yes, minority: n.minority}, hosts: args, again: true}
+	r := resetting{Application: cli.Application{Global: n.Global, Inv: n.Inv, Yes: n.Yes, Minority: n.Minority}, hosts: args, again: true}
 	err := r.reset(ctx)
-	n.concluded = r.concluded && err != nil
+	n.Concluded = r.Concluded && err != nil
 	return err
 }
 
 // stands tells whether an earlier run has reset the host already.
 func (n *nodeCare) stands(ctx context.Context, host string) (provision.Rebuilding, error) {
-	o, err := n.operate(n.inv, n.waits, func(o *provision.Options) {
+	o, err := n.Operate(n.Inv, n.Waits, func(o *provision.Options) {
 		o.IgnorePreflight = []string{"all"} // on a host that is half undone they mean nothing
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/inventory"
 	"provision/provision/plan"
@@ -16,14 +17,14 @@ import (
 
 // resetting is what one reset was asked to do.
 type resetting struct {
-	application
+	cli.Application
 	hosts []string // none: the whole cluster
 	alone bool     // the cluster is not asked
 	again bool     // the host is set up anew afterwards
 }
 
-func resetVerb(g *global) *cobra.Command {
-	r := resetting{application: application{global: g}}
+func resetVerb(g *cli.Global) *cobra.Command {
+	r := resetting{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "reset [HOST…]",
 		Short: "Undo everything that provision did on some hosts, or on the whole cluster",
@@ -50,39 +51,39 @@ Exit codes: 0 the hosts are reset, or there was nothing to undo; 1 not all are.`
 		Example: `  provision reset node-07
   provision reset --yes=dc1 -i inventories/dc1.hcl
   provision --lab reset -i inventories/lab.hcl n2 --yes`,
-		ValidArgsFunction: g.completeHosts,
+		ValidArgsFunction: g.CompleteHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.hosts = args
-			return r.told(r.run(cmd.Context()))
+			return r.Told(r.run(cmd.Context()))
 		},
 	}
-	r.yes.flag(cmd)
+	r.Yes.Flag(cmd)
 	cmd.Flags().BoolVar(&r.alone, "force", false, "the cluster is dead: do not ask it, only undo the hosts")
-	r.minorityFlag(cmd)
+	r.MinorityFlag(cmd)
 	return cmd
 }
 
 func (r *resetting) run(ctx context.Context) (err error) {
-	if err := noInventories(r.hosts); err != nil {
+	if err := cli.NoInventories(r.hosts); err != nil {
 		return err
 	}
-	if r.json && !r.yes.given() {
+	if r.JSON && !r.Yes.Given() {
 		return errors.New("cannot ask for consent with --json: add --yes=CLUSTER")
 	}
-	if r.inv, err = r.load(ctx, nil); err != nil {
+	if r.Inv, err = r.Load(ctx, nil); err != nil {
 		return err
 	}
-	if err := knownHosts(r.inv, r.hosts); err != nil {
+	if err := cli.KnownHosts(r.Inv, r.hosts); err != nil {
 		return err
 	}
-	if everyHost(r.inv, r.hosts) {
+	if everyHost(r.Inv, r.hosts) {
 		r.hosts = nil
 	}
-	if err := r.yes.fits(r.inv.Cluster); err != nil {
+	if err := r.Yes.Fits(r.Inv.Cluster); err != nil {
 		return err
 	}
-	if r.whole() && r.yes == anyCluster {
-		return fmt.Errorf("cannot reset the whole cluster with a bare --yes: use --yes=%s, or name hosts. Nothing was changed", r.inv.Cluster.Name)
+	if r.whole() && r.Yes == cli.AnyCluster {
+		return fmt.Errorf("cannot reset the whole cluster with a bare --yes: use --yes=%s, or name hosts. Nothing was changed", r.Inv.Cluster.Name)
 	}
 	if r.whole() && r.alone {
 		return errors.New("cannot use --force without HOSTs: a reset of the whole cluster asks it nothing anyway")
@@ -97,10 +98,10 @@ func everyHost(inv *inventory.Inventory, named []string) bool {
 }
 
 func (r *resetting) reset(ctx context.Context) error {
-	r.progress = r.global.progress(r.out)
-	defer r.progress.Close()
-	o, err := r.operate(r.inv, r.progress.Event, func(o *provision.Options) {
-		o.Task, o.AllowMinority = &provision.Reset{Hosts: r.hosts}, r.minority
+	r.Progress = r.Global.Progress(r.Out)
+	defer r.Progress.Close()
+	o, err := r.Operate(r.Inv, r.Progress.Event, func(o *provision.Options) {
+		o.Task, o.AllowMinority = &provision.Reset{Hosts: r.hosts}, r.Minority
 	})
 	if err != nil {
 		return err
@@ -111,7 +112,7 @@ func (r *resetting) reset(ctx context.Context) error {
 		do = o.ResetAlone
 	}
 	outcome, err := do(ctx, r.approve)
-	r.progress.Close()
+	r.Progress.Close()
 	if r.again && errors.Is(err, provision.ErrNothingToReset) {
 		return nil
 	}
@@ -119,55 +120,55 @@ func (r *resetting) reset(ctx context.Context) error {
 		return r.nothing()
 	}
 	if outcome != nil {
-		r.conclude(outcome, err)
-		r.concluded = true
+		r.Conclude(outcome, err)
+		r.Concluded = true
 	}
-	if err == nil && !r.whole() && !r.json && !r.again {
-		fmt.Fprintln(r.out, "They are still in the inventory: the next apply adds them again.")
+	if err == nil && !r.whole() && !r.JSON && !r.again {
+		fmt.Fprintln(r.Out, "They are still in the inventory: the next apply adds them again.")
 	}
 	return err
 }
 
 // nothing says that there is nothing to do.
 func (r *resetting) nothing() error {
-	r.concluded = true
-	if r.json {
-		r.line(ended{Type: "result", Empty: true})
+	r.Concluded = true
+	if r.JSON {
+		r.Line(cli.Ended{Type: "result", Empty: true})
 		return nil
 	}
-	fmt.Fprintln(r.out, "Nothing to reset: "+provision.ErrNothingToReset.Error()+".")
+	fmt.Fprintln(r.Out, "Nothing to reset: "+provision.ErrNothingToReset.Error()+".")
 	return nil
 }
 
 // approve names what will be lost, and asks.
 func (r *resetting) approve(p *plan.Plan) (bool, error) {
-	if live, ok := r.progress.(interface{ Pause() }); ok {
+	if live, ok := r.Progress.(interface{ Pause() }); ok {
 		live.Pause()
 	}
 	switch {
-	case r.json:
-		r.line(struct {
+	case r.JSON:
+		r.Line(struct {
 			Type string `json:"type"`
 			Plan any    `json:"plan"`
-		}{"plan", document(p)})
-	case r.verbose:
-		if err := r.showPlan(p); err != nil {
+		}{"plan", cli.Document(p)})
+	case r.Verbose:
+		if err := r.ShowPlan(p); err != nil {
 			return false, err
 		}
 	default:
 		r.show(p)
 	}
-	if r.yes.given() {
+	if r.Yes.Given() {
 		return true, nil
 	}
 	if !r.whole() {
-		return r.consent(r.inv.Cluster, p.Target, r.question())
+		return r.Consent(r.Inv.Cluster, p.Target, r.question())
 	}
-	if !r.ask {
-		return false, fmt.Errorf("cannot ask for consent: standard input is not a terminal; use --yes=%s", r.inv.Cluster.Name)
+	if !r.Ask {
+		return false, fmt.Errorf("cannot ask for consent: standard input is not a terminal; use --yes=%s", r.Inv.Cluster.Name)
 	}
-	line, err := r.answer(fmt.Sprintf("Destroy cluster %q on %s? Type the cluster's name: ", r.inv.Cluster.Name, p.Target))
-	return line == r.inv.Cluster.Name, err
+	line, err := r.Answer(fmt.Sprintf("Destroy cluster %q on %s? Type the cluster's name: ", r.Inv.Cluster.Name, p.Target))
+	return line == r.Inv.Cluster.Name, err
 }
 
 func (r *resetting) question() string {
@@ -178,17 +179,17 @@ func (r *resetting) question() string {
 }
 
 func (r *resetting) show(p *plan.Plan) {
-	fmt.Fprintln(r.out, report.Header(p))
+	fmt.Fprintln(r.Out, report.Header(p))
 	if r.whole() {
-		fmt.Fprintln(r.out, "The cluster ends: its objects, certificate authorities, keys and history are lost for good.")
+		fmt.Fprintln(r.Out, "The cluster ends: its objects, certificate authorities, keys and history are lost for good.")
 	}
 	for _, text := range p.Warnings {
-		fmt.Fprintln(r.out, "  "+report.Line(text))
+		fmt.Fprintln(r.Out, "  "+report.Line(text))
 	}
 	for _, h := range p.Hosts {
 		if h.Error != "" && p.Concerns(h.Name) {
-			fmt.Fprintf(r.out, "  %s is skipped: %s\n", report.Line(h.Name), report.Line(h.Error))
+			fmt.Fprintf(r.Out, "  %s is skipped: %s\n", report.Line(h.Name), report.Line(h.Error))
 		}
 	}
-	fmt.Fprintln(r.out, report.Summary(p)+" (-v lists all)")
+	fmt.Fprintln(r.Out, report.Summary(p)+" (-v lists all)")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/history"
 	"provision/provision/inventory"
@@ -22,14 +23,14 @@ import (
 
 // rollback is what one rollback was asked to do.
 type rollback struct {
-	application
+	cli.Application
 	write string
 	goal  history.Run
 	way   provision.Way
 }
 
-func rollbackVerb(g *global) *cobra.Command {
-	r := rollback{application: application{global: g}}
+func rollbackVerb(g *cli.Global) *cobra.Command {
+	r := rollback{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "rollback [N | RUN]",
 		Short: "Go back to the inventory of an earlier run",
@@ -52,23 +53,23 @@ newer state back. --write saves the old files; it never overwrites.`,
   provision --lab rollback --yes -i inventories/lab.hcl`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.told(r.run(cmd.Context(), args))
+			return r.Told(r.run(cmd.Context(), args))
 		},
 	}
-	r.yes.flag(cmd)
-	cmd.Flags().IntVar(&r.removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
-	r.minorityFlag(cmd)
+	r.Yes.Flag(cmd)
+	cmd.Flags().IntVar(&r.Removals, "allow-removals", 0, "let up to `N` hosts leave the cluster, or a role")
+	r.MinorityFlag(cmd)
 	cmd.Flags().StringVar(&r.write, "write", "", "write the old inventory to `FILE|FOLDER`, which must not exist")
 	return cmd
 }
 
 func (r *rollback) run(ctx context.Context, args []string) error {
-	if err := r.askable(); err != nil {
+	if err := r.Askable(); err != nil {
 		return err
 	}
 	var newer []string
-	err := withHistory(ctx, r.application.global, func(o *provision.Operator, inv *inventory.Inventory, h *provision.History) (err error) {
-		if err := r.yes.fits(inv.Cluster); err != nil {
+	err := withHistory(ctx, r.Application.Global, func(o *provision.Operator, inv *inventory.Inventory, h *provision.History) (err error) {
+		if err := r.Yes.Fits(inv.Cluster); err != nil {
 			return err
 		}
 		if r.goal, err = goal(h, args); err != nil {
@@ -84,13 +85,13 @@ func (r *rollback) run(ctx context.Context, args []string) error {
 	if len(r.way.Impossible) > 0 {
 		return fmt.Errorf("cannot go back to run %s: %s. Nothing was changed", r.goal.Short(), strings.Join(r.way.Impossible, "; "))
 	}
-	r.back = r.goal.ID
-	err = r.apply(ctx)
-	if r.concluded && !r.json {
+	r.Back = r.goal.ID
+	err = r.Apply(ctx)
+	if r.Concluded && !r.JSON {
 		r.remind(newer)
 	}
 	if ctx.Err() != nil {
-		return &interrupted{resume: r.again()}
+		return &cli.Interrupted{Resume: r.again()}
 	}
 	return err
 }
@@ -119,7 +120,7 @@ func (r *rollback) prepare(ctx context.Context, o *provision.Operator, now *inve
 		return err
 	}
 	if r.write != "" {
-		if err := writeSources(r.application.global, sources, r.write); err != nil {
+		if err := writeSources(r.Application.Global, sources, r.write); err != nil {
 			return err
 		}
 	}
@@ -127,15 +128,15 @@ func (r *rollback) prepare(ctx context.Context, o *provision.Operator, now *inve
 	if err != nil {
 		return err
 	}
-	vars, err := splitVars(r.vars)
+	vars, err := cli.SplitVars(r.Vars)
 	if err != nil {
 		return err
 	}
-	then, problems := inventory.Parse(ctx, sources.At(folder), inventory.Options{Parts: parts.All(), Vars: vars, VarFiles: r.varFiles, Env: r.env})
-	if r.inv, err = r.checked(then, problems); err != nil {
+	then, problems := inventory.Parse(ctx, sources.At(folder), inventory.Options{Parts: parts.All(), Vars: vars, VarFiles: r.VarFiles, Env: r.Env})
+	if r.Inv, err = r.Checked(then, problems); err != nil {
 		return fmt.Errorf("cannot go back to run %s: its inventory is not valid with today's values: %w", r.goal.Short(), err)
 	}
-	r.way = o.WayBack(ctx, r.inv, r.goal)
+	r.way = o.WayBack(ctx, r.Inv, r.goal)
 	return nil
 }
 
@@ -155,37 +156,37 @@ func folderOf(inv *inventory.Inventory) (string, error) {
 
 // tell says where this goes, before the plan.
 func (r *rollback) tell() {
-	if r.json {
-		r.line(struct {
+	if r.JSON {
+		r.Line(struct {
 			Type string      `json:"type"`
 			Run  history.Run `json:"run"`
 			provision.Way
 		}{"rollback", r.goal, r.way})
 		return
 	}
-	fmt.Fprintf(r.out, "Going back to the inventory of run %s: %s on %s by %s.\n", r.goal.Short(), report.Line(what(r.goal)), local(r.goal.Started), report.Line(who(r.goal)))
+	fmt.Fprintf(r.Out, "Going back to the inventory of run %s: %s on %s by %s.\n", r.goal.Short(), report.Line(what(r.goal)), local(r.goal.Started), report.Line(who(r.goal)))
 	for _, note := range r.way.Notes {
-		fmt.Fprintf(r.out, "Note: %s.\n", report.Line(note))
+		fmt.Fprintf(r.Out, "Note: %s.\n", report.Line(note))
 	}
-	fmt.Fprintln(r.out)
+	fmt.Fprintln(r.Out)
 }
 
 // remind says what the next apply would do.
 func (r *rollback) remind(newer []string) {
-	fmt.Fprintf(r.out, "The inventory here (%s) is still the newer one: the next apply would bring it back.\n", report.Line(strings.Join(newer, ", ")))
+	fmt.Fprintf(r.Out, "The inventory here (%s) is still the newer one: the next apply would bring it back.\n", report.Line(strings.Join(newer, ", ")))
 	if r.write == "" {
-		fmt.Fprintf(r.out, "To write the one in force now: %s\n", commandLine(append([]string{"history", "show", r.goal.Short(), "--write", "FOLDER"}, r.where()...)))
+		fmt.Fprintf(r.Out, "To write the one in force now: %s\n", cli.CommandLine(append([]string{"history", "show", r.goal.Short(), "--write", "FOLDER"}, r.where()...)))
 	}
 }
 
 // where are the flags that name the inventory and the target.
 func (r *rollback) where() []string {
 	var words []string
-	for _, path := range r.inventory {
+	for _, path := range r.Inventory {
 		words = append(words, "-i", path)
 	}
-	if r.inv != nil {
-		if name := r.labName(r.inv); name != "" {
+	if r.Inv != nil {
+		if name := r.LabName(r.Inv); name != "" {
 			words = append(words, "--lab="+name)
 		}
 	}
@@ -196,14 +197,14 @@ func (r *rollback) where() []string {
 // from a rollback leads elsewhere.
 func (r *rollback) again() []string {
 	words := append([]string{"rollback", r.goal.Short()}, r.where()...)
-	if r.removals > 0 {
-		words = append(words, "--allow-removals", strconv.Itoa(r.removals))
+	if r.Removals > 0 {
+		words = append(words, "--allow-removals", strconv.Itoa(r.Removals))
 	}
 	return words
 }
 
 // writeRun writes the inventory of a run.
-func writeRun(ctx context.Context, g *global, o *provision.Operator, h *provision.History, r history.Run, path string) error {
+func writeRun(ctx context.Context, g *cli.Global, o *provision.Operator, h *provision.History, r history.Run, path string) error {
 	if r.Sources == "" {
 		return r.Returnable()
 	}
@@ -216,7 +217,7 @@ func writeRun(ctx context.Context, g *global, o *provision.Operator, h *provisio
 
 // writeSources puts one file there, or several below a folder. Nothing that
 // exists is touched.
-func writeSources(g *global, s history.Sources, path string) error {
+func writeSources(g *cli.Global, s history.Sources, path string) error {
 	files := s.At(path)
 	if len(files) == 1 && strings.HasSuffix(path, ".hcl") {
 		for name, content := range files {
@@ -231,7 +232,7 @@ func writeSources(g *global, s history.Sources, path string) error {
 			return fmt.Errorf("cannot write the inventory to %s: %w; name one that does not exist yet", path, err)
 		}
 	}
-	fmt.Fprintf(g.err, "Wrote the inventory of that run to %s.\n", path)
+	fmt.Fprintf(g.Err, "Wrote the inventory of that run to %s.\n", path)
 	return nil
 }
 

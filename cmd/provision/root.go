@@ -1,6 +1,7 @@
 package main
 
 import (
+	"provision/cmd/provision/internal/cli"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,36 +24,36 @@ the type "result". Errors always go to standard error.
 Exit codes: 0 success; 1 error; 2 the plan has changes (only with plan
 --detailed-exitcode); 130 interrupted.`
 
-func newRoot(s streams) *cobra.Command {
-	g := &global{streams: s}
+func newRoot(s cli.Streams) *cobra.Command {
+	g := &cli.Global{Streams: s}
 	root := &cobra.Command{
 		Use:           "provision",
 		Short:         "Turn bare-metal racks into Kubernetes data centers",
 		Long:          rootLong,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
+		Version:       cli.Version(),
 	}
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
 	root.SetVersionTemplate("{{.Version}}\n")
 	flags := root.PersistentFlags()
-	flags.StringArrayVarP(&g.inventory, "inventory", "i", nil, "inventory `FILE` or folder (default $PROVISION_INVENTORY, else the *.hcl of the current folder)")
-	flags.StringArrayVar(&g.vars, "var", nil, "set a variable of the inventory, `NAME=VALUE`")
-	flags.StringArrayVar(&g.varFiles, "var-file", nil, "read variables from `FILE` (plain, or encrypted with age or sops)")
-	flags.StringVar(&g.lab, "lab", "", "act on the lab (named like the cluster, or --lab=`NAME`), never on the real hosts")
-	flags.Lookup("lab").NoOptDefVal = labOfCluster
-	flags.BoolVar(&g.json, "json", false, "write JSON")
-	flags.BoolVar(&g.noColor, "no-color", false, "write without colours")
-	flags.BoolVarP(&g.verbose, "verbose", "v", false, "show more detail")
+	flags.StringArrayVarP(&g.Inventory, "inventory", "i", nil, "inventory `FILE` or folder (default $PROVISION_INVENTORY, else the *.hcl of the current folder)")
+	flags.StringArrayVar(&g.Vars, "var", nil, "set a variable of the inventory, `NAME=VALUE`")
+	flags.StringArrayVar(&g.VarFiles, "var-file", nil, "read variables from `FILE` (plain, or encrypted with age or sops)")
+	flags.StringVar(&g.Lab, "lab", "", "act on the lab (named like the cluster, or --lab=`NAME`), never on the real hosts")
+	flags.Lookup("lab").NoOptDefVal = cli.LabOfCluster
+	flags.BoolVar(&g.JSON, "json", false, "write JSON")
+	flags.BoolVar(&g.NoColor, "no-color", false, "write without colours")
+	flags.BoolVarP(&g.Verbose, "verbose", "v", false, "show more detail")
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
-		g.verb = strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
-		g.labFromEnv()
+		g.Verb = strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
+		g.LabFromEnv()
 	}
 	root.SetFlagErrorFunc(suggestFlag)
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(verbs(g)...)
-	g.completeFlags(root)
+	g.CompleteFlags(root)
 	return root
 }

@@ -2,18 +2,18 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/report"
 )
 
-func statusVerb(g *global) *cobra.Command {
+func statusVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status [INVENTORY]",
 		Short: "Show hosts, services, versions, certificates and etcd at a glance",
@@ -24,14 +24,14 @@ and wanted versions, certificates with days left.
 Exit codes: 0 all is well; 1 something is not, or could not be asked. For causes
 and fixes: provision doctor.`,
 		Example: "  provision status\n  provision --lab status inventories/lab.hcl --json",
-		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
+		Args:    cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			g.inventory = g.paths(args) // for the command that is recommended
-			o, err := g.operate(inv, g.waits)
+			g.Inventory = g.Paths(args) // for the command that is recommended
+			o, err := g.Operate(inv, g.Waits)
 			if err != nil {
 				return err
 			}
@@ -40,26 +40,26 @@ and fixes: provision doctor.`,
 			if err != nil {
 				return err
 			}
-			if g.json {
-				err = report.JSON(g.out, status)
+			if g.JSON {
+				err = report.JSON(g.Out, status)
 			} else {
 				err = showStatus(g, status)
 			}
 			if err == nil && !status.Healthy() {
-				return exit(exitError)
+				return cli.Exit(cli.ExitError)
 			}
 			return err
 		},
 	}
 }
 
-func showStatus(g *global, s *provision.Status) error {
-	fmt.Fprintf(g.out, "Cluster %q on %s", s.Cluster, s.Target)
+func showStatus(g *cli.Global, s *provision.Status) error {
+	fmt.Fprintf(g.Out, "Cluster %q on %s", s.Cluster, s.Target)
 	if s.Version != "" {
-		fmt.Fprintf(g.out, ", Kubernetes %s", report.Line(s.Version))
+		fmt.Fprintf(g.Out, ", Kubernetes %s", report.Line(s.Version))
 	}
-	fmt.Fprint(g.out, "\n\n")
-	w := tabwriter.NewWriter(g.out, 2, 8, 2, ' ', 0)
+	fmt.Fprint(g.Out, "\n\n")
+	w := tabwriter.NewWriter(g.Out, 2, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tADDRESS\tROLES\tSTATE\tSERVICES\tPROGRAMS\tKUBELET\tPODS\tCERTS\tOS")
 	for _, h := range s.Hosts {
 		kubelet, pods := "-", "-"
@@ -74,7 +74,7 @@ func showStatus(g *global, s *provision.Status) error {
 		if h.CertificateDays != nil {
 			certs = fmt.Sprintf("%d d", *h.CertificateDays)
 		}
-		row(w, h.Name, h.Address, strings.Join(roles, ","), hostState(h), services(h), programs(h), kubelet, pods, certs, h.OS)
+		cli.Row(w, h.Name, h.Address, strings.Join(roles, ","), hostState(h), services(h), programs(h), kubelet, pods, certs, h.OS)
 	}
 	if len(s.Etcd) > 0 {
 		fmt.Fprintln(w, "\nETCD MEMBER\tENDPOINT\tSTATE\tVERSION\tDB MiB\tLAG\tALARMS")
@@ -92,7 +92,7 @@ func showStatus(g *global, s *provision.Status) error {
 			if len(m.Alarms) > 0 {
 				alarms = strings.Join(m.Alarms, ",")
 			}
-			row(w, m.Name, m.Endpoint, state, m.Version, fmt.Sprintf("%.1f", float64(m.DBSize)/(1<<20)), fmt.Sprint(m.Lag), alarms)
+			cli.Row(w, m.Name, m.Endpoint, state, m.Version, fmt.Sprintf("%.1f", float64(m.DBSize)/(1<<20)), fmt.Sprint(m.Lag), alarms)
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -101,39 +101,27 @@ func showStatus(g *global, s *provision.Status) error {
 	inFull(g, s)
 	boots(g, s)
 	if len(s.Leaving) > 0 {
-		fmt.Fprintf(g.out, "\nIn the cluster, but not in the inventory: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
+		fmt.Fprintf(g.Out, "\nIn the cluster, but not in the inventory: %s. The next apply removes them.\n", report.Line(strings.Join(s.Leaving, ", ")))
 	}
 	for _, n := range s.Foreign {
-		fmt.Fprintln(g.out, "\n"+report.Line(n.Foreign()))
+		fmt.Fprintln(g.Out, "\n"+report.Line(n.Foreign()))
 	}
 	for _, text := range []string{s.APIError, s.EtcdError} {
 		if text != "" {
-			fmt.Fprintln(g.out, "\n"+report.Clean(text))
+			fmt.Fprintln(g.Out, "\n"+report.Clean(text))
 		}
 	}
 	if s.UUID != "" && !s.Healthy() {
-		fmt.Fprintln(g.out, "\nFor causes and fixes: "+again(g, "doctor"))
+		fmt.Fprintln(g.Out, "\nFor causes and fixes: "+cli.Again(g, "doctor"))
 	}
 	return nil
 }
 
-// widest is how long a cell may be: what is longer is told below the tables.
-const widest = 40
-
-// fits shortens a cell that is too long.
-func fits(text string) string {
-	runes := []rune(text)
-	if len(runes) <= widest {
-		return text
-	}
-	return string(runes[:widest-1]) + "…"
-}
-
 // inFull are the states that did not fit into the tables.
-func inFull(g *global, s *provision.Status) {
+func inFull(g *cli.Global, s *provision.Status) {
 	var long []string
 	add := func(who, text string) {
-		if text = report.Line(text); fits(text) != text {
+		if text = report.Line(text); cli.Fits(text) != text {
 			long = append(long, report.Line(who)+": "+text)
 		}
 	}
@@ -146,12 +134,12 @@ func inFull(g *global, s *provision.Status) {
 		add("etcd member "+m.Name, firstLine(m.Reason))
 	}
 	if len(long) > 0 {
-		fmt.Fprintln(g.out, "\n"+strings.Join(long, "\n"))
+		fmt.Fprintln(g.Out, "\n"+strings.Join(long, "\n"))
 	}
 }
 
 // boots are the hosts that need a reboot, or whose reboot somebody began.
-func boots(g *global, s *provision.Status) {
+func boots(g *cli.Global, s *provision.Status) {
 	var lines []string
 	for _, h := range s.Hosts {
 		name := report.Line(h.Name)
@@ -163,16 +151,8 @@ func boots(g *global, s *provision.Status) {
 		}
 	}
 	if len(lines) > 0 {
-		fmt.Fprintln(g.out, "\n"+strings.Join(lines, "\n"))
+		fmt.Fprintln(g.Out, "\n"+strings.Join(lines, "\n"))
 	}
-}
-
-// row writes cells of which hosts have a say.
-func row(w io.Writer, cells ...string) {
-	for i, c := range cells {
-		cells[i] = fits(report.Line(c))
-	}
-	fmt.Fprintln(w, strings.Join(cells, "\t"))
 }
 
 func hostState(h provision.HostStatus) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/etcd"
 )
@@ -19,7 +20,7 @@ func TestStatusKeepsLongTextsOutOfItsTables(t *testing.T) {
 		{Name: "m2", Address: "10.0.0.2", Services: []provision.ServiceStatus{{Unit: "kube-scheduler.service", State: "runs but does not answer"}, {Unit: "a.service", State: "running"}}}},
 		Etcd: []etcd.MemberStatus{{Reason: reason}}}
 	var out bytes.Buffer
-	require.NoError(t, showStatus((&global{streams: streams{out: &out}}), s))
+	require.NoError(t, showStatus((&cli.Global{Streams: cli.Streams{Out: &out}}), s))
 	for line := range strings.Lines(out.String()) {
 		if strings.Contains(line, "10.0.0.1  ") {
 			assert.Contains(t, line, "…")
@@ -32,8 +33,8 @@ func TestStatusKeepsLongTextsOutOfItsTables(t *testing.T) {
 }
 
 func TestDoctorTellsWhereInventoriesGo(t *testing.T) {
-	assert.NoError(t, noInventories([]string{"m1", "n3.rack"}))
+	assert.NoError(t, cli.NoInventories([]string{"m1", "n3.rack"}))
 	for _, arg := range []string{"inv.hcl", "inventories/x"} {
-		assert.ErrorContains(t, noInventories([]string{"m1", arg}), "give the inventory with -i")
+		assert.ErrorContains(t, cli.NoInventories([]string{"m1", arg}), "give the inventory with -i")
 	}
 }

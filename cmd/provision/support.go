@@ -12,13 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/inventory"
 	"provision/provision/report"
 	"provision/provision/support"
 )
 
-func supportVerb(g *global) *cobra.Command {
+func supportVerb(g *cli.Global) *cobra.Command {
 	var out string
 	var lines int
 	cmd := &cobra.Command{
@@ -35,9 +36,9 @@ before you send it.
 
 Exit codes: 0 the archive is written; 1 it is not.`,
 		Example: "  provision support\n  provision --lab support inventories/lab.hcl --out /tmp/lab.tar.gz --lines 500",
-		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
+		Args:    cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -56,10 +57,10 @@ Exit codes: 0 the archive is written; 1 it is not.`,
 }
 
 // gather writes the archive so that a half-written one is never seen.
-func gather(ctx context.Context, g *global, inv *inventory.Inventory, out string, lines int) error {
+func gather(ctx context.Context, g *cli.Global, inv *inventory.Inventory, out string, lines int) error {
 	file, err := os.CreateTemp(filepath.Dir(out), ".support-*") // 0600
 	if err != nil {
-		return cannotWrite("the archive", out, err)
+		return cli.CannotWrite("the archive", out, err)
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
@@ -84,14 +85,14 @@ func gather(ctx context.Context, g *global, inv *inventory.Inventory, out string
 		err = os.Rename(file.Name(), out)
 	}
 	if err != nil {
-		return cannotWrite("the archive", out, err)
+		return cli.CannotWrite("the archive", out, err)
 	}
 	return tellArchive(g, out, names, silent)
 }
 
 // fill asks for each part by itself: one that fails is noted.
-func fill(ctx context.Context, g *global, inv *inventory.Inventory, a *support.Archive, lines int) (silent []string, err error) {
-	a.JSON("versions.json", map[string]string{"provision": version(), "system": runtime.GOOS + "/" + runtime.GOARCH,
+func fill(ctx context.Context, g *cli.Global, inv *inventory.Inventory, a *support.Archive, lines int) (silent []string, err error) {
+	a.JSON("versions.json", map[string]string{"provision": cli.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH,
 		"written": time.Now().UTC().Format(time.RFC3339), "target": target(g, inv)})
 	parts := []struct {
 		name string
@@ -110,7 +111,7 @@ func fill(ctx context.Context, g *global, inv *inventory.Inventory, a *support.A
 			if err != nil {
 				return nil, err
 			}
-			return document(p), nil
+			return cli.Document(p), nil
 		}},
 		{"hosts", func(o *provision.Operator) (any, error) {
 			silent, err = o.Support(ctx, a, lines)
@@ -118,8 +119,8 @@ func fill(ctx context.Context, g *global, inv *inventory.Inventory, a *support.A
 		}},
 	}
 	for _, part := range parts {
-		fmt.Fprintf(g.err, "Collecting %s\n", part.name)
-		o, err := g.operate(inv, g.waits)
+		fmt.Fprintf(g.Err, "Collecting %s\n", part.name)
+		o, err := g.Operate(inv, g.Waits)
 		if err != nil {
 			return nil, err
 		}
@@ -137,21 +138,21 @@ func fill(ctx context.Context, g *global, inv *inventory.Inventory, a *support.A
 	return silent, nil
 }
 
-func target(g *global, inv *inventory.Inventory) string {
-	if name := g.labName(inv); name != "" {
+func target(g *cli.Global, inv *inventory.Inventory) string {
+	if name := g.LabName(inv); name != "" {
 		return "lab " + name
 	}
 	return "real hosts"
 }
 
 // tellArchive says what is in it.
-func tellArchive(g *global, out string, names, silent []string) error {
+func tellArchive(g *cli.Global, out string, names, silent []string) error {
 	info, err := os.Stat(out)
 	if err != nil {
 		return err
 	}
-	if g.json {
-		return report.JSON(g.out, struct {
+	if g.JSON {
+		return report.JSON(g.Out, struct {
 			File   string   `json:"file"`
 			Size   int64    `json:"size"`
 			Files  []string `json:"files"`
@@ -166,7 +167,7 @@ func tellArchive(g *global, out string, names, silent []string) error {
 		}
 		count[name]++
 	}
-	fmt.Fprintf(g.out, "%s: %d files, %d KiB\n", out, len(names), (info.Size()+1023)/1024)
+	fmt.Fprintf(g.Out, "%s: %d files, %d KiB\n", out, len(names), (info.Size()+1023)/1024)
 	var parts []string
 	for name := range count {
 		parts = append(parts, name)
@@ -174,14 +175,14 @@ func tellArchive(g *global, out string, names, silent []string) error {
 	slices.Sort(parts)
 	for _, name := range parts {
 		if strings.HasSuffix(name, "/") {
-			fmt.Fprintf(g.out, "  %s (%d files)\n", report.Line(name), count[name])
+			fmt.Fprintf(g.Out, "  %s (%d files)\n", report.Line(name), count[name])
 			continue
 		}
-		fmt.Fprintf(g.out, "  %s\n", report.Line(name))
+		fmt.Fprintf(g.Out, "  %s\n", report.Line(name))
 	}
 	if len(silent) > 0 {
-		fmt.Fprintf(g.out, "Missing, because they did not answer: %s\n", strings.Join(silent, ", "))
+		fmt.Fprintf(g.Out, "Missing, because they did not answer: %s\n", strings.Join(silent, ", "))
 	}
-	fmt.Fprintln(g.out, "Keys and secret files are left out, and what looks like a secret is hidden. Look through it before you send it.")
+	fmt.Fprintln(g.Out, "Keys and secret files are left out, and what looks like a secret is hidden. Look through it before you send it.")
 	return nil
 }

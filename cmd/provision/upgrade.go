@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/inventory"
 	"provision/provision/upgrade"
 )
 
-func upgradeVerb(g *global) *cobra.Command {
+func upgradeVerb(g *cli.Global) *cobra.Command {
 	var to, etcd string
 	var untested bool
 	cmd := &cobra.Command{
@@ -28,14 +29,14 @@ Exit codes: 0 it can be done; 1 it cannot, or hosts were skipped.`,
 		Example: `  provision upgrade --to 1.37.2
   provision upgrade --to 1.37.2 --etcd 3.7.4 inventories/dc1.hcl
   provision --lab upgrade --to 1.38.0 --json`,
-		Args: inventoryArgs, ValidArgsFunction: completeInventory,
+		Args: cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for flag, text := range map[string]string{"to": to, "etcd": etcd} {
 				if _, err := upgrade.Parse(text); err != nil && text != "" {
 					return fmt.Errorf("cannot read --%s: %w", flag, err)
 				}
 			}
-			inv, err := g.load(cmd.Context(), args)
+			inv, err := g.Load(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -44,14 +45,14 @@ Exit codes: 0 it can be done; 1 it cannot, or hosts were skipped.`,
 					inv.Cluster.Versions = inv.Cluster.Versions.With(family, version)
 				}
 			}
-			p, err := g.plan(cmd.Context(), inv, func(o *provision.Options) { o.AllowUntestedOS = untested })
+			p, err := g.Plan(cmd.Context(), inv, func(o *provision.Options) { o.AllowUntestedOS = untested })
 			if err != nil {
 				return err
 			}
-			if !g.json && !p.Empty() {
-				fmt.Fprintf(g.out, "\nNothing was changed. To upgrade, set version = %q and versions { etcd = %q } in the cluster block, then: provision apply\n", inv.Cluster.Versions.Kubernetes(), inv.Cluster.Versions.Etcd())
+			if !g.JSON && !p.Empty() {
+				fmt.Fprintf(g.Out, "\nNothing was changed. To upgrade, set version = %q and versions { etcd = %q } in the cluster block, then: provision apply\n", inv.Cluster.Versions.Kubernetes(), inv.Cluster.Versions.Etcd())
 			}
-			return planExit(p, false)
+			return cli.PlanExit(p, false)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "`VERSION` of Kubernetes, instead of the inventory's")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/diag"
 	"provision/provision/event"
 	"provision/provision/inventory"
@@ -13,21 +14,21 @@ import (
 	"provision/provision/report"
 )
 
-func validateVerb(g *global) *cobra.Command {
+func validateVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate [INVENTORY]",
 		Short: "Check the inventory and list every mistake",
 		Long: `Reads the inventory and reports every problem at once, each with its place and
 what to do. It connects to nothing.`,
 		Example: "  provision validate inventories/lab.hcl\n  provision validate --json -i dc1/",
-		Args:    inventoryArgs, ValidArgsFunction: completeInventory,
+		Args:    cli.InventoryArgs, ValidArgsFunction: cli.CompleteInventory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			vars, err := splitVars(g.vars)
+			vars, err := cli.SplitVars(g.Vars)
 			if err != nil {
 				return err
 			}
 			inv, problems := inventory.Load(cmd.Context(), inventory.Options{
-				Parts: parts.All(), Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+				Parts: parts.All(), Paths: g.Paths(args), Vars: vars, VarFiles: g.VarFiles, Env: g.Env})
 			if !problems.HasErrors() && inv != nil {
 				problems = append(problems, diag.FromHCL(ownimages.Check(inv))...)
 			}
@@ -35,22 +36,22 @@ what to do. It connects to nothing.`,
 				return err
 			}
 			if problems.HasErrors() {
-				return exit(exitError)
+				return cli.Exit(cli.ExitError)
 			}
 			return nil
 		},
 	}
 }
 
-func showProblems(g *global, inv *inventory.Inventory, problems diag.List) error {
-	if g.json {
-		return report.JSON(g.out, diag.NewReport(problems))
+func showProblems(g *cli.Global, inv *inventory.Inventory, problems diag.List) error {
+	if g.JSON {
+		return report.JSON(g.Out, diag.NewReport(problems))
 	}
-	if err := diag.Write(g.err, problems, diag.Style{Color: g.color(), Width: g.width}); err != nil {
+	if err := diag.Write(g.Err, problems, diag.Style{Color: g.Color(), Width: g.Width}); err != nil {
 		return err
 	}
 	if !problems.HasErrors() {
-		fmt.Fprintf(g.out, "The inventory is valid: cluster %q, %s (%d etcd, %d master, %d node).\n",
+		fmt.Fprintf(g.Out, "The inventory is valid: cluster %q, %s (%d etcd, %d master, %d node).\n",
 			inv.Cluster.Name, event.Count(len(inv.Hosts), "host"), len(inv.With(inventory.RoleEtcd)),
 			len(inv.With(inventory.RoleMaster)), len(inv.With(inventory.RoleNode)))
 	}

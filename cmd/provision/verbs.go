@@ -8,30 +8,31 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision/report"
 )
 
 // verbs lists the verbs, each from its own file.
-func verbs(g *global) []*cobra.Command {
+func verbs(g *cli.Global) []*cobra.Command {
 	return []*cobra.Command{
 		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), nodeVerb(g), resetVerb(g), historyVerb(g), rollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
 		certsVerb(g), hostkeysVerb(g), bundleVerb(g), labVerb(g), versionVerb(g),
 	}
 }
 
-func versionVerb(g *global) *cobra.Command {
+func versionVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version of provision and of what it installs by default", Args: cobra.NoArgs,
 		Example: "  provision version\n  provision version --json",
 		RunE: func(*cobra.Command, []string) error {
-			if g.json {
-				return report.JSON(g.out, struct {
+			if g.JSON {
+				return report.JSON(g.Out, struct {
 					Version string `json:"version"`
 					Go      string `json:"go"`
 					System  string `json:"system"`
-				}{release, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+				}{cli.Release, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
-			fmt.Fprintf(g.out, "provision %s %s/%s\n", version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(g.Out, "provision %s %s/%s\n", cli.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}
@@ -54,5 +55,5 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	if len(names) == 0 {
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
 	}
-	return fmt.Errorf("%w%s", err, didYouMean(names))
+	return fmt.Errorf("%w%s", err, cli.DidYouMean(names))
 }

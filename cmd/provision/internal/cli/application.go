@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -18,61 +18,61 @@ import (
 	"provision/provision/report"
 )
 
-// application is what one apply was asked to do.
-type application struct {
-	*global
-	inv      *inventory.Inventory
+// Application is what one apply was asked to do.
+type Application struct {
+	*Global
+	Inv      *inventory.Inventory
 	saved    *plan.Plan // nil when there is none
-	yes      consent
-	removals int
-	untested bool
-	minority bool
-	ignore   []string // checks of preflight
-	targets  []string
-	// task is what is done instead of making hosts what the inventory says.
-	task     provision.Task
-	agreed   bool // to the whole, in an earlier part of it
-	progress report.Progress
-	// back is the run that a rollback goes back to.
-	back string
-	// concluded is set when it was said how the run ended.
-	concluded bool
+	Yes      consent
+	Removals int
+	Untested bool
+	Minority bool
+	Ignore   []string // checks of preflight
+	Targets  []string
+	// Task is what is done instead of making hosts what the inventory says.
+	Task     provision.Task
+	Agreed   bool // to the whole, in an earlier part of it
+	Progress report.Progress
+	// Back is the run that a rollback goes back to.
+	Back string
+	// Concluded is set when it was said how the run ended.
+	Concluded bool
 }
 
-func (a *application) minorityFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&a.minority, "allow-minority", false, "continue without a majority of masters and etcd hosts: only if nobody else is at work")
+func (a *Application) MinorityFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.Minority, "allow-minority", false, "continue without a majority of masters and etcd hosts: only if nobody else is at work")
 }
 
-func (a *application) run(ctx context.Context, args []string) error {
+func (a *Application) Run(ctx context.Context, args []string) error {
 	saved, args, err := savedPlan(args)
 	if err != nil {
 		return err
 	}
 	switch {
-	case saved != nil && len(a.targets) > 0:
+	case saved != nil && len(a.Targets) > 0:
 		return errors.New("cannot apply the saved plan with --target: a saved plan is applied as it is; drop --target, or plan again with it")
-	case a.json && !a.yes.given() && saved == nil:
+	case a.JSON && !a.Yes.Given() && saved == nil:
 		return errors.New("cannot ask for consent with --json: add --yes, or apply a saved plan")
 	}
-	if err := knownChecks(a.ignore); err != nil {
+	if err := KnownChecks(a.Ignore); err != nil {
 		return err
 	}
-	if a.removals < 0 {
-		return fmt.Errorf("cannot allow %d removals: give --allow-removals the number of hosts that may leave", a.removals)
+	if a.Removals < 0 {
+		return fmt.Errorf("cannot allow %d removals: give --allow-removals the number of hosts that may leave", a.Removals)
 	}
-	if a.inv, err = a.load(ctx, args); err != nil {
+	if a.Inv, err = a.Load(ctx, args); err != nil {
 		return err
 	}
-	if err := a.yes.fits(a.inv.Cluster); err != nil {
+	if err := a.Yes.Fits(a.Inv.Cluster); err != nil {
 		return err
 	}
-	if a.json && !a.yes.given() && a.inv.Cluster.Production() {
-		return fmt.Errorf("cannot ask for consent with --json: add --yes=%s", a.inv.Cluster.Name)
+	if a.JSON && !a.Yes.Given() && a.Inv.Cluster.Production() {
+		return fmt.Errorf("cannot ask for consent with --json: add --yes=%s", a.Inv.Cluster.Name)
 	}
 	if saved != nil {
-		a.saved, a.targets = saved, saved.Targets
+		a.saved, a.Targets = saved, saved.Targets
 	}
-	return a.apply(ctx)
+	return a.Apply(ctx)
 }
 
 // savedPlan reads the argument if it is a plan: JSON, not HCL.
@@ -95,16 +95,16 @@ func savedPlan(args []string) (*plan.Plan, []string, error) {
 	return p, nil, err
 }
 
-func (a *application) apply(ctx context.Context) error {
-	a.progress = a.global.progress(a.out)
-	defer a.progress.Close()
-	o, err := a.operate(a.inv, a.progress.Event, func(o *provision.Options) {
-		o.AllowRemovals, o.AllowMinority, o.AllowUntestedOS = a.removals, a.minority, a.untested
-		o.Targets, o.IgnorePreflight, o.Task = a.targets, a.ignore, a.task
+func (a *Application) Apply(ctx context.Context) error {
+	a.Progress = a.Global.Progress(a.Out)
+	defer a.Progress.Close()
+	o, err := a.Operate(a.Inv, a.Progress.Event, func(o *provision.Options) {
+		o.AllowRemovals, o.AllowMinority, o.AllowUntestedOS = a.Removals, a.Minority, a.Untested
+		o.Targets, o.IgnorePreflight, o.Task = a.Targets, a.Ignore, a.Task
 		if a.saved != nil {
 			o.Task = provision.Converge{OneHop: true}
 		}
-		o.Operation.Back = a.back
+		o.Operation.Back = a.Back
 	})
 	if err != nil {
 		return err
@@ -113,74 +113,74 @@ func (a *application) apply(ctx context.Context) error {
 	var running atomic.Bool
 	told := context.AfterFunc(ctx, func() {
 		if running.Load() {
-			fmt.Fprintln(a.err, "Interrupted: running steps get 10 seconds to finish. Interrupt again to stop at once.")
+			fmt.Fprintln(a.Err, "Interrupted: running steps get 10 seconds to finish. Interrupt again to stop at once.")
 		}
 	})
 	defer told()
 	outcome, err := o.Apply(ctx, func(p *plan.Plan) (bool, error) {
-		agreed, err := a.approve(p)
+		agreed, err := a.Approve(p)
 		running.Store(agreed)
 		return agreed, err
 	})
-	a.progress.Close()
+	a.Progress.Close()
 	if outcome != nil {
 		if a.saved != nil && outcome.Plan.Empty() && !a.saved.Empty() {
 			return sameplan(a.saved, outcome.Plan)
 		}
-		a.conclude(outcome, err)
-		a.concluded = true
+		a.Conclude(outcome, err)
+		a.Concluded = true
 	}
 	if a.saved != nil && ctx.Err() != nil {
 		// The hosts are on their way: that plan is good no more.
-		return &interrupted{resume: a.withoutPlan()}
+		return &Interrupted{Resume: a.withoutPlan()}
 	}
 	return err
 }
 
 // withoutPlan is the command that goes on where a saved plan was interrupted.
-func (a *application) withoutPlan() []string {
+func (a *Application) withoutPlan() []string {
 	words := []string{"apply"}
-	for _, path := range a.inventory {
+	for _, path := range a.Inventory {
 		words = append(words, "-i", path)
 	}
-	for _, target := range a.targets {
+	for _, target := range a.Targets {
 		words = append(words, "--target", target)
 	}
-	if a.removals > 0 {
-		words = append(words, "--allow-removals", strconv.Itoa(a.removals))
+	if a.Removals > 0 {
+		words = append(words, "--allow-removals", strconv.Itoa(a.Removals))
 	}
-	if name := a.labName(a.inv); name != "" {
+	if name := a.LabName(a.Inv); name != "" {
 		words = append(words, "--lab="+name)
 	}
 	return words
 }
 
-// approve shows the plan and asks, unless a saved one or --yes speaks for the
+// Approve shows the plan and asks, unless a saved one or --yes speaks for the
 // operator.
-func (a *application) approve(p *plan.Plan) (bool, error) {
-	if live, ok := a.progress.(interface{ Pause() }); ok {
+func (a *Application) Approve(p *plan.Plan) (bool, error) {
+	if live, ok := a.Progress.(interface{ Pause() }); ok {
 		live.Pause()
 	}
-	if a.json {
-		a.line(struct {
+	if a.JSON {
+		a.Line(struct {
 			Type string `json:"type"`
 			Plan any    `json:"plan"`
-		}{"plan", document(p)})
+		}{"plan", Document(p)})
 	}
 	if a.saved != nil {
-		if err := sameplan(a.saved, p); err != nil || a.yes.given() || !a.inv.Cluster.Production() {
+		if err := sameplan(a.saved, p); err != nil || a.Yes.Given() || !a.Inv.Cluster.Production() {
 			return err == nil, err
 		}
 	}
-	if !a.json {
-		if err := a.showPlan(p); err != nil {
+	if !a.JSON {
+		if err := a.ShowPlan(p); err != nil {
 			return false, err
 		}
 	}
-	if a.yes.given() || a.agreed {
+	if a.Yes.Given() || a.Agreed {
 		return true, nil
 	}
-	return a.consent(a.inv.Cluster, p.Target, "Apply this")
+	return a.Consent(a.Inv.Cluster, p.Target, "Apply this")
 }
 
 // sameplan refuses a saved plan when inventory or hosts have moved on.

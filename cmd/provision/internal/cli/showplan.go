@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -18,10 +18,10 @@ import (
 	"provision/provision/report"
 )
 
-// plan makes a plan and shows it.
-func (g *global) plan(ctx context.Context, inv *inventory.Inventory, tune func(*provision.Options)) (*plan.Plan, error) {
-	progress := g.progress(g.err)
-	o, err := g.operate(inv, quiet(progress.Event), tune)
+// Plan makes a plan and shows it.
+func (g *Global) Plan(ctx context.Context, inv *inventory.Inventory, tune func(*provision.Options)) (*plan.Plan, error) {
+	progress := g.Progress(g.Err)
+	o, err := g.Operate(inv, quiet(progress.Event), tune)
 	if err != nil {
 		return nil, err
 	}
@@ -31,35 +31,35 @@ func (g *global) plan(ctx context.Context, inv *inventory.Inventory, tune func(*
 	if err != nil {
 		return nil, err
 	}
-	return p, g.showPlan(p)
+	return p, g.ShowPlan(p)
 }
 
-func (g *global) targetFlag(cmd *cobra.Command, targets *[]string) {
+func (g *Global) TargetFlag(cmd *cobra.Command, targets *[]string) {
 	cmd.Flags().StringArrayVar(targets, "target", nil, "only this `ADDRESS` and what it requires: HOST, cluster, or HOST/KIND[\"NAME\"] (repeatable)")
 	g.completeTargets(cmd)
 }
 
-// planExit is 1 when hosts were skipped, whatever else is true.
-func planExit(p *plan.Plan, detailed bool) error {
+// PlanExit is 1 when hosts were skipped, whatever else is true.
+func PlanExit(p *plan.Plan, detailed bool) error {
 	switch {
 	case p.Incomplete():
-		return exit(exitError)
+		return Exit(ExitError)
 	case detailed && !p.Empty():
-		return exit(exitChanges)
+		return Exit(exitChanges)
 	}
 	return nil
 }
 
-func (g *global) showPlan(p *plan.Plan) error {
-	if g.json {
-		return report.JSON(g.out, document(p))
+func (g *Global) ShowPlan(p *plan.Plan) error {
+	if g.JSON {
+		return report.JSON(g.Out, Document(p))
 	}
-	report.Plan(g.out, p, report.Style{Color: g.color(), Verbose: g.verbose})
+	report.Plan(g.Out, p, report.Style{Color: g.Color(), Verbose: g.Verbose})
 	return nil
 }
 
-// document is the plan as --json shows it.
-func document(p *plan.Plan) any {
+// Document is the plan as --json shows it.
+func Document(p *plan.Plan) any {
 	return struct {
 		*plan.Plan
 		Hash  string `json:"hash"`
@@ -67,40 +67,40 @@ func document(p *plan.Plan) any {
 	}{p, p.Hash(), p.Empty()}
 }
 
-// savePlan writes the plan so that a half-written one is never seen.
-func savePlan(path string, p *plan.Plan) error {
+// SavePlan writes the plan so that a half-written one is never seen.
+func SavePlan(path string, p *plan.Plan) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
 	if err != nil {
-		return cannotWrite("the plan", path, err)
+		return CannotWrite("the plan", path, err)
 	}
 	defer os.Remove(file.Name())
 	if err := report.JSON(file, p); err != nil {
-		return cannotWrite("the plan", path, err)
+		return CannotWrite("the plan", path, err)
 	}
 	if err := file.Close(); err != nil {
-		return cannotWrite("the plan", path, err)
+		return CannotWrite("the plan", path, err)
 	}
 	if err := os.Rename(file.Name(), path); err != nil {
-		return cannotWrite("the plan", path, err)
+		return CannotWrite("the plan", path, err)
 	}
 	return nil
 }
 
-// cannotWrite says what to do about a file that cannot be written.
-func cannotWrite(what, path string, err error) error {
+// CannotWrite says what to do about a file that cannot be written.
+func CannotWrite(what, path string, err error) error {
 	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot write %s to %s: there is no folder %s; create it, or name another file with --out", what, path, folder)
 	}
 	return fmt.Errorf("cannot write %s to %s: %w; name another file with --out", what, path, err)
 }
 
-// progress is the view that fits the outputs.
-func (g *global) progress(w interface{ Write([]byte) (int, error) }) report.Progress {
+// Progress is the view that fits the outputs.
+func (g *Global) Progress(w interface{ Write([]byte) (int, error) }) report.Progress {
 	switch {
-	case g.json:
+	case g.JSON:
 		return report.JSONLines(w)
 	case g.terminal:
-		return report.Live(w, time.Now(), g.width)
+		return report.Live(w, time.Now(), g.Width)
 	}
 	return report.Plain(w, time.Now())
 }

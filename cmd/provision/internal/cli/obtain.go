@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"provision/provision/report"
 )
 
-// obtain shows how artifacts arrive, and says in the end what the store has.
-func (g *global) obtain(opened *store.Store, do func(progress func(pull.Event)) error) error {
+// Obtain shows how artifacts arrive, and says in the end what the store has.
+func (g *Global) Obtain(opened *store.Store, do func(progress func(pull.Event)) error) error {
 	view := &pullView{g: g}
 	err := do(view.event)
 	view.end()
-	if g.json {
+	if g.JSON {
 		result := struct {
 			Type   string `json:"type"`
 			Store  string `json:"store"`
@@ -24,12 +24,12 @@ func (g *global) obtain(opened *store.Store, do func(progress func(pull.Event)) 
 		if err != nil {
 			result.Error = err.Error()
 		}
-		g.line(result)
+		g.Line(result)
 	}
-	if err != nil || g.json {
+	if err != nil || g.JSON {
 		return err
 	}
-	fmt.Fprintf(g.out, "%d artifacts are in %s: %d were there, %d are new.\n",
+	fmt.Fprintf(g.Out, "%d artifacts are in %s: %d were there, %d are new.\n",
 		view.reused+view.stored, opened.Dir(), view.reused, view.stored)
 	return nil
 }
@@ -37,7 +37,7 @@ func (g *global) obtain(opened *store.Store, do func(progress func(pull.Event)) 
 // pullView shows a pull: one line that moves on a terminal, a line an artifact
 // elsewhere.
 type pullView struct {
-	g              *global
+	g              *Global
 	reused, stored int
 	moving         bool
 }
@@ -49,17 +49,17 @@ func (v *pullView) event(e pull.Event) {
 	case pull.Stored:
 		v.stored++
 	}
-	if v.g.json {
-		v.g.line(e)
+	if v.g.JSON {
+		v.g.Line(e)
 		return
 	}
 	switch e.Stage {
 	case pull.Stored:
 		v.end()
-		fmt.Fprintf(v.g.out, "[%d/%d] %s %s (%.0fs)\n", e.Index, e.Count, e.Ref, e.Source, e.Elapsed.Seconds())
+		fmt.Fprintf(v.g.Out, "[%d/%d] %s %s (%.0fs)\n", e.Index, e.Count, e.Ref, e.Source, e.Elapsed.Seconds())
 	case pull.Failed:
 		v.end()
-		fmt.Fprintf(v.g.out, "[%d/%d] %s failed: %s\n", e.Index, e.Count, e.Ref, report.Clean(fmt.Sprint(e.Err)))
+		fmt.Fprintf(v.g.Out, "[%d/%d] %s failed: %s\n", e.Index, e.Count, e.Ref, report.Clean(fmt.Sprint(e.Err)))
 	case pull.Reused, pull.Waiting, pull.Trying, pull.Passed:
 	case pull.Downloading, pull.Building:
 		if v.g.terminal {
@@ -67,17 +67,17 @@ func (v *pullView) event(e pull.Event) {
 			if e.Total > 0 {
 				text += fmt.Sprintf(" of %d", e.Total)
 			}
-			fmt.Fprintf(v.g.out, "\r\x1b[K%s", text)
+			fmt.Fprintf(v.g.Out, "\r\x1b[K%s", text)
 			v.moving = true
 		} else if e.Done == 0 {
-			fmt.Fprintf(v.g.out, "[%d/%d] %s %s\n", e.Index, e.Count, e.Ref, e.Stage)
+			fmt.Fprintf(v.g.Out, "[%d/%d] %s %s\n", e.Index, e.Count, e.Ref, e.Stage)
 		}
 	}
 }
 
 func (v *pullView) end() {
 	if v.moving {
-		fmt.Fprint(v.g.out, "\r\x1b[K")
+		fmt.Fprint(v.g.Out, "\r\x1b[K")
 		v.moving = false
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -28,41 +28,41 @@ import (
 	"provision/provision/secret"
 )
 
-// load reads the inventory.
-func (g *global) load(ctx context.Context, args []string) (*inventory.Inventory, error) {
-	vars, err := splitVars(g.vars)
+// Load reads the inventory.
+func (g *Global) Load(ctx context.Context, args []string) (*inventory.Inventory, error) {
+	vars, err := SplitVars(g.Vars)
 	if err != nil {
 		return nil, err
 	}
-	inv, problems := inventory.Load(ctx, inventory.Options{Parts: parts.All(), Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
-	return g.checked(inv, problems)
+	inv, problems := inventory.Load(ctx, inventory.Options{Parts: parts.All(), Paths: g.Paths(args), Vars: vars, VarFiles: g.VarFiles, Env: g.Env})
+	return g.Checked(inv, problems)
 }
 
-// checked tells what is wrong with an inventory, and fails if anything is.
-func (g *global) checked(inv *inventory.Inventory, problems diag.List) (*inventory.Inventory, error) {
+// Checked tells what is wrong with an inventory, and fails if anything is.
+func (g *Global) Checked(inv *inventory.Inventory, problems diag.List) (*inventory.Inventory, error) {
 	if !problems.HasErrors() && inv != nil {
 		problems = append(problems, diag.FromHCL(ownimages.Check(inv))...)
 	}
-	if len(problems) > 0 && !g.json {
-		if err := diag.Write(g.err, problems.Sorted(), diag.Style{Color: g.color(), Width: g.width}); err != nil {
+	if len(problems) > 0 && !g.JSON {
+		if err := diag.Write(g.Err, problems.Sorted(), diag.Style{Color: g.Color(), Width: g.Width}); err != nil {
 			return nil, err
 		}
 	}
 	if problems.HasErrors() {
-		if g.json {
+		if g.JSON {
 			return nil, problems.Err()
 		}
-		return nil, exit(exitError)
+		return nil, Exit(ExitError)
 	}
 	return inv, nil
 }
 
-// paths are the inventory's files: those of -i and the verb's argument.
-func (g *global) paths(args []string) []string {
-	return slices.Concat(g.inventory, args)
+// Paths are the inventory's files: those of -i and the verb's argument.
+func (g *Global) Paths(args []string) []string {
+	return slices.Concat(g.Inventory, args)
 }
 
-func splitVars(list []string) (map[string]string, error) {
+func SplitVars(list []string) (map[string]string, error) {
 	vars := map[string]string{}
 	for _, entry := range list {
 		name, value, ok := strings.Cut(entry, "=")
@@ -74,21 +74,21 @@ func splitVars(list []string) (map[string]string, error) {
 	return vars, nil
 }
 
-// labName is the lab that the run is about, "" for the real hosts.
-func (g *global) labName(inv *inventory.Inventory) string {
-	if g.lab == labOfCluster {
+// LabName is the lab that the run is about, "" for the real hosts.
+func (g *Global) LabName(inv *inventory.Inventory) string {
+	if g.Lab == LabOfCluster {
 		return inv.Cluster.Name
 	}
-	return g.lab
+	return g.Lab
 }
 
-// operate opens an operator over the inventory's hosts. Close it.
-func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func(*provision.Options)) (*provision.Operator, error) {
+// Operate opens an operator over the inventory's hosts. Close it.
+func (g *Global) Operate(inv *inventory.Inventory, sink event.Sink, tune ...func(*provision.Options)) (*provision.Operator, error) {
 	artifacts, err := openStore()
 	if err != nil {
 		return nil, err
 	}
-	settings, err := g.settings(inv)
+	settings, err := g.Settings(inv)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func
 	options := provision.Options{
 		Inventory: inv, Store: artifacts, Connector: connector,
 		Components: components.All(), Addons: addonlist.All(), ClusterKinds: clusterkinds.All(),
-		Lab: g.labName(inv), Holder: holder(), Sink: sink, Now: time.Now,
-		Operation: provision.Operation{Verb: g.verb, From: loggedInFrom(g.env), Version: version()},
+		Lab: g.LabName(inv), Holder: holder(), Sink: sink, Now: time.Now,
+		Operation: provision.Operation{Verb: g.Verb, From: loggedInFrom(g.Env), Version: Version()},
 	}
 	for _, t := range tune {
 		t(&options)
@@ -108,23 +108,23 @@ func (g *global) operate(inv *inventory.Inventory, sink event.Sink, tune ...func
 	return provision.New(options), nil
 }
 
-// lookAt opens an operator that changes nothing, for hosts of the inventory.
+// LookAt opens an operator that changes nothing, for hosts of the inventory.
 // Close it.
-func (g *global) lookAt(ctx context.Context, hosts []string) (*provision.Operator, error) {
-	inv, err := g.load(ctx, nil)
+func (g *Global) LookAt(ctx context.Context, hosts []string) (*provision.Operator, error) {
+	inv, err := g.Load(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := knownHosts(inv, hosts); err != nil {
+	if err := KnownHosts(inv, hosts); err != nil {
 		return nil, err
 	}
-	return g.operate(inv, g.waits)
+	return g.Operate(inv, g.Waits)
 }
 
-// waits is for verbs that only look: it says for which hosts they wait.
-func (g *global) waits(e event.Event) {
+// Waits is for verbs that only look: it says for which hosts they wait.
+func (g *Global) Waits(e event.Event) {
 	if e.Type == event.Note {
-		fmt.Fprintln(g.err, report.Line(e.Text))
+		fmt.Fprintln(g.Err, report.Line(e.Text))
 	}
 }
 
@@ -136,10 +136,10 @@ func openStore() (*storeView, error) {
 	return &storeView{opened}, nil
 }
 
-// settings say how to reach the inventory's hosts, or those of the lab.
-func (g *global) settings(inv *inventory.Inventory) (remote.Settings, error) {
-	s := remote.Settings{Inventory: inv, Lookup: g.env, Ask: g.prompt()}
-	name := g.labName(inv)
+// Settings say how to reach the inventory's hosts, or those of the lab.
+func (g *Global) Settings(inv *inventory.Inventory) (remote.Settings, error) {
+	s := remote.Settings{Inventory: inv, Lookup: g.Env, Ask: g.prompt()}
+	name := g.LabName(inv)
 	if name == "" {
 		return s, nil
 	}
@@ -178,15 +178,15 @@ func loggedInFrom(env func(string) (string, bool)) string {
 }
 
 // prompt asks on the terminal without echo; nil when there is none.
-func (g *global) prompt() remote.Ask {
-	if !g.ask {
+func (g *Global) prompt() remote.Ask {
+	if !g.Ask {
 		return nil
 	}
 	return func(ctx context.Context, where, question string) (secret.Value, error) {
 		answer, err := hidden(ctx, os.Stdin, func() {
-			fmt.Fprintf(g.err, "%s: %s ", report.Line(where), report.Clean(question)) // a server may word the question
+			fmt.Fprintf(g.Err, "%s: %s ", report.Line(where), report.Clean(question)) // a server may word the question
 		})
-		fmt.Fprintln(g.err)
+		fmt.Fprintln(g.Err)
 		if err != nil {
 			return secret.Value{}, fmt.Errorf("reading the answer: %w", err)
 		}
@@ -194,8 +194,8 @@ func (g *global) prompt() remote.Ask {
 	}
 }
 
-// inventoryArgs lets a verb take the inventory as its only argument.
-func inventoryArgs(_ *cobra.Command, args []string) error {
+// InventoryArgs lets a verb take the inventory as its only argument.
+func InventoryArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return fmt.Errorf("give one inventory, not %d arguments; for several files: -i FILE -i FILE", len(args))
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bufio"
@@ -9,10 +9,10 @@ import (
 	"sync"
 )
 
-// console asks questions one after the other. Ctrl-C ends a question: reading
+// Console asks questions one after the other. Ctrl-C ends a question: reading
 // goes on in a goroutine of its own, which ends with the process.
-type console struct {
-	*global
+type Console struct {
+	*Global
 	once  sync.Once
 	ready chan struct{}
 	lines chan line
@@ -25,16 +25,16 @@ type line struct {
 
 // Say shows a line: on standard error with --json, where standard output is for
 // the result alone.
-func (c *console) Say(text string) {
-	if c.json {
-		fmt.Fprintln(c.err, text)
+func (c *Console) Say(text string) {
+	if c.JSON {
+		fmt.Fprintln(c.Err, text)
 		return
 	}
-	fmt.Fprintln(c.out, text)
+	fmt.Fprintln(c.Out, text)
 }
 
 // Line asks and waits for a line.
-func (c *console) Line(ctx context.Context, question string) (string, error) {
+func (c *Console) Line(ctx context.Context, question string) (string, error) {
 	c.once.Do(func() {
 		c.ready, c.lines = make(chan struct{}), make(chan line, 1)
 		go c.read()
@@ -42,21 +42,21 @@ func (c *console) Line(ctx context.Context, question string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	fmt.Fprint(c.out, question)
+	fmt.Fprint(c.Out, question)
 	c.ready <- struct{}{}
 	select {
 	case l := <-c.lines:
 		return l.text, l.err
 	case <-ctx.Done():
-		fmt.Fprintln(c.out)
+		fmt.Fprintln(c.Out)
 		return "", ctx.Err()
 	}
 }
 
 // read reads a line whenever one is asked for, so that a password that is asked
 // for between questions is not taken away.
-func (c *console) read() {
-	reader := bufio.NewReader(io.LimitReader(c.in, 1<<20))
+func (c *Console) read() {
+	reader := bufio.NewReader(io.LimitReader(c.In, 1<<20))
 	for range c.ready {
 		text, err := reader.ReadString('\n')
 		if text != "" && err == io.EOF { //nolint:errorlint // io.Reader promises io.EOF itself

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exactly and atLeast check the number of arguments, and name what is missing
+// Exactly and atLeast check the number of arguments, and name what is missing
 // by the verb's own words.
-func exactly(n int) cobra.PositionalArgs { return between(n, n) }
+func Exactly(n int) cobra.PositionalArgs { return between(n, n) }
 
-func atLeast(n int) cobra.PositionalArgs { return between(n, 1<<30) }
+func AtLeast(n int) cobra.PositionalArgs { return between(n, 1<<30) }
 
 func between(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -10,13 +10,13 @@ import (
 	"provision/provision/preflight"
 )
 
-// ignoreFlag is shared by the verbs that check hosts.
-func ignoreFlag(cmd *cobra.Command, ignore *[]string) {
+// IgnoreFlag is shared by the verbs that check hosts.
+func IgnoreFlag(cmd *cobra.Command, ignore *[]string) {
 	cmd.Flags().StringSliceVar(ignore, "ignore-preflight", nil, "turn errors of these `CHECKS` into warnings; all skips all checks")
 	_ = cmd.RegisterFlagCompletionFunc("ignore-preflight", cobra.FixedCompletions(append(preflight.Checks(), "all"), cobra.ShellCompDirectiveNoFileComp))
 }
 
-func knownChecks(names []string) error {
+func KnownChecks(names []string) error {
 	for _, name := range names {
 		if name != "all" && !slices.Contains(preflight.Checks(), name) {
 			return fmt.Errorf("unknown check %q; use %s, or all", name, strings.Join(preflight.Checks(), ", "))

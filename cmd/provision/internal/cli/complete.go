@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 // completer answers a shell that asks how a word may go on.
 type completer = func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective)
 
-// completeFlags tells shells what the values of the flags of all verbs are.
-func (g *global) completeFlags(root *cobra.Command) {
+// CompleteFlags tells shells what the values of the flags of all verbs are.
+func (g *Global) CompleteFlags(root *cobra.Command) {
 	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
 	}
@@ -35,15 +35,15 @@ func (g *global) completeFlags(root *cobra.Command) {
 }
 
 // completeTargets offers hosts, as far as the inventory alone tells them.
-func (g *global) completeTargets(cmd *cobra.Command) {
+func (g *Global) completeTargets(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("target", func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 		names := append(g.hostNames(cmd.Context(), args), resource.ClusterHost)
-		return beginning(names, word), cobra.ShellCompDirectiveNoFileComp
+		return Beginning(names, word), cobra.ShellCompDirectiveNoFileComp
 	})
 }
 
-// completeHosts offers the inventory's hosts that were not named yet.
-func (g *global) completeHosts(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+// CompleteHosts offers the inventory's hosts that were not named yet.
+func (g *Global) CompleteHosts(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	named := map[string]bool{}
 	for _, a := range args {
 		named[a] = true
@@ -54,12 +54,12 @@ func (g *global) completeHosts(cmd *cobra.Command, args []string, word string) (
 			left = append(left, name)
 		}
 	}
-	return beginning(left, word), cobra.ShellCompDirectiveNoFileComp
+	return Beginning(left, word), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeLabHosts offers the hosts of the labs of this machine.
-func (g *global) completeLabHosts(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	g.labFromEnv()
+// CompleteLabHosts offers the hosts of the labs of this machine.
+func (g *Global) CompleteLabHosts(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	g.LabFromEnv()
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
@@ -70,26 +70,26 @@ func (g *global) completeLabHosts(_ *cobra.Command, args []string, word string) 
 	var hosts []string
 	for _, name := range names {
 		opened, err := lab.Open(name)
-		if err != nil || g.lab != "" && g.lab != labOfCluster && g.lab != name {
+		if err != nil || g.Lab != "" && g.Lab != LabOfCluster && g.Lab != name {
 			continue
 		}
 		for _, h := range opened.Hosts() {
 			hosts = append(hosts, h.Name+"\tof lab "+name)
 		}
 	}
-	return beginning(hosts, word), cobra.ShellCompDirectiveNoFileComp
+	return Beginning(hosts, word), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeInventory offers files of the inventory's language, once.
-func completeInventory(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// CompleteInventory offers files of the inventory's language, once.
+func CompleteInventory(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completePlan offers files: inventories, or plans of any name.
-func completePlan(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// CompletePlan offers files: inventories, or plans of any name.
+func CompletePlan(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -98,12 +98,12 @@ func completePlan(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 
 // hostNames are those of an inventory that can be read; a shell that completes
 // is no place for problems.
-func (g *global) hostNames(ctx context.Context, args []string) []string {
-	vars, err := splitVars(g.vars)
+func (g *Global) hostNames(ctx context.Context, args []string) []string {
+	vars, err := SplitVars(g.Vars)
 	if err != nil {
 		return nil
 	}
-	inv, _ := inventory.Load(ctx, inventory.Options{Parts: parts.All(), Paths: g.paths(args), Vars: vars, VarFiles: g.varFiles, Env: g.env})
+	inv, _ := inventory.Load(ctx, inventory.Options{Parts: parts.All(), Paths: g.Paths(args), Vars: vars, VarFiles: g.VarFiles, Env: g.Env})
 	if inv == nil {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (g *global) hostNames(ctx context.Context, args []string) []string {
 	return names
 }
 
-func beginning(names []string, word string) []string {
+func Beginning(names []string, word string) []string {
 	var fit []string
 	for _, name := range names {
 		if strings.HasPrefix(name, word) {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"provision/provision/inventory"
 )
 
-// knownHosts refuses names that the inventory does not have.
-func knownHosts(inv *inventory.Inventory, names []string) error {
+// KnownHosts refuses names that the inventory does not have.
+func KnownHosts(inv *inventory.Inventory, names []string) error {
 	for _, name := range names {
 		if _, ok := inv.Host(name); !ok {
 			return fmt.Errorf("host %q is not in the inventory; its hosts are %s", name, strings.Join(namesOf(inv), ", "))
