@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 	"provision/provision/etcd/snapshot"
 	"provision/provision/restore"
@@ -16,12 +17,12 @@ import (
 
 // restoring is what one restore was asked to do.
 type restoring struct {
-	application
+	cli.Application
 	request restore.Request
 }
 
-func etcdRestoreVerb(g *global) *cobra.Command {
-	r := restoring{application: application{global: g}}
+func etcdRestoreVerb(g *cli.Global) *cobra.Command {
+	r := restoring{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Bring the cluster back from a backup of etcd",
@@ -48,46 +49,46 @@ Exit codes: 0 the cluster is back; 1 it is not, or not all: run it again.`,
 		Example: `  provision etcd restore etcd.snapshot
   provision etcd restore --yes=dc1 -i inventories/dc1.hcl etcd.snapshot
   provision --lab etcd restore -i inventories/lab.hcl --lost m3 etcd.snapshot`,
-		Args: exactly(1),
+		Args: cli.Exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.told(r.run(cmd.Context(), args[0]))
+			return r.Told(r.run(cmd.Context(), args[0]))
 		},
 	}
-	r.yes.flag(cmd)
+	r.Yes.Flag(cmd)
 	cmd.Flags().StringArrayVar(&r.request.Lost, "lost", nil, "`HOST` is off, and what it has will never be served: go on without it")
 	cmd.Flags().BoolVar(&r.request.Foreign, "foreign", false, "take a file that is not known to be of this cluster")
 	_ = cmd.RegisterFlagCompletionFunc("lost", func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
-		return beginning(g.hostNames(cmd.Context(), nil), word), cobra.ShellCompDirectiveNoFileComp
+		return cli.Beginning(g.HostNames(cmd.Context(), nil), word), cobra.ShellCompDirectiveNoFileComp
 	})
-	r.minorityFlag(cmd)
+	r.MinorityFlag(cmd)
 	return cmd
 }
 
 func (r *restoring) run(ctx context.Context, what string) (err error) {
-	if err := r.begin(ctx); err != nil {
+	if err := r.Begin(ctx); err != nil {
 		return err
 	}
-	if err := knownHosts(r.inv, r.request.Lost); err != nil {
+	if err := cli.KnownHosts(r.Inv, r.request.Lost); err != nil {
 		return err
 	}
 	if err := r.find(what); err != nil {
 		return fmt.Errorf("cannot restore, nothing was changed: %w", err)
 	}
-	r.progress = r.global.progress(r.out)
-	defer r.progress.Close()
-	o, err := r.operate(r.inv, r.progress.Event, func(o *provision.Options) { o.AllowMinority = r.minority || len(r.request.Lost) > 0 })
+	r.Progress = r.Global.NewProgress(r.Out)
+	defer r.Progress.Close()
+	o, err := r.Operate(r.Inv, r.Progress.Event, func(o *provision.Options) { o.AllowMinority = r.Minority || len(r.request.Lost) > 0 })
 	if err != nil {
 		return err
 	}
 	defer o.Close()
 	err = o.Restore(ctx, r.request, r.approve)
-	r.progress.Close()
+	r.Progress.Close()
 	switch {
-	case r.json:
-		r.line(ended{Type: "result", Error: text(err)})
-		r.concluded = true
+	case r.JSON:
+		r.Line(cli.Ended{Type: "result", Error: text(err)})
+		r.Concluded = true
 	case err == nil:
-		fmt.Fprintln(r.out, "The cluster is back. Data that were replaced are in before-restore-… beside the new ones: remove them when you do not need them.")
+		fmt.Fprintln(r.Out, "The cluster is back. Data that were replaced are in before-restore-… beside the new ones: remove them when you do not need them.")
 	}
 	return err
 }
@@ -114,19 +115,19 @@ func (r *restoring) find(what string) error {
 
 // approve shows what will be done, and asks.
 func (r *restoring) approve(p *restore.Plan) (bool, error) {
-	if live, ok := r.progress.(interface{ Pause() }); ok {
+	if live, ok := r.Progress.(interface{ Pause() }); ok {
 		live.Pause()
 	}
-	if r.json {
-		r.line(struct {
+	if r.JSON {
+		r.Line(struct {
 			Type string        `json:"type"`
 			Plan *restore.Plan `json:"plan"`
 		}{"plan", p})
 		return true, nil
 	}
-	fmt.Fprint(r.out, p.Text())
-	if r.yes.given() {
+	fmt.Fprint(r.Out, p.Text())
+	if r.Yes.Given() {
 		return true, nil
 	}
-	return r.consent(r.inv.Cluster, p.Target, "Restore this")
+	return r.Consent(r.Inv.Cluster, p.Target, "Restore this")
 }

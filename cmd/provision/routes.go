@@ -12,11 +12,11 @@ import (
 	"provision/provision/report"
 )
 
-func routesVerb(g *global) *cobra.Command {
+func routesVerb(g *cli.Global) *cobra.Command {
 	return group("routes", "Show routes to pods for routers and hosts outside", routesShowVerb(g))
 }
 
-func routesShowVerb(g *global) *cobra.Command {
+func routesShowVerb(g *cli.Global) *cobra.Command {
 	var format, via string
 	cmd := &cobra.Command{
 		Use:   "show",
@@ -40,18 +40,18 @@ Exit codes: 0 success; 1 no master or etcd host answered.`,
 	return cmd
 }
 
-func (g *global) showRoutes(ctx context.Context, format, via string) error {
+func (g *cli.Global) showRoutes(ctx context.Context, format, via string) error {
 	if _, err := routes.Render(format, nil, nil); err != nil {
 		return fmt.Errorf("cannot write routes: %w", err)
 	}
 	if _, err := netip.ParseAddr(via); err != nil && via != routes.ViaNodes && via != routes.ViaGateways {
 		return fmt.Errorf("cannot work out routes: --via is %q; give %s, %s or an address", via, routes.ViaNodes, routes.ViaGateways)
 	}
-	inv, err := g.load(ctx, nil)
+	inv, err := g.Load(ctx, nil)
 	if err != nil {
 		return err
 	}
-	o, err := g.operate(inv, g.waits)
+	o, err := g.Operate(inv, g.Waits)
 	if err != nil {
 		return err
 	}
@@ -66,12 +66,12 @@ func (g *global) showRoutes(ctx context.Context, format, via string) error {
 	}
 	list, problems := routes.Wanted(config, nodes, nil)
 	for _, p := range problems {
-		fmt.Fprintln(g.err, report.Line(p))
+		fmt.Fprintln(g.Err, report.Line(p))
 	}
-	if g.json {
-		return report.JSON(g.out, list)
+	if g.JSON {
+		return report.JSON(g.Out, list)
 	}
 	text, err := routes.Render(format, list, nodes)
-	fmt.Fprint(g.out, text)
+	fmt.Fprint(g.Out, text)
 	return err
 }

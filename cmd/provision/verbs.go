@@ -8,15 +8,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"provision/cmd/provision/internal/bundle"
+	"provision/cmd/provision/internal/certs"
 	"provision/cmd/provision/internal/cli"
+	"provision/cmd/provision/internal/history"
+	"provision/cmd/provision/internal/lab"
+	"provision/cmd/provision/internal/node"
 	"provision/provision/report"
 )
 
 // verbs lists the verbs, each from its own file.
 func verbs(g *cli.Global) []*cobra.Command {
 	return []*cobra.Command{
-		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), nodeVerb(g), resetVerb(g), historyVerb(g), rollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
-		certsVerb(g), hostkeysVerb(g), bundleVerb(g), labVerb(g), versionVerb(g),
+		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), node.NodeVerb(g), node.ResetVerb(g), history.HistoryVerb(g), history.RollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
+		certs.CertsVerb(g), hostkeysVerb(g), bundle.BundleVerb(g), lab.LabVerb(g), versionVerb(g),
 	}
 }
 

@@ -18,7 +18,6 @@ var large = map[string]struct {
 	lines int
 	why   string
 }{
-	"cmd/provision":       {6200, "one file per verb; they share only the flags that all have"},
 	"provision/lab":       {4500, "one idea, a host of a lab, in many small files: rooms for racks and machines are to come"},
 	"provision/inventory": {4950, "one schema in many small files, one per block"},
 }

@@ -1,4 +1,4 @@
-package main
+package history
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type rollback struct {
 	way   provision.Way
 }
 
-func rollbackVerb(g *cli.Global) *cobra.Command {
+func RollbackVerb(g *cli.Global) *cobra.Command {
 	r := rollback{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "rollback [N | RUN]",

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type resetting struct {
 	again bool     // the host is set up anew afterwards
 }
 
-func resetVerb(g *cli.Global) *cobra.Command {
+func ResetVerb(g *cli.Global) *cobra.Command {
 	r := resetting{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "reset [HOST…]",

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"provision/provision"
 )
 
-func nodeVerb(g *cli.Global) *cobra.Command {
+func NodeVerb(g *cli.Global) *cobra.Command {
 	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRebootVerb(g), nodeRebuildVerb(g), nodeRemoveVerb(g)}
 	for _, texts := range careVerbs() {
 		verbs = append(verbs, nodeCareVerb(g, texts))

@@ -1,4 +1,4 @@
-package main
+package certs
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 	"provision/provision/report"
 )
 
-func certsVerb(g *cli.Global) *cobra.Command {
+func CertsVerb(g *cli.Global) *cobra.Command {
 	return cli.Group("certs", "Show, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
 }
 

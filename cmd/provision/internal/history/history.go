@@ -1,4 +1,4 @@
-package main
+package history
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // shownRuns is how many runs are listed when nobody says.
 const shownRuns = 20
 
-func historyVerb(g *cli.Global) *cobra.Command {
+func HistoryVerb(g *cli.Global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [N]",
 		Short: "Show who changed what, when, and how it ended",

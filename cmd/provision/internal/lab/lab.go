@@ -1,4 +1,4 @@
-package main
+package lab
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"provision/provision/report"
 )
 
-func labVerb(g *cli.Global) *cobra.Command {
+func LabVerb(g *cli.Global) *cobra.Command {
 	return cli.Group("lab", "Boot an inventory's hosts on this machine, to rehearse",
 		labUpVerb(g), labDownVerb(g), labListVerb(g), labSSHVerb(g), labFaultVerb(g), labHintsVerb(g))
 }

@@ -1,0 +1,2 @@
+// Package bundle has the verbs about artifacts and images.
+package bundle

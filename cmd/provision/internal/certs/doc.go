@@ -1,0 +1,2 @@
+// Package certs has the verbs about certificates and keys.
+package certs

@@ -1,0 +1,2 @@
+// Package history has the verbs about past runs, and the way back.
+package history

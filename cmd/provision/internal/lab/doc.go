@@ -1,0 +1,2 @@
+// Package lab has the verbs about labs and their faults.
+package lab
