@@ -74,7 +74,7 @@ func (r *restoring) run(ctx context.Context, what string) (err error) {
 	if err := r.find(what); err != nil {
 		return fmt.Errorf("cannot restore, nothing was changed: %w", err)
 	}
-	r.Progress = r.Global.NewProgress(r.Out)
+	r.Progress = r.Global.Progress(r.Out)
 	defer r.Progress.Close()
 	o, err := r.Operate(r.Inv, r.Progress.Event, func(o *provision.Options) { o.AllowMinority = r.Minority || len(r.request.Lost) > 0 })
 	if err != nil {

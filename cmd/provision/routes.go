@@ -7,13 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/network/routes"
 	"provision/provision/inventory"
 	"provision/provision/report"
 )
 
 func routesVerb(g *cli.Global) *cobra.Command {
-	return group("routes", "Show routes to pods for routers and hosts outside", routesShowVerb(g))
+	return cli.Group("routes", "Show routes to pods for routers and hosts outside", routesShowVerb(g))
 }
 
 func routesShowVerb(g *cli.Global) *cobra.Command {
@@ -31,7 +32,7 @@ Exit codes: 0 success; 1 no master or etcd host answered.`,
   provision routes show --format ip --via 10.0.0.1 -i inventories/dc1.hcl
   provision --lab routes show -i inventories/lab.hcl --json`,
 		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error { return g.showRoutes(cmd.Context(), format, via) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return showRoutes(cmd.Context(), g, format, via) },
 	}
 	cmd.Flags().StringVar(&format, "format", "ip", "write for `ROUTER`: ip, frr, cisco or junos")
 	cmd.Flags().StringVar(&via, "via", routes.ViaNodes, "go through the `HOP` nodes, gateways, or an address")
@@ -40,7 +41,7 @@ Exit codes: 0 success; 1 no master or etcd host answered.`,
 	return cmd
 }
 
-func (g *cli.Global) showRoutes(ctx context.Context, format, via string) error {
+func showRoutes(ctx context.Context, g *cli.Global, format, via string) error {
 	if _, err := routes.Render(format, nil, nil); err != nil {
 		return fmt.Errorf("cannot write routes: %w", err)
 	}

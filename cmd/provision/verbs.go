@@ -20,8 +20,8 @@ import (
 // verbs lists the verbs, each from its own file.
 func verbs(g *cli.Global) []*cobra.Command {
 	return []*cobra.Command{
-		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), node.NodeVerb(g), node.ResetVerb(g), history.HistoryVerb(g), history.RollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
-		certs.CertsVerb(g), hostkeysVerb(g), bundle.BundleVerb(g), lab.LabVerb(g), versionVerb(g),
+		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), node.Verb(g), node.ResetVerb(g), history.Verb(g), history.RollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
+		certs.Verb(g), hostkeysVerb(g), bundle.Verb(g), lab.Verb(g), versionVerb(g),
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 	"provision/provision/report"
 )
 
-func BundleVerb(g *cli.Global) *cobra.Command {
+func Verb(g *cli.Global) *cobra.Command {
 	return cli.Group("bundle", "Get, check and list the artifacts that hosts need",
 		pullVerb(g, "pull", "Get what the inventory needs and the store lacks",
 			`Gets every artifact that the inventory's hosts need: from a bundle folder or a

@@ -16,7 +16,7 @@ import (
 	"provision/provision/report"
 )
 
-func CertsVerb(g *cli.Global) *cobra.Command {
+func Verb(g *cli.Global) *cobra.Command {
 	return cli.Group("certs", "Show, renew and rotate certificates and keys", certsStatusVerb(g), certsRenewVerb(g), certsRotateCAVerb(g), certsRotateKeyVerb(g))
 }
 

@@ -37,7 +37,7 @@ func (g *Global) CompleteFlags(root *cobra.Command) {
 // completeTargets offers hosts, as far as the inventory alone tells them.
 func (g *Global) completeTargets(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("target", func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-		names := append(g.hostNames(cmd.Context(), args), resource.ClusterHost)
+		names := append(g.HostNames(cmd.Context(), args), resource.ClusterHost)
 		return Beginning(names, word), cobra.ShellCompDirectiveNoFileComp
 	})
 }
@@ -49,7 +49,7 @@ func (g *Global) CompleteHosts(cmd *cobra.Command, args []string, word string) (
 		named[a] = true
 	}
 	var left []string
-	for _, name := range g.hostNames(cmd.Context(), nil) {
+	for _, name := range g.HostNames(cmd.Context(), nil) {
 		if !named[name] {
 			left = append(left, name)
 		}
@@ -96,9 +96,9 @@ func CompletePlan(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// hostNames are those of an inventory that can be read; a shell that completes
+// HostNames are those of an inventory that can be read; a shell that completes
 // is no place for problems.
-func (g *Global) hostNames(ctx context.Context, args []string) []string {
+func (g *Global) HostNames(ctx context.Context, args []string) []string {
 	vars, err := SplitVars(g.Vars)
 	if err != nil {
 		return nil

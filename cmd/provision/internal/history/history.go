@@ -22,7 +22,7 @@ import (
 // shownRuns is how many runs are listed when nobody says.
 const shownRuns = 20
 
-func HistoryVerb(g *cli.Global) *cobra.Command {
+func Verb(g *cli.Global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [N]",
 		Short: "Show who changed what, when, and how it ended",

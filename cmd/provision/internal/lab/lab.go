@@ -18,7 +18,7 @@ import (
 	"provision/provision/report"
 )
 
-func LabVerb(g *cli.Global) *cobra.Command {
+func Verb(g *cli.Global) *cobra.Command {
 	return cli.Group("lab", "Boot an inventory's hosts on this machine, to rehearse",
 		labUpVerb(g), labDownVerb(g), labListVerb(g), labSSHVerb(g), labFaultVerb(g), labHintsVerb(g))
 }

@@ -10,7 +10,7 @@ import (
 	"provision/provision"
 )
 
-func NodeVerb(g *cli.Global) *cobra.Command {
+func Verb(g *cli.Global) *cobra.Command {
 	verbs := []*cobra.Command{nodeIsolateVerb(g), nodeRecoverVerb(g), nodeRebootVerb(g), nodeRebuildVerb(g), nodeRemoveVerb(g)}
 	for _, texts := range careVerbs() {
 		verbs = append(verbs, nodeCareVerb(g, texts))
