@@ -70,6 +70,8 @@ var layers = []layer{
 	{packages: []string{"provision/remote"}},
 	{packages: []string{"provision/fleettest"}},
 	{packages: []string{"test/faults", "test/terminal", "test/canary", "test/soak"}},
+	{packages: []string{"cmd/provision/internal/cli"}},
+	{packages: []string{"cmd/provision/internal/*"}},
 	{packages: []string{"cmd/*", "test/*", "test/*/*"}},
 }
 
