@@ -5,17 +5,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/cmd/provision/internal/cli"
 	"provision/provision"
 )
 
 // backing is one backup that somebody asked for.
 type backing struct {
-	application
+	cli.Application
 	local string
 }
 
-func etcdBackupVerb(g *global) *cobra.Command {
-	b := backing{application: application{global: g}}
+func etcdBackupVerb(g *cli.Global) *cobra.Command {
+	b := backing{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "backup",
 		Short: "Take a backup of etcd now",
@@ -38,13 +39,13 @@ Exit codes: 0 stored everywhere; 1 not everywhere, or not at all.`,
 }
 
 func (b *backing) run(ctx context.Context) (err error) {
-	if b.inv, err = b.load(ctx, nil); err != nil {
+	if b.Inv, err = b.Load(ctx, nil); err != nil {
 		return err
 	}
-	o, err := b.operate(b.inv, b.notes(), func(*provision.Options) {})
+	o, err := b.Operate(b.Inv, cli.Notes(&b.Application), func(*provision.Options) {})
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	return o.BackupEtcd(ctx, b.local, b.out)
+	return o.BackupEtcd(ctx, b.local, b.Out)
 }
