@@ -63,7 +63,7 @@ func TestGeneratedApplyLeavesNothingAndUndoGivesBackWhatStood(t *testing.T) {
 		quiet(t, machines, wish{})
 		assert.Equal(t, before, tree(t, machines))
 	})
-	faults.Record(t, "plan-fixed-point", "a plan after an apply is empty, whatever the order of what is wanted; and when nothing is wanted any more, what stood on the hosts before is back",
+	faults.Record(t, "plan-fixed-point", "a plan after an apply is empty, whatever the order of what is wanted; and when nothing is wanted any more, what was on the hosts before is back",
 		"random hosts, random sequences of random wishes; real kinds, agent, planner and engine", "%d cases of two hosts, %d wishes, %d steps", cases, sequences, steps)
 }
 
@@ -120,7 +120,7 @@ func TestGeneratedFailedHostsBlockNoOther(t *testing.T) {
 		made(t, machines, want)
 		quiet(t, machines, want)
 	})
-	faults.Record(t, "plan-failed-host", "a host that is down, or dies in the middle, blocks no other", "one of three random hosts is down or dies at a random point",
+	faults.Record(t, "plan-failed-host", "a host that is down, or dies meanwhile, blocks no other", "one of three random hosts is down or dies at a random point",
 		"%d cases: %d other hosts were finished in the same run", cases, others)
 }
 

@@ -108,6 +108,6 @@ func TestDamagedAnswersOfEtcd(t *testing.T) {
 	statuses := corrupt.FeedN(t, 1, corrupt.Many/4, func(in []byte) bool { etcd.status.Store(&in); return look() }, status)
 	etcd.status.Store(&status)
 	lists := corrupt.FeedN(t, 2, corrupt.Many/4, func(in []byte) bool { etcd.list.Store(&in); return look() }, list)
-	faults.Record(t, "corrupt-etcd-answers", "damaged answers of etcd's members are errors, or what they say; one without a header is no leader and not healthy", "answers to status and member list, damaged",
+	faults.Record(t, "corrupt-etcd-answers", "damaged answers of etcd members are errors or are read as they are; a member without a header is not leader and not healthy", "answers to status and member list, damaged",
 		"%d inputs, none ended the program", statuses.Inputs+lists.Inputs)
 }

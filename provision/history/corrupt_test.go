@@ -45,7 +45,7 @@ func TestDamagedRecords(t *testing.T) {
 		}
 		return err == nil
 	}, packed))
-	faults.Record(t, "history-damaged-records", "a damaged record of a run, its steps or its inventory is passed over and named, and never tells anything else than what was written",
+	faults.Record(t, "history-damaged-records", "a damaged record of a run, its steps or its inventory is skipped and named; none ever shows anything but what was written",
 		"bits flipped, parts cut, doubled, moved and spliced in the three kinds of records", "%d inputs: %d refused, %d differ in nothing that counts", tally.Inputs, tally.Rejected, tally.Accepted)
 }
 

@@ -30,6 +30,6 @@ func TestDamagedAnswers(t *testing.T) {
 		assert.NotContains(t, string(Render(d)), "\x1b")
 		return true
 	}, []byte(`{"name": "dc1", "environment": "prod", "masters": ["10.0.0.11-13"], "nodes": ["10.0.1.21", "10.0.1.22"], "host_names": {"10.0.0.11": "m1"}, "user": "ops", "port": 22, "bastion": "ops@b.example:22", "identity_file": "~/.ssh/x", "sudo": true, "pods": "10.32.0.0/12"}`))
-	faults.Record(t, "corrupt-answers", "what provision init is told is refused, or makes an inventory that validate accepts", "addresses and files of answers, damaged",
+	faults.Record(t, "corrupt-answers", "provision init refuses its answers, or makes an inventory that validate accepts", "addresses and files of answers, damaged",
 		"%d lines of addresses; %d files: %d refused, %d made a valid inventory", addresses.Inputs, files.Inputs, files.Rejected, files.Accepted)
 }

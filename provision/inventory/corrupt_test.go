@@ -123,7 +123,7 @@ func TestDamagedOutputOfSops(t *testing.T) {
 		assert.Positive(t, tally.Rejected)
 		total = total.Add(tally)
 	}
-	faults.Record(t, "corrupt-sops", "what sops answers, damaged, is refused or stays secret; no problem shows any of it", "the JSON and the text that sops decrypts to, damaged",
+	faults.Record(t, "corrupt-sops", "damaged sops output is refused or stays secret; no problem shows any of it", "the JSON and the text that sops decrypts to, damaged",
 		"%d inputs: %d refused, %d taken as secrets; 0 shown", total.Inputs, total.Rejected, total.Accepted)
 }
 

@@ -59,6 +59,6 @@ func TestDamagedCertificatesKeysAndRequests(t *testing.T) {
 		return true
 	}, csr)
 	total := tally.Add(keys).Add(signed)
-	faults.Record(t, "corrupt-pki", "of damaged certificates, keys and requests no other authority and no certificate comes", "PEM and DER of an authority, its key and a request, damaged",
+	faults.Record(t, "corrupt-pki", "damaged certificates, keys and requests never yield another authority or a certificate", "PEM and DER of an authority, its key and a request, damaged",
 		"%d inputs: %d refused; %d damaged requests: %d signed, each with a signature that holds", total.Inputs, total.Rejected, signed.Inputs, signed.Accepted)
 }

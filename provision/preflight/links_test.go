@@ -55,7 +55,7 @@ func TestPairsGrowWithTheNumberOfHosts(t *testing.T) {
 		assert.GreaterOrEqual(t, peers, 3)
 	}
 	assert.Less(t, counts[1000], 12*counts[100])
-	faults.Record(t, "preflight-linear", "what preflight tries host to host grows with the number of hosts, not with its square",
+	faults.Record(t, "preflight-linear", "preflight's host-to-host tests grow with the number of hosts, not with its square",
 		"clusters of 100 and 1,000 hosts in racks of 40", "%d and %d pairs (all pairs: 9900 and 999000)", counts[100], counts[1000])
 }
 

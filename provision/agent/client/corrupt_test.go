@@ -70,7 +70,7 @@ func TestDamagedFacts(t *testing.T) {
 		}
 		return true
 	}, sample)
-	faults.Record(t, "corrupt-facts", "facts that no host has are refused, with the host's name; what is taken is within bounds and free of control characters",
+	faults.Record(t, "corrupt-facts", "impossible facts are refused with the host's name; accepted ones are within bounds and free of control characters",
 		"an agent's facts, damaged", "%d inputs: %d refused, %d within bounds", tally.Inputs, tally.Rejected, tally.Accepted)
 }
 
@@ -140,7 +140,7 @@ func TestDamagedComparisons(t *testing.T) {
 		}
 		return true
 	}, sample)
-	faults.Record(t, "corrupt-plan-result", "an agent that compares something else than was asked, or would remove what is wanted, is refused",
+	faults.Record(t, "corrupt-plan-result", "an agent that compares something other than asked, or would remove what is wanted, is refused",
 		"an agent's comparison, damaged", "%d inputs: %d refused, %d about what was asked", tally.Inputs, tally.Rejected, tally.Accepted)
 }
 

@@ -99,7 +99,7 @@ func TestHostsGetOnlyTheirOwnCertificates(t *testing.T) {
 		_, err := r.judge(pki.ClusterCA, object(edit))
 		assert.Error(t, err, name)
 	}
-	faults.Record(t, "certs-only-its-own", "what a host asks for with its own access is signed only if it is a certificate that this very host has",
+	faults.Record(t, "certs-only-its-own", "with its own access a host gets only its own certificates signed",
 		"requests under another name, by people, with more names, addresses, groups or uses", "%d requests, all refused", len(bad))
 }
 

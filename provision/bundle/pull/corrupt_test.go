@@ -68,7 +68,7 @@ func TestDamagedArchivesAndFoldersOfArtifacts(t *testing.T) {
 		return imported(t, dir)
 	}, sample)
 	assert.Positive(t, tars.Rejected)
-	faults.Record(t, "corrupt-bundle", "of a damaged export of artifacts only blobs with the hash of their name are taken, and no record without its blobs; nothing is written beside the store",
+	faults.Record(t, "corrupt-bundle", "of a damaged export only blobs with the hash of their name are imported, and no record without its blobs; nothing is written outside the store",
 		"an archive and a folder of artifacts, damaged", "%d archives: %d refused, %d imported; %d folders: %d refused, %d imported; every store whole",
 		tars.Inputs, tars.Rejected, tars.Accepted, folders.Inputs, folders.Rejected, folders.Accepted)
 }

@@ -30,6 +30,6 @@ func TestDamagedChecksums(t *testing.T) {
 		assert.True(t, beside, "taken from another line")
 		return true
 	}, []byte(a+"  other.tgz\n"+b+" *tool.tgz\n"), []byte(a+"\n"))
-	faults.Record(t, "corrupt-checksums", "a damaged file of checksums gives an error, or a hash that stands in it for that file (which the download must then have)", "a publisher's checksums, damaged",
+	faults.Record(t, "corrupt-checksums", "a damaged file of checksums gives an error, or a hash that it has for that file (which the download must match)", "a publisher's checksums, damaged",
 		"%d inputs: %d refused, %d taken", tally.Inputs, tally.Rejected, tally.Accepted)
 }

@@ -29,6 +29,6 @@ func TestADamagedCacheOfDigestsIsHashedAnew(t *testing.T) {
 	plain, err := json.Marshal(known)
 	require.NoError(t, err)
 	assert.Nil(t, decodeDigests(plain), "one without a checksum is hashed anew")
-	faults.Record(t, "corrupt-digest-cache", "a damaged cache of digests is hashed anew, never believed", "the cache of a host, damaged",
+	faults.Record(t, "corrupt-digest-cache", "a damaged cache of digests is never believed; files are hashed again", "the cache of a host, damaged",
 		"%d inputs: %d hashed anew, %d differ in nothing that counts", tally.Inputs, tally.Rejected, tally.Accepted)
 }

@@ -68,7 +68,7 @@ func TestDamagedAnswersEndInAnErrorOrAnAnswer(t *testing.T) {
 		assert.True(t, answered(in, result.Value), "%d", result.Value)
 		return true
 	}, sample)
-	faults.Record(t, "corrupt-rpc", "damaged answers of an agent end the call with an error; an answer without a result, for another request or of another form is never taken",
+	faults.Record(t, "corrupt-rpc", "damaged answers of an agent end the call with an error; an answer without a result, for another request or of another form is never accepted",
 		"lines of JSON-RPC, damaged; the link ends behind them", "%d inputs: %d calls got an answer that was sent for them, %d an error, none hung", tally.Inputs, tally.Accepted, tally.Rejected)
 }
 

@@ -44,6 +44,6 @@ func TestDamagedKnownHostsAndPinsLetNobodyIn(t *testing.T) {
 		assert.True(t, errors.As(err, &changed))
 		return true
 	}, []byte(text), []byte(gossh.FingerprintSHA256(good)))
-	faults.Record(t, "corrupt-known-hosts", "a damaged known_hosts file or pin never lets a foreign key in", "known_hosts (plain, hashed, with a port) and pins, damaged",
+	faults.Record(t, "corrupt-known-hosts", "a damaged known_hosts file or pin never accepts a foreign key", "known_hosts (plain, hashed, with a port) and pins, damaged",
 		"%d files (%d refused whole) and %d pins (%d refused): the foreign key was refused by all", tally.Inputs, tally.Rejected, pins.Inputs, pins.Rejected)
 }
