@@ -44,7 +44,7 @@ func agreed(ok bool, err error) error {
 // that do not answer.
 func (o *Operator) Apply(ctx context.Context, approve Approve) (*run.Outcome, error) {
 	for {
-		outcome, err := persist(o, func() (*run.Outcome, error) { return o.apply(ctx, approve) })
+		outcome, err := retryLocks(o, func() (*run.Outcome, error) { return o.apply(ctx, approve) })
 		if err != nil || !o.more(outcome) {
 			return outcome, err
 		}

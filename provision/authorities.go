@@ -12,7 +12,7 @@ import (
 // the next apply. approve is asked first. It needs neither API nor etcd. What
 // programs read is for the apply that follows.
 func (o *Operator) RenewAuthorities(ctx context.Context, approve func([]authority.Authority) (bool, error)) error {
-	_, err := persist(o, func() (struct{}, error) { return struct{}{}, o.renewAuthorities(ctx, approve) })
+	_, err := retryLocks(o, func() (struct{}, error) { return struct{}{}, o.renewAuthorities(ctx, approve) })
 	return err
 }
 

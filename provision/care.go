@@ -10,12 +10,12 @@ import (
 	"provision/provision/event"
 )
 
-// Care drains, cordons or uncordons; no apply does meanwhile.
-func (o *Operator) Care(ctx context.Context, c care.Care) ([]care.Cared, error) {
-	return small(ctx, o, o.fleet.Keepers, "node "+c.Act+" "+strings.Join(c.Hosts, " "), func(ctx context.Context, epoch uint64) ([]care.Cared, error) {
+// ActOnNodes drains, cordons or uncordons; no apply does meanwhile.
+func (o *Operator) ActOnNodes(ctx context.Context, c care.Action) ([]care.Outcome, error) {
+	return small(ctx, o, o.fleet.Keepers, "node "+c.Act+" "+strings.Join(c.Hosts, " "), func(ctx context.Context, epoch uint64) ([]care.Outcome, error) {
 		record := o.runner.RecordActs(ctx, epoch, c.Act, c.Hosts...)
 		env, err := o.api.Env(ctx)
-		var list []care.Cared
+		var list []care.Outcome
 		if err == nil {
 			list, err = c.Do(ctx, env, o.note)
 		}
@@ -44,7 +44,7 @@ func (o *Operator) note(text string) { o.fleet.Emit(event.Event{Type: event.Note
 // small does something that needs no plan, under the locks of hosts of a cluster
 // that exists.
 func small[T any](ctx context.Context, o *Operator, hosts func() []string, doing string, do func(ctx context.Context, epoch uint64) (T, error)) (T, error) {
-	return persist(o, func() (none T, err error) {
+	return retryLocks(o, func() (none T, err error) {
 		if err := o.fleet.Identify(ctx); err != nil {
 			return none, err
 		}

@@ -14,11 +14,11 @@ import (
 	"provision/provision/resource/drain"
 )
 
-func care(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, act string, hosts ...string) ([]provision.Cared, error) {
+func care(t *testing.T, f *fleettest.Fleet, inv *inventory.Inventory, act string, hosts ...string) ([]provision.NodeOutcome, error) {
 	t.Helper()
 	o := f.Operator(inv)
 	defer func() { require.NoError(t, o.Close()) }()
-	return o.Care(t.Context(), provision.Care{Act: act, Hosts: hosts})
+	return o.ActOnNodes(t.Context(), provision.NodeAction{Act: act, Hosts: hosts})
 }
 
 // nodeState is a Node as drains see it.
@@ -40,15 +40,15 @@ func isolating(back bool, hosts ...string) func(*provision.Options) {
 func TestNodesAreCaredFor(t *testing.T) {
 	inv := load(t, "dc1", 2)
 	f := boot(t, inv, fleettest.Options{})
-	_, err := care(t, f, inv, provision.CareDrain, "n1")
+	_, err := care(t, f, inv, provision.NodeDrain, "n1")
 	require.ErrorContains(t, err, "does not exist yet")
 	_, err = apply(t, f, inv)
 	require.NoError(t, err)
 	f.API.Run("n1", cluster.Pod{Namespace: "default", Name: "web"})
 
-	list, err := care(t, f, inv, provision.CareDrain, "n1")
+	list, err := care(t, f, inv, provision.NodeDrain, "n1")
 	require.NoError(t, err)
-	assert.Equal(t, []provision.Cared{{Host: "n1", Changed: true}}, list)
+	assert.Equal(t, []provision.NodeOutcome{{Host: "n1", Changed: true}}, list)
 	assert.True(t, nodeState(t, f, "n1").Cordoned)
 	assert.Equal(t, []string{"n1"}, f.API.Drained())
 	again, err := apply(t, f, inv)
@@ -56,11 +56,11 @@ func TestNodesAreCaredFor(t *testing.T) {
 	assert.True(t, again.Plan.Empty(), "an apply leaves it so: %+v", again.Plan.Steps)
 	assert.True(t, nodeState(t, f, "n1").Cordoned)
 
-	list, err = care(t, f, inv, provision.CareUncordon, "n1", "n2")
+	list, err = care(t, f, inv, provision.NodeUncordon, "n1", "n2")
 	require.NoError(t, err)
-	assert.Equal(t, []provision.Cared{{Host: "n1", Changed: true}, {Host: "n2"}}, list)
+	assert.Equal(t, []provision.NodeOutcome{{Host: "n1", Changed: true}, {Host: "n2"}}, list)
 	assert.False(t, nodeState(t, f, "n1").Cordoned)
-	list, err = care(t, f, inv, provision.CareCordon, "n2")
+	list, err = care(t, f, inv, provision.NodeCordon, "n2")
 	require.NoError(t, err)
 	assert.True(t, list[0].Changed && nodeState(t, f, "n2").Cordoned)
 }
@@ -80,7 +80,7 @@ func TestAnIsolatedHostStaysSoUntilItRecovers(t *testing.T) {
 	p, err := look(t, f, inv)
 	require.NoError(t, err)
 	assert.True(t, p.Empty(), "%+v", p.Steps)
-	_, err = care(t, f, inv, provision.CareUncordon, "n1")
+	_, err = care(t, f, inv, provision.NodeUncordon, "n1")
 	require.ErrorContains(t, err, "node recover n1")
 	labelled := edit(inv, func(i *inventory.Inventory) {
 		for at := range i.Hosts {

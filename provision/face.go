@@ -17,8 +17,8 @@ import (
 type (
 	API           = access.API
 	Access        = access.Access
-	Care          = care.Care
-	Cared         = care.Cared
+	NodeAction    = care.Action
+	NodeOutcome   = care.Outcome
 	Authority     = authority.Authority
 	LockedError   = lock.LockedError
 	Status        = status.Status
@@ -58,11 +58,11 @@ const (
 	ByRotate    = status.ByRotate
 )
 
-// What Care does to Nodes.
+// What a NodeAction does to Nodes.
 const (
-	CareDrain    = care.Drain
-	CareCordon   = care.Cordon
-	CareUncordon = care.Uncordon
+	NodeDrain    = care.Drain
+	NodeCordon   = care.Cordon
+	NodeUncordon = care.Uncordon
 )
 
 // ErrNothingToReset: nothing of provision's is left on any of the hosts.

@@ -36,7 +36,7 @@ func (o *Operator) ResetAlone(ctx context.Context, approve Approve) (*run.Outcom
 		}
 		o.fleet.Inventory = &some
 	}
-	return persist(o, func() (*run.Outcome, error) { return o.resetAlone(ctx, bystanders, approve) })
+	return retryLocks(o, func() (*run.Outcome, error) { return o.resetAlone(ctx, bystanders, approve) })
 }
 
 func (o *Operator) resetAlone(ctx context.Context, bystanders []inventory.Host, approve Approve) (*run.Outcome, error) {

@@ -12,7 +12,7 @@ import (
 func (o *Operator) Restore(ctx context.Context, request restore.Request, approve func(*restore.Plan) (bool, error)) error {
 	r := &restore.Restorer{Runner: o.runner, Request: request}
 	o.surveyor.Store = restore.With(o.surveyor.Store, request.File)
-	if _, err := persist(o, func() (none struct{}, err error) { return none, o.begin(ctx, r, approve) }); err != nil {
+	if _, err := retryLocks(o, func() (none struct{}, err error) { return none, o.begin(ctx, r, approve) }); err != nil {
 		return err
 	}
 	for _, part := range r.Parts() {

@@ -17,17 +17,17 @@ func (o *Operator) startOver(hosts map[string]error) {
 	o.access.Close()
 }
 
-// persist does something that needs locks until nothing keeps it from them any
-// more: without the hosts that cannot be locked, and each time with a new look.
-func persist[T any](o *Operator, do func() (T, error)) (T, error) {
+// retryLocks does something that needs locks until it gets them or is refused:
+// without the hosts that cannot be locked, and each time with a new look.
+func retryLocks[T any](o *Operator, do func() (T, error)) (T, error) {
 	for {
 		out, err := do()
-		var unfit *lock.UnfitError
-		var anew *lock.AnewError
+		var unlockable *lock.UnlockableError
+		var overtaken *lock.OvertakenError
 		switch {
-		case errors.As(err, &unfit):
-			o.startOver(unfit.Hosts)
-		case errors.As(err, &anew):
+		case errors.As(err, &unlockable):
+			o.startOver(unlockable.Hosts)
+		case errors.As(err, &overtaken):
 			o.startOver(nil)
 		default:
 			return out, err

@@ -87,9 +87,9 @@ func (o *Operator) goOn(ctx context.Context, item string, r Rotation, out *Rotat
 		return true, nil
 	}
 	err = o.advance(ctx, item, next, r.Name, ahead)
-	var anew *lock.AnewError
+	var overtaken *lock.OvertakenError
 	switch {
-	case errors.As(err, &anew):
+	case errors.As(err, &overtaken):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("rotating %s: %w", r.Name, err)

@@ -42,8 +42,8 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 	}
 	defer s.ids.alone(want.Address.ID())()
 	defer s.units.shared(unitsOf(want.Triggers))()
-	if params.Anew != "" {
-		if err := s.announceUnit(ctx, held, params.Anew, want.Address.Name, string(resource.Restart)); err != nil {
+	if params.RestartFor != "" {
+		if err := s.announceUnit(ctx, held, params.RestartFor, want.Address.Name, string(resource.Restart)); err != nil {
 			return result, failed(want.Address, err)
 		}
 	}
@@ -76,7 +76,7 @@ func (s *session) apply(ctx context.Context, params api.ApplyParams) (result api
 func checkApply(params api.ApplyParams) error {
 	want := params.Resource
 	if want.Address.Kind != unitKind {
-		if params.Act || params.Anew != "" {
+		if params.Act || params.RestartFor != "" {
 			return api.BadRequest("only units can be acted on, not %s", want.Address.ID())
 		}
 		return nil

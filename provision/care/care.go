@@ -12,15 +12,15 @@ import (
 	"provision/provision/resource/drain"
 )
 
-// What Care does to Nodes.
+// What an Action does to Nodes.
 const (
 	Drain    = "drain"
 	Cordon   = "cordon"
 	Uncordon = "uncordon"
 )
 
-// Care is what an operator wants done to the Nodes of hosts, one after the other.
-type Care struct {
+// Action is what an operator wants done to the Nodes of hosts, one after the other.
+type Action struct {
 	Act   string
 	Hosts []string
 	// Unmanaged evicts pods that have no controller, too.
@@ -29,15 +29,15 @@ type Care struct {
 	Timeout time.Duration
 }
 
-// Cared says what became of a host's Node.
-type Cared struct {
+// Outcome says what became of a host's Node.
+type Outcome struct {
 	Host    string `json:"host"`
 	Changed bool   `json:"changed"`
 	Error   string `json:"error,omitempty"`
 }
 
 // Result is the result for the history.
-func Result(act string, list []Cared) engine.Result {
+func Result(act string, list []Outcome) engine.Result {
 	var result engine.Result
 	for _, one := range list {
 		if one.Error == "" {
@@ -53,12 +53,12 @@ func Result(act string, list []Cared) engine.Result {
 // Do does it, under the cluster's lock; told is given a line for each Node. A Node
 // that fails does not keep it from the others, but for drains: the pods of one
 // more Node might find no place.
-func (c Care) Do(ctx context.Context, env *cluster.Env, told func(text string)) ([]Cared, error) {
-	var list []Cared
+func (c Action) Do(ctx context.Context, env *cluster.Env, told func(text string)) ([]Outcome, error) {
+	var list []Outcome
 	var errs []error
 	for _, host := range c.Hosts {
 		changed, err := c.one(ctx, env, host)
-		one := Cared{Host: host, Changed: changed}
+		one := Outcome{Host: host, Changed: changed}
 		if err != nil {
 			one.Error = err.Error()
 			errs = append(errs, err)
@@ -75,7 +75,7 @@ func (c Care) Do(ctx context.Context, env *cluster.Env, told func(text string)) 
 	return list, errors.Join(errs...)
 }
 
-func (c Cared) say(act string) string {
+func (c Outcome) say(act string) string {
 	switch {
 	case c.Error != "":
 		return fmt.Sprintf("Node %s: %s failed", c.Host, act)
@@ -85,7 +85,7 @@ func (c Cared) say(act string) string {
 	return fmt.Sprintf("Node %s %sed", c.Host, act)
 }
 
-func (c Care) one(ctx context.Context, env *cluster.Env, host string) (changed bool, err error) {
+func (c Action) one(ctx context.Context, env *cluster.Env, host string) (changed bool, err error) {
 	spec := drain.Spec{Unmanaged: c.Unmanaged, Timeout: c.Timeout, Stay: c.Act != Drain}
 	have, err := drain.Kind{}.Observe(ctx, env, host, spec)
 	switch {

@@ -62,7 +62,7 @@ func (s *Set) CertAt(path string, spec cert.Spec, restarts ...string) resource.A
 		// Who rotates it does so before; this is for when that failed.
 		spec.RenewBefore = life / 20
 	}
-	spec.Owner, spec.Anew = system.Attr{Mode: 0o600}, s.Cluster.Anew[s.Host.Name]
+	spec.Owner, spec.Reissue = system.Attr{Mode: 0o600}, s.Cluster.Reissue[s.Host.Name]
 	return s.Add(cert.New(s.Host.Name, path, spec).Restarting(restarts...))
 }
 

@@ -99,8 +99,8 @@ type Cluster struct {
 	Isolated map[string]bool
 	// Isolation is what this run is limited to; nil for most.
 	Isolation *Isolation
-	// Anew are the hosts whose certificates are all issued anew, due or not.
-	Anew map[string]bool
+	// Reissue are the hosts whose certificates are all reissued, due or not.
+	Reissue map[string]bool
 	// Images are what pods need before a registry can be reached, beside the
 	// pause image. A host holds those whose pods may run there.
 	Images []Image

@@ -59,10 +59,10 @@ func (l *Lock) lockAll(ctx context.Context, names []string, params api.LockParam
 	take := func(name string) error { return l.take(ctx, name, params) }
 	for _, name := range keepers {
 		if err := take(name); err != nil {
-			return asUnfit(ctx, map[string]error{name: err})
+			return asUnlockable(ctx, map[string]error{name: err})
 		}
 	}
-	return asUnfit(ctx, fleet.Each(others, take))
+	return asUnlockable(ctx, fleet.Each(others, take))
 }
 
 func (l *Lock) take(ctx context.Context, name string, params api.LockParams) error {

@@ -71,15 +71,15 @@ func (e *overtakenError) Error() string {
 	return fmt.Sprintf("cannot change host %s: another run changed it meanwhile; run the same command again", e.host)
 }
 
-// AnewError says that the hosts have to be looked at anew, because others had
+// OvertakenError says that the hosts must be read again, because others had
 // their locks. It never leaves this package.
-type AnewError struct{ err error }
+type OvertakenError struct{ err error }
 
 // Error implements error.
-func (e *AnewError) Error() string { return e.err.Error() }
+func (e *OvertakenError) Error() string { return e.err.Error() }
 
 // Unwrap implements errors.
-func (e *AnewError) Unwrap() error { return e.err }
+func (e *OvertakenError) Unwrap() error { return e.err }
 
 // lockPatience bounds how long a run waits in all for locks that should be free
 // soon.
@@ -96,7 +96,7 @@ type queued struct {
 
 // awaitLock waits for a lock that ends soon, as far as one can tell. No other lock
 // is kept meanwhile, and nothing that was seen before counts any more: the
-// error is then that everything must be looked at anew. All others it returns
+// error is then that everything must be read again. All others it returns
 // as they are.
 func (l *Lock) awaitLock(ctx context.Context, err error) error {
 	var overtaken *overtakenError
@@ -106,7 +106,7 @@ func (l *Lock) awaitLock(ctx context.Context, err error) error {
 	case errors.As(err, &overtaken) && l.queue.overtaken < turns:
 		l.queue.overtaken++
 		l.Fleet.Emit(event.Event{Type: event.Note, Host: overtaken.host, Text: "Another run changed host " + overtaken.host + " meanwhile; reading all hosts again"})
-		return &AnewError{err}
+		return &OvertakenError{err}
 	default:
 		return err
 	}
@@ -131,5 +131,5 @@ func (l *Lock) awaitLock(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	return &AnewError{err}
+	return &OvertakenError{err}
 }

@@ -57,9 +57,9 @@ type Input struct {
 	// Snapshots are the steps that keep etcd's data before the control plane is
 	// upgraded; none when its versions stay.
 	Snapshots []resource.Address
-	// Anew are the units of hosts that must start anew if they run, because of a
+	// Reregistered are the units of hosts that must restart if they run, because of a
 	// change of a cluster-scoped resource.
-	Anew map[string]Anew
+	Reregistered map[string]Reregistered
 	// Reboots are the hosts to reboot once all else is done there.
 	Reboots map[string]Boot
 	// Ledger is what the cluster's ledger says.
@@ -68,8 +68,8 @@ type Input struct {
 	RebootsOpen bool
 }
 
-// Anew are units that must start anew.
-type Anew struct {
+// Reregistered are units that must restart, because their Node is registered again.
+type Reregistered struct {
 	Cause resource.Address
 	Units []string
 }
@@ -203,10 +203,10 @@ func (b *builder) units() {
 			}
 		}
 	}
-	for host, anew := range b.in.Anew {
-		for _, name := range anew.Units {
+	for host, one := range b.in.Reregistered {
+		for _, name := range one.Units {
 			if unit := unitAt(host, name); running[unit] {
-				add(unit, resource.Restart, anew.Cause)
+				add(unit, resource.Restart, one.Cause)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func TestTheStartOfALoopingEtcdProvesNothing(t *testing.T) {
 	assert.False(t, loopingEtcd(step("etcd.service", "inactive")), "the members of a new cluster wait for each other")
 	assert.False(t, loopingEtcd(step("kubelet.service", "activating")))
 
-	s := &Steps{survey: &survey.Survey{Cluster: &component.Cluster{Learned: map[string]any{etcd.Name: etcd.Known{Anew: map[string]string{"m1": "7b"}}}}}}
+	s := &Steps{survey: &survey.Survey{Cluster: &component.Cluster{Learned: map[string]any{etcd.Name: etcd.Known{Rejoining: map[string]string{"m1": "7b"}}}}}}
 	assert.True(t, s.learns(step("etcd.service", "activating")), "learners are never ready")
 	assert.False(t, s.learns(step("kube-apiserver.service", "activating")))
 }

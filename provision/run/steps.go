@@ -129,7 +129,7 @@ func (s *Steps) step(ctx context.Context, step plan.Step) error {
 		slot := s.slots[a.Host]
 		slot <- struct{}{}
 		defer func() { <-slot }()
-		err := api.Apply.Do(ctx, s.o.Fleet.Members[a.Host].Agent, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", Anew: causedByCluster(step), Keep: keep})
+		err := api.Apply.Do(ctx, s.o.Fleet.Members[a.Host].Agent, api.ApplyParams{Epoch: s.epoch, Resource: r, Act: step.Act != "", RestartFor: causedByCluster(step), Keep: keep})
 		return err
 	}
 	if s.tries(step, r) {
@@ -153,8 +153,8 @@ func loopingEtcd(step plan.Step) bool {
 // learns reports whether a step starts an etcd that joins: a learner never says
 // that it is ready, and the step that makes it a voter waits for it.
 func (s *Steps) learns(step plan.Step) bool {
-	_, anew := etcdcomponent.KnownOf(s.survey.Cluster).Anew[step.Address.Host]
-	return anew && step.Address.Name == etcdcomponent.Unit
+	_, rejoins := etcdcomponent.KnownOf(s.survey.Cluster).Rejoining[step.Address.Host]
+	return rejoins && step.Address.Name == etcdcomponent.Unit
 }
 
 // causedByCluster names the cluster-scoped resource because of which a unit
@@ -176,7 +176,7 @@ func (s *Steps) healthy(ctx context.Context, step plan.Step, r resource.Resource
 		if c.Name() != r.Component {
 			continue
 		}
-		if err := s.lives(ctx, step, r, gate); err != nil || s.learns(step) {
+		if err := s.answers(ctx, step, r, gate); err != nil || s.learns(step) {
 			return err
 		}
 		if err := s.passes(ctx, s.o.Fleet.Members[r.Address.Host], gate, healthDeadline); err != nil {

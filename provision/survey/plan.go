@@ -33,7 +33,7 @@ func (sv *Surveyor) Plan(s *Survey) (*plan.Plan, error) {
 		in.EtcdWas, in.EtcdIs = s.reformed.Was, s.reformed.Is
 		in.Warnings = append(in.Warnings, fmt.Sprintf("etcd is cluster %[2]s, not %[1]s as before: it was restored from a snapshot. Changes after the snapshot are lost; apply records the new id", s.reformed.Was, s.reformed.Is))
 	}
-	in.Leaving, in.Rollout, in.Anew = sv.leaves(s), sv.rollout(), sv.anew(s)
+	in.Leaving, in.Rollout, in.Reregistered = sv.leaves(s), sv.rollout(), sv.reregistered(s)
 	in.Snapshots, in.Narrow = sv.snapshots(s), sv.Task.Scope().Narrow
 	if s.ledgerErr != nil {
 		return nil, fmt.Errorf("cannot tell what leaves the cluster: %w", s.ledgerErr)

@@ -10,10 +10,10 @@ import (
 	"provision/provision/resource/node"
 )
 
-// anew are the units that must start anew because their host's Node is made
+// reregistered are the units that must start anew because their host's Node is made
 // again, or lacks what they write.
-func (sv *Surveyor) anew(s *Survey) map[string]plan.Anew {
-	again := map[string]plan.Anew{}
+func (sv *Surveyor) reregistered(s *Survey) map[string]plan.Reregistered {
+	again := map[string]plan.Reregistered{}
 	for _, h := range sv.Fleet.Answered(sv.Fleet.Inventory) {
 		a := component.NodeAt(h.Name)
 		changes := s.Objects[a].Changes
@@ -27,7 +27,7 @@ func (sv *Surveyor) anew(s *Survey) map[string]plan.Anew {
 		}
 		if len(units) > 0 {
 			slices.Sort(units)
-			again[h.Name] = plan.Anew{Cause: a, Units: units}
+			again[h.Name] = plan.Reregistered{Cause: a, Units: units}
 		}
 	}
 	return again

@@ -157,9 +157,9 @@ func (sv *Surveyor) want(ctx context.Context, s *Survey) error {
 		}
 	}
 	if reissue := sv.Task.Scope().Reissue; reissue != nil {
-		s.Cluster.Anew = map[string]bool{}
+		s.Cluster.Reissue = map[string]bool{}
 		for _, name := range sv.Fleet.Names() {
-			s.Cluster.Anew[name] = reissue(name)
+			s.Cluster.Reissue[name] = reissue(name)
 		}
 	}
 	s.Cluster.Isolated = sv.Isolated()

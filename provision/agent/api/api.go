@@ -114,9 +114,9 @@ type ApplyParams struct {
 	// Act on the unit that is the resource: only for kind unit, when the plan
 	// says restart or reload. The agent acts only if its record is still open.
 	Act bool `json:"act,omitempty"`
-	// Anew has the unit restart if it runs, because of this, which is not on the
+	// RestartFor has the unit restart if it runs, because of this, which is not on the
 	// host: the record is opened first. Only with Act.
-	Anew string `json:"anew,omitempty"`
+	RestartFor string `json:"anew,omitempty"`
 	// Keep are units that the resource triggers: what the change replaces is kept
 	// until they are seen to work with it, see TrialParams.
 	Keep []string `json:"keep,omitempty"`

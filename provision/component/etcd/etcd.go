@@ -66,7 +66,7 @@ func (e etcd) Desired(cluster *component.Cluster, host inventory.Host) ([]resour
 		Until:   LogDir(cluster.Inventory),
 	}
 	theirs, blobs := dataOf(cluster, host)
-	if theirs.Anew {
+	if theirs.Rejoin {
 		first.Until = "" // what there is, is set aside
 	}
 	s.Add(resource.New(host.Name, file.Kind, bootstrapFile, first))

@@ -64,11 +64,11 @@ func (etcd) Learn(ctx context.Context, c *component.Cluster, ask component.Ask) 
 		return lesson, nil
 	}
 	known := Known{}
-	known.Anew, lesson.Warnings = removed(ctx, c, ask, members)
+	known.Rejoining, lesson.Warnings = removed(ctx, c, ask, members)
 	for _, name := range empty {
-		known.Anew[name] = ""
+		known.Rejoining[name] = ""
 	}
-	if len(known.Anew) > 0 {
+	if len(known.Rejoining) > 0 {
 		known.fill(c.Inventory, members)
 		lesson.Known = known
 	}

@@ -17,9 +17,9 @@ type Known struct {
 	// Members are those that a newcomer will find, by name → peer URL; empty when
 	// nobody joins or the cluster is new.
 	Members map[string]string
-	// Anew are the hosts that join a cluster that has formed, and have no data in
+	// Rejoining are the hosts that join a cluster that has formed, and have no data in
 	// their place but those of a member that it removed: its id, in hex, or "".
-	Anew map[string]string
+	Rejoining map[string]string
 	// Lost are hosts whose data are lost, with the id of their member.
 	Lost map[string]string
 }
@@ -40,7 +40,7 @@ func (k *Known) fill(inv *inventory.Inventory, members []cluster.Member) {
 			continue
 		}
 		host := memberHost(inv, m)
-		if _, anew := k.Anew[host]; !anew {
+		if _, rejoins := k.Rejoining[host]; !rejoins {
 			k.Members[host] = m.PeerURLs[0]
 		} else if m.Name != "" {
 			k.Lost[host] = strconv.FormatUint(m.ID, 16)

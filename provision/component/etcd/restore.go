@@ -58,7 +58,7 @@ func restoring(c *component.Cluster) *facts.Restored {
 func dataOf(c *component.Cluster, host inventory.Host) (spec etcddata.Spec, blobs []string) {
 	known := KnownOf(c)
 	spec = etcddata.Spec{Unit: Unit, Log: LogDir(c.Inventory)}
-	spec.Removed, spec.Anew = known.Anew[host.Name]
+	spec.Removed, spec.Rejoin = known.Rejoining[host.Name]
 	r := restoring(c)
 	if r == nil {
 		return spec, nil

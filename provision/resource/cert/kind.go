@@ -96,7 +96,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 	switch {
 	case err != nil:
 		state.Issue = err.Error()
-	case want.Anew:
+	case want.Reissue:
 		state.Issue = "it is asked for"
 	}
 	return state, nil

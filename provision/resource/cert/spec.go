@@ -35,8 +35,8 @@ type Spec struct {
 	// then a symbolic link to a dated file beside it: kubelet's store refuses
 	// to rotate where it finds a regular file.
 	Adopt bool `json:"adopt,omitempty"`
-	// Anew has a good one issued anew, too, each time it is applied.
-	Anew bool `json:"anew,omitempty"`
+	// Reissue replaces a good one, too, each time it is applied.
+	Reissue bool `json:"anew,omitempty"`
 }
 
 // Ask is what the spec has somebody sign.

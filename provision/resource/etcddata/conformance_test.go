@@ -33,7 +33,7 @@ func (s still) Apply(ctx context.Context, sys *system.System, name string, spec 
 }
 
 func spec(log, removed string) etcddata.Spec {
-	return etcddata.Spec{Unit: "etcd.service", Log: log, Anew: true, Removed: removed}
+	return etcddata.Spec{Unit: "etcd.service", Log: log, Rejoin: true, Removed: removed}
 }
 
 // data are those of a member, with its log in the given folder.
@@ -68,7 +68,7 @@ func TestDataOfMembersStay(t *testing.T) {
 	const log = folder + "/member/wal"
 	unread := spec(log, "abc")
 	never := spec(log, "abc")
-	never.Anew = false
+	never.Rejoin = false
 	for title, test := range map[string]struct {
 		want   etcddata.Spec
 		member uint64

@@ -50,7 +50,7 @@ func (kind) Check(name string, want Spec) error {
 }
 
 func (kind) Observe(_ context.Context, sys *system.System, name string, want Spec) (State, error) {
-	if !want.Anew && want.Restore == nil {
+	if !want.Rejoin && want.Restore == nil {
 		return State{}, nil // whatever stands there stays
 	}
 	var state State
@@ -75,7 +75,7 @@ func (kind) Observe(_ context.Context, sys *system.System, name string, want Spe
 // member than the removed one never are.
 func unwanted(want Spec, have State) bool {
 	switch {
-	case !want.Anew:
+	case !want.Rejoin:
 		return false
 	case have.Log:
 		return want.Removed != "" && have.Owner == want.Removed

@@ -8,8 +8,8 @@ const Kind = "etcddata"
 type Spec struct {
 	Unit string `json:"unit"` // etcd's
 	Log  string `json:"log"`  // folder of the write-ahead log
-	// Anew: the host joins, and finds no data in its place but those of Removed.
-	Anew bool `json:"anew,omitempty"`
+	// Rejoin: the host joins, and finds no data in its place but those of Removed.
+	Rejoin bool `json:"anew,omitempty"`
 	// Removed is the id of the member that the cluster removed, in hex; "" when
 	// the data never became a member's.
 	Removed string `json:"removed,omitempty"`

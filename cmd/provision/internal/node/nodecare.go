@@ -59,18 +59,18 @@ type careTexts struct{ act, short, long, example string }
 
 func careVerbs() []careTexts {
 	return []careTexts{
-		{provision.CareDrain, "Keep new pods off hosts and evict running ones", `Cordons the Nodes and evicts their pods, one Node after the other. Evictions respect
+		{provision.NodeDrain, "Keep new pods off hosts and evict running ones", `Cordons the Nodes and evicts their pods, one Node after the other. Evictions respect
 PodDisruptionBudgets; pods of DaemonSets stay. A Node that cannot be drained in
 time stays cordoned, and the run ends there.
 
 The Nodes stay drained, through any apply, until: provision node uncordon HOST.
 
 Exit codes: 0 all are drained; 1 not all.`, "  provision node drain node-07\n  provision node drain node-07 --timeout 10m --force"},
-		{provision.CareCordon, "Keep new pods off hosts", `Cordons the Nodes; running pods stay. The Nodes stay cordoned, through any apply,
+		{provision.NodeCordon, "Keep new pods off hosts", `Cordons the Nodes; running pods stay. The Nodes stay cordoned, through any apply,
 until: provision node uncordon HOST.
 
 Exit codes: 0 all are cordoned; 1 not all.`, "  provision node cordon node-07 node-08"},
-		{provision.CareUncordon, "Let hosts take pods again", `Uncordons the Nodes, no matter who cordoned them. An isolated host is refused: use
+		{provision.NodeUncordon, "Let hosts take pods again", `Uncordons the Nodes, no matter who cordoned them. An isolated host is refused: use
 provision node recover.
 
 Exit codes: 0 all take pods; 1 not all.`, "  provision node uncordon node-07"},
@@ -89,7 +89,7 @@ func nodeCareVerb(g *cli.Global, texts careTexts) *cobra.Command {
 			return n.care(cmd.Context(), texts.act)
 		},
 	}
-	if texts.act == provision.CareDrain {
+	if texts.act == provision.NodeDrain {
 		n.drainFlags(cmd)
 	}
 	n.MinorityFlag(cmd)
@@ -102,11 +102,11 @@ func (n *nodeCare) care(ctx context.Context, act string) error {
 		return err
 	}
 	defer o.Close()
-	list, err := o.Care(ctx, provision.Care{Act: act, Hosts: n.hosts, Unmanaged: n.force, Timeout: n.timeout})
+	list, err := o.ActOnNodes(ctx, provision.NodeAction{Act: act, Hosts: n.hosts, Unmanaged: n.force, Timeout: n.timeout})
 	if n.JSON && list != nil {
 		return errors.Join(report.JSON(n.Out, struct {
-			Act   string            `json:"act"`
-			Hosts []provision.Cared `json:"hosts"`
+			Act   string                  `json:"act"`
+			Hosts []provision.NodeOutcome `json:"hosts"`
 		}{act, list}), err)
 	}
 	return err

@@ -9,16 +9,16 @@ import (
 	"provision/provision/fleet"
 )
 
-// UnfitError says which hosts answered and could not be locked for a reason of
+// UnlockableError says which hosts answered and could not be locked for a reason of
 // their own: a full disk, or they stopped answering.
-type UnfitError struct{ Hosts map[string]error }
+type UnlockableError struct{ Hosts map[string]error }
 
 // Error implements error.
-func (e *UnfitError) Error() string { return fleet.InOrder(e.Hosts).Error() }
+func (e *UnlockableError) Error() string { return fleet.InOrder(e.Hosts).Error() }
 
-// asUnfit tells hosts that cannot be locked, which the run can do without,
+// asUnlockable tells hosts that cannot be locked, which the run can do without,
 // from refusals: somebody else is at work, or the host is another cluster's.
-func asUnfit(ctx context.Context, errs map[string]error) error {
+func asUnlockable(ctx context.Context, errs map[string]error) error {
 	if len(errs) == 0 {
 		return nil
 	}
@@ -28,7 +28,7 @@ func asUnfit(ctx context.Context, errs map[string]error) error {
 			return fleet.InOrder(errs)
 		}
 	}
-	return &UnfitError{errs}
+	return &UnlockableError{errs}
 }
 
 // brokenError is why a host could not be locked when nobody refused it.

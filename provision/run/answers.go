@@ -12,10 +12,10 @@ import (
 	"provision/provision/resource"
 )
 
-// lives waits until a program that was restarted answers by itself, where nothing
+// answers waits until a program that was restarted answers by itself, where nothing
 // else of its component says so: systemd takes it for started before that, and
 // one that does not come up must not be given to the next host.
-func (s *Steps) lives(ctx context.Context, step plan.Step, r resource.Resource, gate component.Gate) error {
+func (s *Steps) answers(ctx context.Context, step plan.Step, r resource.Resource, gate component.Gate) error {
 	if s.o.Surveyor.Task.Scope().Certificates {
 		return nil // everything is restarted at once, in whatever order
 	}
