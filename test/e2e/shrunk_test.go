@@ -34,6 +34,7 @@ func (c *cluster) workerLeaves(t *testing.T, bare []string) {
 	defer closeTunnel()
 	others := c.traces(t, "s1", "s2", "s3", "n1")
 	c.files[1] = edited(t, c.files[1], `n[1-2]`, `n1`, `10.88.3.[21-22]`, `10.88.3.21`)
+	c.heldNode(t, a, "n2")
 	r := c.apply(t)
 	c.seconds(t, "a worker leaves", r.took)
 	left := lost(bare, c.bare(t, "n2"))

@@ -12,7 +12,8 @@ import (
 
 // small makes the cluster of inventories/small.hcl while one of its nodes is
 // down, completes it when that one is there, drains its nodes around a change,
-// turns their CPU manager on and off, and cuts one off from the API, and from pods.
+// turns their CPU manager on and off, gives kubelets a setting that they refuse,
+// and cuts one off from the API, and from pods.
 func (s *suite) small(t *testing.T) {
 	c := s.boot(t, "small", sample("small.hcl"), extra("shared-kernel.hcl"))
 	require.NoError(t, c.lab.PowerCut(t.Context(), "node-2"))
@@ -37,6 +38,7 @@ func (s *suite) small(t *testing.T) {
 	assert.True(t, strings.HasPrefix(c.in(t, a, "west", "get", "http://east/"), "east to "))
 	c.waves(t, a)
 	c.pool(t, a)
+	c.refusedSetting(t)
 	c.cutOff(t, "node-1", "master")
 	c.unrouted(t, "node-1")
 }
