@@ -30,6 +30,11 @@ func (o *Operator) BackupEtcd(ctx context.Context, local string, out io.Writer) 
 	return backups.Now(ctx, o.fleet, local, out)
 }
 
+// EtcdBackups is backups.Read.
+func (o *Operator) EtcdBackups(ctx context.Context) (*backups.Kept, error) {
+	return backups.Read(ctx, o.fleet, o.access.Receivers)
+}
+
 // Logs copies a unit's log of a host to out, as it is: it may hold anything.
 func (o *Operator) Logs(ctx context.Context, host string, log Log, out io.Writer) error {
 	h, ok := o.fleet.Inventory.Host(host)

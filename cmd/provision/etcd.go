@@ -15,7 +15,7 @@ import (
 )
 
 func etcdVerb(g *cli.Global) *cobra.Command {
-	return cli.Group("etcd", "Maintain etcd", etcdRestoreVerb(g), etcdBackupVerb(g), etcdDefragVerb(g))
+	return cli.Group("etcd", "Maintain etcd", etcdBackupVerb(g), etcdListVerb(g), etcdRestoreVerb(g), etcdDefragVerb(g))
 }
 
 // defragging is what one defragmentation was asked to do.

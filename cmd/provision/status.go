@@ -106,6 +106,9 @@ func showStatus(g *cli.Global, s *provision.Status) error {
 	for _, n := range s.Foreign {
 		fmt.Fprintln(g.Out, "\n"+report.Line(n.Foreign()))
 	}
+	for _, text := range s.Backups {
+		fmt.Fprintln(g.Out, "\n"+report.Line(text))
+	}
 	for _, text := range []string{s.APIError, s.EtcdError} {
 		if text != "" {
 			fmt.Fprintln(g.Out, "\n"+report.Clean(text))

@@ -38,6 +38,8 @@ type API interface {
 	EtcdIDs(ctx context.Context) (map[string]uint64, error)
 	// EtcdRevision is the latest that any member which answers has handed out.
 	EtcdRevision(ctx context.Context) (int64, error)
+	// EtcdValue is what a key of etcd has; nil when there is none.
+	EtcdValue(ctx context.Context, key string) ([]byte, error)
 	// Status is what the API tells of itself and its Nodes, EtcdStatus what etcd's
 	// members say; Summary lists objects in short, by their path.
 	Status(ctx context.Context) (kube.Status, error)
@@ -139,6 +141,15 @@ func (a *Cluster) EtcdRevision(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return client.Latest(ctx), nil
+}
+
+// EtcdValue reads a key of etcd.
+func (a *Cluster) EtcdValue(ctx context.Context, key string) ([]byte, error) {
+	client, err := a.Etcd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return client.Value(ctx, key)
 }
 
 // Status asks the API for its version and its Nodes.

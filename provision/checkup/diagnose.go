@@ -10,6 +10,7 @@ import (
 	"provision/provision/access"
 	"provision/provision/component/controlplane"
 	"provision/provision/component/etcd"
+	"provision/provision/component/etcdbackup"
 	"provision/provision/component/kubeproxy"
 	"provision/provision/doctor"
 	"provision/provision/identity"
@@ -59,6 +60,9 @@ func (rd *Reader) Diagnose(ctx context.Context, hosts ...string) (*Diagnosis, er
 			told := access.Ask(ctx, rd.API)
 			in.Etcd, in.EtcdError, in.APIError = told.Etcd, told.EtcdError, told.ApiError
 			in.Leaving = access.Leaving(rd.Fleet)
+			if told.EtcdError == "" {
+				in.Backups = etcdbackup.Warnings(ctx, rd.Fleet.Inventory, rd.API.EtcdValue, rd.Fleet.Now())
+			}
 			in.Nodes = slices.Collect(maps.Values(told.Nodes))
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"provision/provision/etcd"
@@ -94,6 +95,9 @@ func (d *diagnosis) etcd() {
 	}
 	for _, m := range d.in.Etcd {
 		d.member(m)
+	}
+	for i, text := range d.in.Backups {
+		d.add(Finding{Level: Problem, Host: ClusterHost, What: "etcd-backup", ID: strconv.Itoa(i + 1), order: clusterOrder, Summary: text, Fix: []string{"etcd", "backup"}})
 	}
 }
 

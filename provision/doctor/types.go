@@ -26,6 +26,8 @@ type Input struct {
 	Nodes       []kube.NodeStatus
 	// Leaving are hosts of the cluster that are not in the inventory any more.
 	Leaving []string
+	// Backups say what is wrong with the backups of etcd.
+	Backups []string
 	// EtcdError and APIError say why they could not be asked.
 	EtcdError, APIError string
 	// API, Member and Proxy are the units of an API server, of an etcd member and
@@ -130,7 +132,7 @@ type Finding struct {
 	// stopped, failed, restarting, starting, not-enabled, not-ready, silent,
 	// lost, changed, drop-in, no-api, no-services, no-routes, disk-full, read-only, certificate, clock, swap, memory,
 	// pending-restart, locked, identity, etcd-quorum, etcd-member, etcd-removed,
-	// etcd-lost, etcd-foreign, api, node-not-ready, cordoned.
+	// etcd-lost, etcd-foreign, etcd-backup, api, node-not-ready, cordoned.
 	What    string `json:"what"`
 	Summary string `json:"summary"`
 	// Cause is the likely one; "" when nothing tells.

@@ -24,6 +24,15 @@ func (c *Client) Latest(ctx context.Context) int64 {
 	return latest
 }
 
+// Value is what a key has; nil when there is none.
+func (c *Client) Value(ctx context.Context, key string) ([]byte, error) {
+	answer, err := c.client.Get(ctx, key)
+	if err != nil || len(answer.Kvs) == 0 {
+		return nil, err
+	}
+	return answer.Kvs[0].Value, nil
+}
+
 // each asks all endpoints at once; told is called by one at a time.
 func (c *Client) each(ctx context.Context, told func(endpoint string, head *etcdserverpb.ResponseHeader)) {
 	var mu sync.Mutex

@@ -19,6 +19,8 @@ import (
 // Ready as soon as it exists.
 type API struct {
 	now func() time.Time
+	// EtcdValues are keys of etcd; set them before there are readers.
+	EtcdValues map[string][]byte
 
 	mu       sync.Mutex
 	down     error

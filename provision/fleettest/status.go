@@ -67,6 +67,13 @@ func (a *API) Upkeep(context.Context) (etcd.Upkeep, error) {
 	return nil, errors.New("this etcd has no databases")
 }
 
+// EtcdValue implements provision.API: of what EtcdValues has.
+func (a *API) EtcdValue(_ context.Context, key string) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.EtcdValues[key], a.down
+}
+
 // EtcdRevision implements provision.API.
 func (a *API) EtcdRevision(context.Context) (int64, error) {
 	a.mu.Lock()

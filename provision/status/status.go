@@ -10,6 +10,7 @@ import (
 	"provision/provision/access"
 	"provision/provision/bundle/lock"
 	"provision/provision/checkup"
+	"provision/provision/component/etcdbackup"
 	"provision/provision/etcd"
 	"provision/provision/inventory"
 	"provision/provision/kube"
@@ -30,11 +31,13 @@ type Status struct {
 	// APIError and EtcdError say why they could not be asked.
 	APIError  string `json:"api_error,omitempty"`
 	EtcdError string `json:"etcd_error,omitempty"`
+	// Backups say what is wrong with the backups of etcd.
+	Backups []string `json:"backups,omitempty"`
 }
 
 // Healthy reports whether everything that was asked is well.
 func (s *Status) Healthy() bool {
-	if s.APIError != "" || s.EtcdError != "" {
+	if s.APIError != "" || s.EtcdError != "" || len(s.Backups) > 0 {
 		return false
 	}
 	for _, h := range s.Hosts {
@@ -67,7 +70,12 @@ func (rd *Reader) Status(ctx context.Context) (*Status, error) {
 	var all sync.WaitGroup
 	all.Go(func() { checked = rd.Checkups(false).All(ctx, rd.Fleet, expected) })
 	if rd.Fleet.Decision.Identity != nil {
-		all.Go(func() { told = access.Ask(ctx, rd.API) })
+		all.Go(func() {
+			told = access.Ask(ctx, rd.API)
+			if told.EtcdError == "" {
+				s.Backups = etcdbackup.Warnings(ctx, rd.Fleet.Inventory, rd.API.EtcdValue, rd.Fleet.Now())
+			}
+		})
 	}
 	all.Wait()
 	if rd.Fleet.Decision.Identity != nil {

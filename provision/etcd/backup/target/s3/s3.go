@@ -189,7 +189,7 @@ func (b *Bucket) failed(doing, name string, err error) error {
 	case "NoSuchKey":
 		err = errors.Join(target.ErrNotFound, err)
 	case "NoSuchBucket":
-		err = fmt.Errorf("%w; make it: provision makes no buckets", err)
+		err = fmt.Errorf("%w; create the bucket: no run creates one", err)
 	case "RequestTimeTooSkewed":
 		err = fmt.Errorf("%w; the clock of this host or of the server is wrong", err)
 	}

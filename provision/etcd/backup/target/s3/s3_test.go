@@ -71,7 +71,7 @@ func TestProxy(t *testing.T) {
 }
 
 func TestWhatServersRefuse(t *testing.T) {
-	for code, want := range map[string]string{"NoSuchBucket": "provision makes no buckets", "RequestTimeTooSkewed": "clock", "AccessDenied": "AccessDenied"} {
+	for code, want := range map[string]string{"NoSuchBucket": "create the bucket", "RequestTimeTooSkewed": "clock", "AccessDenied": "AccessDenied"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = w.Write([]byte("<Error><Code>" + code + "</Code><Message>" + code + "</Message></Error>"))
