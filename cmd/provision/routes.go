@@ -31,7 +31,7 @@ Exit codes: 0 success; 1 no master or etcd host answered.`,
 		Example: `  provision routes show --format frr
   provision routes show --format ip --via 10.0.0.1 -i inventories/dc1.hcl
   provision --lab routes show -i inventories/lab.hcl --json`,
-		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error { return showRoutes(cmd.Context(), g, format, via) },
 	}
 	cmd.Flags().StringVar(&format, "format", "ip", "write for `ROUTER`: ip, frr, cisco or junos")

@@ -11,6 +11,7 @@ import (
 	"provision/cmd/provision/internal/bundle"
 	"provision/cmd/provision/internal/certs"
 	"provision/cmd/provision/internal/cli"
+	"provision/cmd/provision/internal/etcd"
 	"provision/cmd/provision/internal/history"
 	"provision/cmd/provision/internal/lab"
 	"provision/cmd/provision/internal/node"
@@ -20,7 +21,7 @@ import (
 // verbs lists the verbs, each from its own file.
 func verbs(g *cli.Global) []*cobra.Command {
 	return []*cobra.Command{
-		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), node.Verb(g), node.ResetVerb(g), history.Verb(g), history.RollbackVerb(g), upgradeVerb(g), etcdVerb(g), routesVerb(g), kubeconfigVerb(g),
+		initVerb(g), validateVerb(g), preflightVerb(g), planVerb(g), applyVerb(g), statusVerb(g), doctorVerb(g), logsVerb(g), supportVerb(g), node.Verb(g), node.ResetVerb(g), history.Verb(g), history.RollbackVerb(g), upgradeVerb(g), etcd.Verb(g), routesVerb(g), kubeconfigVerb(g),
 		certs.Verb(g), hostkeysVerb(g), bundle.Verb(g), lab.Verb(g), versionVerb(g),
 	}
 }

@@ -27,3 +27,11 @@ func between(least, most int) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// NoArgs refuses words, with a hint that the inventory goes with -i.
+func NoArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q for %q; give the inventory with -i FILE", args[0], cmd.CommandPath())
+	}
+	return nil
+}

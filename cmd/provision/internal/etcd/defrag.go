@@ -1,4 +1,4 @@
-package main
+package etcd
 
 import (
 	"context"
@@ -14,8 +14,9 @@ import (
 	"provision/provision/report"
 )
 
-func etcdVerb(g *cli.Global) *cobra.Command {
-	return cli.Group("etcd", "Maintain etcd", etcdBackupVerb(g), etcdListVerb(g), etcdRestoreVerb(g), etcdDefragVerb(g))
+// Verb is etcd, with what is done to it.
+func Verb(g *cli.Global) *cobra.Command {
+	return cli.Group("etcd", "Maintain etcd", backupVerb(g), listVerb(g), restoreVerb(g), defragVerb(g))
 }
 
 // defragging is what one defragmentation was asked to do.
@@ -24,7 +25,7 @@ type defragging struct {
 	how etcd.Defragment
 }
 
-func etcdDefragVerb(g *cli.Global) *cobra.Command {
+func defragVerb(g *cli.Global) *cobra.Command {
 	d := defragging{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "defrag",
@@ -44,21 +45,13 @@ Exit codes: 0 done, or nothing to gain; 1 not done.`,
 		Example: `  provision etcd defrag
   provision etcd defrag --dry-run
   provision --lab etcd defrag --all -i inventories/lab.hcl`,
-		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
 	cmd.Flags().BoolVar(&d.how.All, "all", false, "defragment every member")
 	cmd.Flags().BoolVar(&d.how.DryRun, "dry-run", false, "only show what would be done")
 	d.MinorityFlag(cmd)
 	return cmd
-}
-
-// noArgs refuses words, with a hint that the inventory goes with -i.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("unexpected argument %q for %q; give the inventory with -i FILE", args[0], cmd.CommandPath())
-	}
-	return nil
 }
 
 func (d *defragging) run(ctx context.Context) (err error) {

@@ -1,4 +1,4 @@
-package main
+package etcd
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 	"provision/provision/report"
 )
 
-func etcdListVerb(g *cli.Global) *cobra.Command {
+func listVerb(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the backups of etcd at all targets",
@@ -28,7 +28,7 @@ Exit codes: 0 the newest backup is good, not older than max_age, and all targets
 read; 1 not so.`,
 		Example: `  provision etcd list
   provision etcd list --json -i inventories/dc1.hcl`,
-		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			inv, err := g.Load(cmd.Context(), nil)
 			if err != nil {

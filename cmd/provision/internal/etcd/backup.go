@@ -1,4 +1,4 @@
-package main
+package etcd
 
 import (
 	"context"
@@ -15,7 +15,7 @@ type backing struct {
 	local string
 }
 
-func etcdBackupVerb(g *cli.Global) *cobra.Command {
+func backupVerb(g *cli.Global) *cobra.Command {
 	b := backing{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "backup",
@@ -31,7 +31,7 @@ unproven.
 Exit codes: 0 stored everywhere; 1 not everywhere, or not at all.`,
 		Example: `  provision etcd backup
   provision etcd backup --local m1`,
-		Args: noArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&b.local, "local", "", "back up the member of this `host` as it is")

@@ -1,4 +1,4 @@
-package main
+package etcd
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type restoring struct {
 	identity string
 }
 
-func etcdRestoreVerb(g *cli.Global) *cobra.Command {
+func restoreVerb(g *cli.Global) *cobra.Command {
 	r := restoring{Application: cli.Application{Global: g}}
 	cmd := &cobra.Command{
 		Use:   "restore BACKUP|FILE",

@@ -1,0 +1,2 @@
+// Package etcd holds the verbs about etcd: backups, restore, defragmentation.
+package etcd
