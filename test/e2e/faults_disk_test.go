@@ -142,7 +142,7 @@ func (c *cluster) damagedBlobs(t *testing.T) {
 	// What a cut left is damaged: the rest makes no whole of it.
 	c.on(t, "node-1", "sh", "-c", `head -c 1048576 /dev/urandom >"$1.part" && rm "$1" "$2"`, "sh", blob, program)
 	torn := c.listen(t, nil)
-	torn.onlyFailed(t, "node-1", program, "it will be sent anew")
+	torn.onlyFailed(t, "node-1", program, "it will be sent again")
 	c.on(t, "node-1", "test", "!", "-e", program)
 	c.apply(t)
 	c.unchanged(t)
