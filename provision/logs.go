@@ -12,6 +12,7 @@ import (
 	"provision/provision/backups"
 	"provision/provision/checkup"
 	"provision/provision/component"
+	"provision/provision/etcd/backup/target"
 	"provision/provision/identity"
 	"provision/provision/inventory"
 	"provision/provision/plan"
@@ -31,8 +32,8 @@ func (o *Operator) BackupEtcd(ctx context.Context, local string, out io.Writer) 
 }
 
 // EtcdBackups is backups.Read.
-func (o *Operator) EtcdBackups(ctx context.Context) (*backups.Kept, error) {
-	return backups.Read(ctx, o.fleet, o.access.Receivers)
+func (o *Operator) EtcdBackups(ctx context.Context, dial target.Dial) (*backups.Kept, error) {
+	return backups.Read(ctx, o.fleet, o.access.Receivers, dial)
 }
 
 // Logs copies a unit's log of a host to out, as it is: it may hold anything.

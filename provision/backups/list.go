@@ -32,8 +32,9 @@ func (k *Kept) Close() {
 }
 
 // Read reads the targets: those that need no host also when the cluster is gone.
-// Folders are read through their hosts, with the client that receivers makes.
-func Read(ctx context.Context, f *fleet.Fleet, receivers func(context.Context) (*http.Client, error)) (*Kept, error) {
+// Folders are read through their hosts, with the client that receivers makes. dial
+// opens connections to the others; nil stands for the machine's own network.
+func Read(ctx context.Context, f *fleet.Fleet, receivers func(context.Context) (*http.Client, error), dial target.Dial) (*Kept, error) {
 	specs := etcdbackup.Targets(f.Inventory)
 	if len(specs) == 0 {
 		return nil, errors.New("the inventory has no etcd { backup { } }, so there are no targets to read")
@@ -45,6 +46,7 @@ func Read(ctx context.Context, f *fleet.Fleet, receivers func(context.Context) (
 	k := &Kept{}
 	failed := map[string]string{}
 	for _, spec := range specs {
+		spec = spec.Via(dial)
 		t, err := open.Target(spec, func() (*http.Client, error) { return client, unreached })
 		if err != nil {
 			failed[spec.Name] = err.Error()

@@ -42,6 +42,8 @@ func (s *suite) backup(t *testing.T) {
 	c.unchanged(t)
 	b.bySlot(t)
 	b.byHand(t)
+	b.listed(t)
+	b.latest(t)
 	b.fullAndDamaged(t)
 	b.removed(t)
 }
@@ -237,6 +239,46 @@ func (b *backups) byHand(t *testing.T) {
 	}
 }
 
+// listed takes one by the verb, and sees all of them from here.
+func (b *backups) listed(t *testing.T) {
+	taken := b.provision(t, append([]string{"etcd", "backup"}, b.inventory()...)...)
+	require.Zero(t, taken.code, "%s", taken.all())
+	assert.Contains(t, taken.out, "proven: revision")
+	list := b.provision(t, append([]string{"etcd", "list"}, b.inventory()...)...)
+	require.Zero(t, list.code, "%s", list.all())
+	newest := b.listing(t, "box", "/srv/sftp", ".json")
+	lines := strings.Split(list.out, "\n")
+	require.Greater(t, len(lines), 1, "%s", list.out)
+	assert.Contains(t, lines[1], strings.TrimSuffix(filepath.Base(newest[len(newest)-1]), ".json"))
+	for _, target := range []string{"good", "local/m1", "local/m3", "s3", "sftp"} {
+		assert.Contains(t, lines[1], target)
+	}
+	well := b.provision(t, append([]string{"status"}, b.inventory()...)...)
+	assert.Zero(t, well.code, "%s", well.all())
+}
+
+// latest restores the newest backup of the targets, while all members answer.
+func (b *backups) latest(t *testing.T) {
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	other, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	before := b.traces(t, "m1", "m2", "m3")
+	wrong := b.provision(t, append([]string{"etcd", "restore", "--yes", "--latest", "--identity", file("other.key", other.String())}, b.inventory()...)...)
+	b.refused(t, wrong, "nothing was changed", "no copy of backup")
+	for host, want := range before {
+		assert.Empty(t, restarted(want.Units, b.trace(t, host).Units), "units restarted on %s", host)
+	}
+	r := b.provision(t, append([]string{"etcd", "restore", "--yes", "--latest", "--identity", file("backup.key", b.identity.String())}, b.inventory()...)...)
+	require.Zero(t, r.code, "%s", r.all())
+	b.seconds(t, "restore the newest backup of four targets", r.took)
+	b.threeVoters(t)
+	b.unchanged(t)
+}
+
 // term rises with each election.
 func (b *backups) term(t *testing.T) string {
 	out := b.on(t, "m2", "sh", "-c", "/usr/local/bin/etcdctl --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key endpoint status -w fields | grep RaftTerm")
@@ -262,6 +304,11 @@ func (b *backups) fullAndDamaged(t *testing.T) {
 	assert.Contains(t, b.on(t, "m1", "cat", "/var/lib/prometheus/node-exporter/provision_etcd.prom"), `provision_etcd_backup_result{target="local/m3"} 0`)
 	assert.Equal(t, term, b.term(t), "no election")
 	b.on(t, "m3", "umount", "/var/backups/etcd")
+	told := b.provision(t, append([]string{"etcd", "list"}, b.inventory()...)...)
+	assert.Contains(t, told.out, "(bad: ", "%s", told.all())
+	ill := b.provision(t, append([]string{"status"}, b.inventory()...)...)
+	assert.NotZero(t, ill.code)
+	assert.Contains(t, ill.out, "backup target local/m3: ", "%s", ill.all())
 	faults.Record(t, "backup-disk-full", "a full folder stops no other target, is named by unit and metric, and etcd does not notice", "a target's folder on a file system of 8 MiB", "3 of 4 targets stored, 0 elections")
 	faults.Record(t, "backup-damaged", "a backup that was changed where it lies is seen by the next run and named", "2 bytes of an object of S3 overwritten", "marked bad by the next backup")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/user"
@@ -152,6 +153,20 @@ func (g *Global) Settings(inv *inventory.Inventory) (remote.Settings, error) {
 		s.Lab.Hosts[h.Name] = remote.LabHost{Address: h.Address.String(), Port: h.Port, User: h.User, HostKey: h.HostKey, Replaced: h.Replaced}
 	}
 	return s, nil
+}
+
+// DialOut opens connections to what is beside the hosts: in the lab's network,
+// nil for the machine's.
+func (g *Global) DialOut(inv *inventory.Inventory) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	name := g.LabName(inv)
+	if name == "" {
+		return nil, nil
+	}
+	opened, err := lab.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return opened.Dial, nil
 }
 
 // holder names this operator to others.

@@ -39,7 +39,11 @@ read; 1 not so.`,
 				return err
 			}
 			defer o.Close()
-			kept, err := o.EtcdBackups(cmd.Context())
+			dial, err := g.DialOut(inv)
+			if err != nil {
+				return err
+			}
+			kept, err := o.EtcdBackups(cmd.Context(), dial)
 			if err != nil {
 				return err
 			}

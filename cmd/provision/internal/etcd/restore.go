@@ -171,7 +171,11 @@ func (r *restoring) get(ctx context.Context, name, path string, identities []age
 		return err
 	}
 	defer o.Close()
-	kept, err := o.EtcdBackups(ctx)
+	dial, err := r.DialOut(r.Inv)
+	if err != nil {
+		return err
+	}
+	kept, err := o.EtcdBackups(ctx, dial)
 	if err != nil {
 		return err
 	}

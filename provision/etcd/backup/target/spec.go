@@ -1,7 +1,9 @@
 package target
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"path"
 	"strings"
 
@@ -15,6 +17,23 @@ type Spec struct {
 	Local *Local `json:"local,omitempty"`
 	S3    *S3    `json:"s3,omitempty"`
 	SFTP  *SFTP  `json:"sftp,omitempty"`
+}
+
+// Dial opens a connection, as net.Dialer.DialContext does: a lab's targets are in
+// its own network namespace.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Via is the target as it is reached by dial.
+func (s Spec) Via(dial Dial) Spec {
+	if s.S3 != nil {
+		bucket := *s.S3
+		bucket.Dial, s.S3 = dial, &bucket
+	}
+	if s.SFTP != nil {
+		folder := *s.SFTP
+		folder.Dial, s.SFTP = dial, &folder
+	}
+	return s
 }
 
 // Local is a folder on one host; a block of the inventory that names three hosts
@@ -36,6 +55,7 @@ type S3 struct {
 	Proxy     string      `json:"proxy,omitempty"`
 	AccessKey secret.Wire `json:"access_key"`
 	SecretKey secret.Wire `json:"secret_key"`
+	Dial      Dial        `json:"-"` // nil: as the machine does
 }
 
 // SFTP is a folder on a host of somebody else's.
@@ -45,6 +65,7 @@ type SFTP struct {
 	Path    string      `json:"path"`     // absolute
 	HostKey string      `json:"host_key"` // SHA256:…, as ssh-keygen -l prints it
 	Key     secret.Wire `json:"key"`      // the user's private key, OpenSSH's format, no passphrase
+	Dial    Dial        `json:"-"`        // nil: as the machine does
 }
 
 // CheckName refuses names that could lead out of a target's root.

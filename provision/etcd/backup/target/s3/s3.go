@@ -71,6 +71,9 @@ func transport(spec target.S3) (*http.Transport, error) {
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, IdleConnTimeout: time.Minute,
 		DisableCompression: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
+	if spec.Dial != nil {
+		t.DialContext = spec.Dial
+	}
 	if spec.CA != "" {
 		t.TLSClientConfig.RootCAs = x509.NewCertPool()
 		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM([]byte(spec.CA)) {

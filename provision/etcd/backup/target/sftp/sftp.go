@@ -124,7 +124,11 @@ func (f *Folder) dial(ctx context.Context) error {
 }
 
 func (f *Folder) connect(ctx context.Context, config *ssh.ClientConfig) error {
-	raw, err := (&net.Dialer{Timeout: dialing}).DialContext(ctx, "tcp", f.spec.Address)
+	dial := f.spec.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialing}).DialContext
+	}
+	raw, err := dial(ctx, "tcp", f.spec.Address)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
