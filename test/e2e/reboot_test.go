@@ -47,7 +47,7 @@ func (c *cluster) reboot(t *testing.T) {
 	cordoned := c.node(t, "node-1", "{.spec.unschedulable}")
 	r := c.ran(t, verb...)
 	took := time.Since(began)
-	assert.Contains(t, r.out, "host node-1 was rebooted already", "it is not rebooted again")
+	assert.Contains(t, r.out, "already rebooted host node-1", "it is not rebooted again")
 	w := stop()
 	w.none(t)
 	assert.Equal(t, between, c.boots(t))

@@ -19,7 +19,7 @@ func (c *cluster) refusedSetting(t *testing.T) {
 	c.files[1] = wrong
 	r := c.verb(t, "apply", "--yes")
 	c.files[1] = right
-	c.refused(t, r, "kubelet.service does not work with its new settings", "master got back the settings that it worked with, and works with them; no later wave begins",
+	c.refused(t, r, "kubelet.service does not work with its new settings", "master has its last working settings back and works; no later wave starts",
 		"shared-kernel.hcl:16: kubernetes.kubelet.authentication.x509.clientCAFile", "/etc/nowhere.crt")
 	for host, before := range others {
 		after := c.trace(t, host)

@@ -132,7 +132,7 @@ func (c *cluster) interrupt(t *testing.T) {
 	}
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 130, cmd.ProcessState.ExitCode(), "%s", errs.String())
-	assert.Contains(t, errs.String(), "To go on:")
+	assert.Contains(t, errs.String(), "To continue:")
 }
 
 // takenPort has something else listen where the API server must.
