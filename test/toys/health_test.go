@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"maps"
 	"path/filepath"
@@ -180,7 +181,7 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 	content := map[string]string{}
 	for files := tar.NewReader(plain); ; {
 		header, err := files.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return content
 		}
 		require.NoError(t, err)

@@ -124,17 +124,16 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 
 // scalar is what a value should be, "" when it is.
 func scalar(t reflect.Type, v any) string {
-	fits := true
 	switch want := reflect.Zero(t); t.Kind() {
 	case reflect.String:
-		_, fits = v.(string)
+		_, fits := v.(string)
 		return unless(fits, "text in quotes")
 	case reflect.Bool:
-		_, fits = v.(bool)
+		_, fits := v.(bool)
 		return unless(fits, "true or false, without quotes")
 	case reflect.Float32, reflect.Float64:
 		_, whole := v.(int64)
-		_, fits = v.(float64)
+		_, fits := v.(float64)
 		return unless(fits || whole, "a number, without quotes")
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		n, whole := v.(int64)

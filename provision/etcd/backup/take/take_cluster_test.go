@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +46,6 @@ type cluster struct {
 	key     *age.X25519Identity
 	now     time.Time
 	root    string
-	mu      sync.Mutex
 	said    map[string]*bytes.Buffer
 }
 
