@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -13,11 +14,19 @@ import (
 //
 //	hcl      as for gohcl: NAME, NAME,optional, NAME,block, NAME,label
 //	doc      what it means
-//	default  an HCL expression
+//	default  an HCL expression: a text has quotes of its own
 //	kind     what it must look like: port, duration, CIDR, …; a|b for words,
 //	         1..5 for whole numbers
 //	secret   "true": takes sensitive values, and no others
-func specOf(of any) *blockSpec { return structSpec(reflect.TypeOf(of)) }
+//
+// A wrong tag is a fault of the part and not of any inventory: it panics.
+func specOf(of any) *blockSpec {
+	spec := structSpec(reflect.TypeOf(of))
+	if err := spec.checkDefaults(); err != nil {
+		panic(fmt.Sprintf("fault of a part: the struct %T, %s", of, err))
+	}
+	return spec
+}
 
 func structSpec(t reflect.Type) *blockSpec {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
