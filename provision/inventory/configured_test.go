@@ -210,6 +210,31 @@ func TestAWrongDefaultIsAFaultOfThePart(t *testing.T) {
 	}
 }
 
+// bare is a network without settings.
+type bare struct{}
+
+type bareBlocks struct {
+	Plugin *struct{} `hcl:"plugin,block"`
+}
+
+func (bare) Name() string { return "bare" }
+func (bare) Blocks() any  { return bareBlocks{} }
+func (bare) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	var given bareBlocks
+	problems := gohcl.DecodeBody(body, nil, &given)
+	return given, problems
+}
+
+func TestANetworkMayHaveNoSettings(t *testing.T) {
+	inv := mustParse(t, "cluster \"c\" {}\nnetwork {\n plugin \"bare\" {}\n}\n", keeping(bare{}))
+	assert.Equal(t, "bare", inv.Network.Plugin.Name)
+	assert.NotNil(t, inventory.Settings[bareBlocks](inv, bare{}).Plugin)
+	inv = mustParse(t, "cluster \"c\" {}\n", keeping(bare{}))
+	assert.Nil(t, inventory.Settings[bareBlocks](inv, bare{}).Plugin, "another is chosen")
+	_, problems := parse(t, "cluster \"c\" {}\nnetwork {\n plugin \"bare\" { a = 1 }\n}\n", keeping(bare{}))
+	assert.Contains(t, printed(t, problems), `There is no attribute "a" in plugin`)
+}
+
 // kindOnce and kindMany are kinds of add-ons.
 type kindOnce struct{}
 
