@@ -190,11 +190,11 @@ type faultyNull struct {
 // A wrong default is told as what it is, whoever wrote what inventory.
 func TestAWrongDefaultIsAFaultOfThePart(t *testing.T) {
 	for want, blocks := range map[string]any{
-		"inventory_test.faultyText, attribute vault.wait: the default 30s is no HCL expression":                                                 faultyText{},
-		"inventory_test.faultyName, attribute plugin.colour: the default red is no HCL expression":                                              faultyName{},
-		`inventory_test.faultyWord, attribute inner.colour: the default "green" does not fit its kind, one of red, blue: "green" is not one of`: faultyWord{},
-		"inventory_test.faultyNumber, attribute host.slot: the default [1] does not fit its kind, number":                                       faultyNumber{},
-		"inventory_test.faultyNull, attribute vault.port: the default null is null":                                                             faultyNull{},
+		"inventory_test.faultyText, attribute wait: the default 30s is no HCL expression":                                                 faultyText{},
+		"inventory_test.faultyName, attribute colour: the default red is no HCL expression":                                               faultyName{},
+		`inventory_test.faultyWord, attribute colour: the default "green" does not fit its kind, one of red, blue: "green" is not one of`: faultyWord{},
+		"inventory_test.faultyNumber, attribute slot: the default [1] does not fit its kind, number":                                      faultyNumber{},
+		"inventory_test.faultyNull, attribute port: the default null is null":                                                             faultyNull{},
 	} {
 		for name, use := range map[string]func(){
 			"loaded":     func() { parse(t, "cluster \"c\" {}\n", keeping(faulty{blocks})) },

@@ -41,24 +41,6 @@ type blockSpec struct {
 	Named   bool
 }
 
-// checkDefaults finds a default that no inventory could have written.
-func (b *blockSpec) checkDefaults() error {
-	for _, a := range b.Attrs {
-		if a.Default == "" {
-			continue
-		}
-		if _, err := a.fallback(); err != nil {
-			return fmt.Errorf("attribute %s: the default %s %w", strings.TrimPrefix(b.Name+"."+a.Name, "."), a.Default, err)
-		}
-	}
-	for _, inner := range b.Blocks {
-		if err := inner.checkDefaults(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (b *blockSpec) attr(name string) (attrSpec, bool) {
 	for _, a := range b.Attrs {
 		if a.Name == name {
