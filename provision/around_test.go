@@ -75,7 +75,7 @@ func (storage) Rollout() component.Rollout                       { return compon
 func (s storage) Desired(c *component.Cluster, h inventory.Host) ([]resource.Resource, error) {
 	set := component.NewSet(c, h, s.Name())
 	set.File("/etc/storage.conf", s.config, 0o644, "storage.service")
-	set.Service("storage.service", "[Service]\nExecStart=/bin/true\n")
+	set.Service("storage.service", "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
 	return set.Done()
 }
 

@@ -2,10 +2,8 @@ package provision_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision"
-	"provision/provision/agent/api"
 	"provision/provision/cluster"
 	"provision/provision/event"
 	"provision/provision/fleettest"
@@ -37,21 +34,6 @@ func needing(inv *inventory.Inventory) func(*provision.Options) {
 	}
 }
 
-// serving lets the services of hosts answer, but for those of the ill ones.
-func serving(f *fleettest.Fleet, inv *inventory.Inventory, ill ...string) {
-	for _, h := range inv.Hosts {
-		f.Host(h.Name).Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
-			switch {
-			case method != api.Probe.Name:
-				return ask()
-			case slices.Contains(ill, h.Name):
-				return nil, &api.Error{Code: api.CodeFailed, Message: "it did not become ready"}
-			}
-			return api.ProbeResult{}, nil
-		})
-	}
-}
-
 func boots(f *fleettest.Fleet, inv *inventory.Inventory) []int {
 	var counts []int
 	for _, h := range inv.Hosts {
@@ -64,7 +46,7 @@ func boots(f *fleettest.Fleet, inv *inventory.Inventory) []int {
 func rebootable(t *testing.T, inv *inventory.Inventory) *fleettest.Fleet {
 	t.Helper()
 	f := boot(t, inv, fleettest.Options{})
-	serving(f, inv)
+	f.Serving(inv)
 	_, err := apply(t, f, inv)
 	require.NoError(t, err)
 	return f
@@ -251,7 +233,7 @@ func TestMastersRebootOneByOneUnderOneLock(t *testing.T) {
 func TestNoMemberRebootsWhileAnotherIsDown(t *testing.T) {
 	inv := masters(t, "3")
 	f := rebootable(t, inv)
-	serving(f, inv, "m2")
+	f.Serving(inv, "m2")
 	_, err := apply(t, f, inv, rebooting("m1", "n1"))
 	require.ErrorContains(t, err, "cannot reboot host m1: etcd's member on m2 does not answer")
 	f.Host("m2").Fail(sshtest.Refuse)
@@ -259,7 +241,7 @@ func TestNoMemberRebootsWhileAnotherIsDown(t *testing.T) {
 	require.ErrorContains(t, err, "cannot reboot host m3: etcd's member on m2 does not answer")
 	assert.Equal(t, []int{0, 0, 0, 0}, boots(f, inv))
 	f.Host("m2").Fail(sshtest.None)
-	serving(f, inv, "m2")
+	f.Serving(inv, "m2")
 	outcome, err := apply(t, f, inv, rebooting("m2"))
 	require.Error(t, err)
 	assert.Contains(t, failure(t, outcome), "host m2 has rebooted, and etcd is not healthy there", "the ill one itself may")

@@ -1,7 +1,9 @@
 package component
 
 import (
+	"fmt"
 	"path"
+	"regexp"
 	"slices"
 
 	"provision/provision/facts"
@@ -14,6 +16,9 @@ import (
 	"provision/provision/resource/residue"
 	"provision/provision/resource/unit"
 )
+
+// installed finds what enables a unit.
+var installed = regexp.MustCompile(`(?m)^\[Install\]\s*\n(?s:.*)^(WantedBy|RequiredBy)=\S`)
 
 // Set collects the resources of one component on one host. It keeps the first
 // error, so that a component reads as a list.
@@ -105,8 +110,12 @@ func (s *Set) BinaryAt(artifact, name string, restarts ...string) resource.Addre
 }
 
 // Service wants a unit file and the unit running. The unit requires all that is
-// in the set so far, and what else is given.
+// in the set so far, and what else is given. The file says in [Install] what
+// starts the unit when the host boots.
 func (s *Set) Service(name, content string, needed ...resource.Address) resource.Address {
+	if !installed.MatchString(content) {
+		s.Fail(fmt.Errorf("unit %s of component %s would not start after a boot: its file has no [Install] with WantedBy; end it with \"[Install]\\nWantedBy=multi-user.target\\n\", or, if another unit starts it, want only its file: Add(file.Unit(…))", name, s.name))
+	}
 	s.Add(file.Unit(s.Host.Name, name, content).Restarting(name))
 	return s.running(name, override.Spec{}, needed)
 }

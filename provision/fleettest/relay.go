@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
+	"provision/provision/agent/api"
 	"provision/provision/internal/ssh/sshtest"
 	"provision/provision/internal/wire"
+	"provision/provision/inventory"
 )
 
 // Relay is asked about each request to a host's agent; ask has the agent
@@ -20,6 +23,23 @@ func (h *Host) Relay(relay Relay) {
 	h.Pretend(func(ctx context.Context, nonce string, in io.Reader, out io.Writer) error {
 		return h.relay(ctx, nonce, in, out, relay)
 	})
+}
+
+// Serving has the services of an inventory's hosts answer, and those of the ill
+// ones fail, whenever a run waits for a gate's URL. No service runs on a host of
+// a fleet: without it, such a wait ends after minutes, with an error.
+func (f *Fleet) Serving(inv *inventory.Inventory, ill ...string) {
+	for _, h := range inv.Hosts {
+		f.Host(h.Name).Relay(func(_ context.Context, method string, ask func() (json.RawMessage, error)) (any, error) {
+			switch {
+			case method != api.Probe.Name:
+				return ask()
+			case slices.Contains(ill, h.Name):
+				return nil, &api.Error{Code: api.CodeFailed, Message: "it did not become ready"}
+			}
+			return api.ProbeResult{}, nil
+		})
+	}
 }
 
 func (h *Host) relay(ctx context.Context, nonce string, in io.Reader, out io.Writer, relay Relay) error {

@@ -109,7 +109,7 @@ func extend(root *blockSpec, parts []Part) {
 			}
 		case AddonKind:
 			addon := specOf(part.Block())
-			addon.Name, addon.Owner = "addon", part.Name()
+			addon.Name, addon.Owner, addon.Many = "addon", part.Name(), part.Several()
 			root.block("addon").choice(part.Name(), addon)
 		}
 	}

@@ -147,6 +147,109 @@ func TestSecretsGoWhereSecretsAreTakenOnly(t *testing.T) {
 	}
 }
 
+// faulty has blocks whose author slipped.
+type faulty struct{ blocks any }
+
+func (faulty) Name() string                           { return "faulty" }
+func (f faulty) Blocks() any                          { return f.blocks }
+func (faulty) Decode(hcl.Body) (any, hcl.Diagnostics) { return nil, nil }
+
+type faultyText struct {
+	Vault *struct {
+		Wait string `hcl:"wait,optional" kind:"duration" default:"30s" doc:"A text without quotes of its own."`
+	} `hcl:"vault,block" doc:"A vault."`
+}
+
+type faultyName struct {
+	Plugin *struct {
+		Colour string `hcl:"colour,optional" kind:"red|blue" default:"red" doc:"A name, and no text."`
+	} `hcl:"plugin,block"`
+}
+
+type faultyWord struct {
+	Etcd *struct {
+		Inner *struct {
+			Colour string `hcl:"colour,optional" kind:"red|blue" default:"\"green\"" doc:"None of the words."`
+		} `hcl:"inner,block" doc:"A block."`
+	} `hcl:"etcd,block"`
+}
+
+type faultyNumber struct {
+	Hosts []struct {
+		Name string `hcl:"name,label"`
+		Slot int    `hcl:"slot,optional" kind:"1..10" default:"[1]" doc:"A list."`
+	} `hcl:"host,block"`
+}
+
+type faultyNull struct {
+	Vault *struct {
+		Port int `hcl:"port,optional" kind:"port" default:"null" doc:"Nothing."`
+	} `hcl:"vault,block" doc:"A vault."`
+}
+
+// A wrong default is told as what it is, whoever wrote what inventory.
+func TestAWrongDefaultIsAFaultOfThePart(t *testing.T) {
+	for want, blocks := range map[string]any{
+		"inventory_test.faultyText, attribute wait: the default 30s is no HCL expression":                                                 faultyText{},
+		"inventory_test.faultyName, attribute colour: the default red is no HCL expression":                                               faultyName{},
+		`inventory_test.faultyWord, attribute colour: the default "green" does not fit its kind, one of red, blue: "green" is not one of`: faultyWord{},
+		"inventory_test.faultyNumber, attribute slot: the default [1] does not fit its kind, number":                                      faultyNumber{},
+		"inventory_test.faultyNull, attribute port: the default null is null":                                                             faultyNull{},
+	} {
+		for name, use := range map[string]func(){
+			"loaded":     func() { parse(t, "cluster \"c\" {}\n", keeping(faulty{blocks})) },
+			"not loaded": func() { inventory.Nothing(blocks) },
+		} {
+			told := ""
+			func() {
+				defer func() { told, _ = recover().(string) }()
+				use()
+			}()
+			assert.Contains(t, told, want, name)
+		}
+	}
+}
+
+// bare is a network without settings.
+type bare struct{}
+
+type bareBlocks struct {
+	Plugin *struct{} `hcl:"plugin,block"`
+}
+
+func (bare) Name() string { return "bare" }
+func (bare) Blocks() any  { return bareBlocks{} }
+func (bare) Decode(body hcl.Body) (any, hcl.Diagnostics) {
+	var given bareBlocks
+	problems := gohcl.DecodeBody(body, nil, &given)
+	return given, problems
+}
+
+func TestANetworkMayHaveNoSettings(t *testing.T) {
+	inv := mustParse(t, "cluster \"c\" {}\nnetwork {\n plugin \"bare\" {}\n}\n", keeping(bare{}))
+	assert.Equal(t, "bare", inv.Network.Plugin.Name)
+	assert.NotNil(t, inventory.Settings[bareBlocks](inv, bare{}).Plugin)
+	inv = mustParse(t, "cluster \"c\" {}\n", keeping(bare{}))
+	assert.Nil(t, inventory.Settings[bareBlocks](inv, bare{}).Plugin, "another is chosen")
+	_, problems := parse(t, "cluster \"c\" {}\nnetwork {\n plugin \"bare\" { a = 1 }\n}\n", keeping(bare{}))
+	assert.Contains(t, printed(t, problems), `There is no attribute "a" in plugin`)
+}
+
+// kindOnce and kindMany are kinds of add-ons.
+type kindOnce struct{}
+
+func (kindOnce) Name() string                           { return "once" }
+func (kindOnce) Block() any                             { return struct{}{} }
+func (kindOnce) Decode(hcl.Body) (any, hcl.Diagnostics) { return nil, nil }
+func (kindOnce) Default() bool                          { return false }
+func (kindOnce) Several() bool                          { return false }
+func (kindOnce) Requires() []string                     { return nil }
+
+type kindMany struct{ kindOnce }
+
+func (kindMany) Name() string  { return "many" }
+func (kindMany) Several() bool { return true }
+
 // mirrored needs an attribute of its own in the block etcd.
 type mirrored struct{ decoded *int }
 

@@ -39,7 +39,8 @@ func (l *loader) evaluate(n *node) {
 			continue
 		}
 		if spec.Default != "" {
-			n.attrs[spec.Name] = value{v: l.fallback(spec), at: n.at}
+			v, _ := spec.fallback() // those of parts were checked by specOf, the engine's by a test
+			n.attrs[spec.Name] = value{v: v, at: n.at}
 		}
 	}
 	for _, spec := range n.spec.Blocks {
@@ -135,18 +136,32 @@ func (l *loader) conform(spec attrSpec, v cty.Value, at hcl.Range) (cty.Value, b
 	return v, true
 }
 
-// fallback evaluates a default of the schema; a test evaluates all of them.
-func (l *loader) fallback(spec attrSpec) cty.Value {
-	expr, diags := hclsyntax.ParseExpression([]byte(spec.Default), "default", hcl.InitialPos)
+// fallback evaluates the default, and says why it cannot be one.
+func (a attrSpec) fallback() (cty.Value, error) {
+	expr, diags := hclsyntax.ParseExpression([]byte(a.Default), "default", hcl.InitialPos)
+	v := cty.NilVal
+	if !diags.HasErrors() {
+		v, diags = expr.Value(nil)
+	}
 	if diags.HasErrors() {
-		return cty.NilVal
+		return v, fmt.Errorf("is no HCL expression of constants (a text has quotes of its own): %s", diags[0].Detail)
 	}
-	v, _ := expr.Value(nil)
-	if spec.Kind.Type == cty.DynamicPseudoType {
-		return v
+	if a.Kind.Type != cty.DynamicPseudoType {
+		converted, err := convert.Convert(v, a.Kind.Type)
+		if err != nil {
+			return v, fmt.Errorf("does not fit its kind, %s: %w", a.Kind.Name, err)
+		}
+		v = converted
 	}
-	v, _ = convert.Convert(v, spec.Kind.Type)
-	return v
+	if v.IsNull() {
+		return v, errors.New("is null; leave the tag out")
+	}
+	if a.Kind.Check != nil {
+		if err := a.Kind.Check(v); err != nil {
+			return v, fmt.Errorf("does not fit its kind, %s: %w", a.Kind.Name, err)
+		}
+	}
+	return v, nil
 }
 
 // value evaluates an expression and reports problems, without the details

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/network/flannel"
+	"provision/provision/bundle/catalogue"
 	"provision/provision/inventory"
 )
 
@@ -46,10 +47,14 @@ host "x[1-2,7]" {
 
 func TestDefaults(t *testing.T) {
 	inv := mustParse(t, "cluster \"c\" {}\n", sealed())
-	assert.Equal(t, inventory.Versions{
-		"kubernetes": "1.37.1", "etcd": "3.7.3", "containerd": "2.2.1", "runc": "1.5.2",
-		"cni_plugins": "1.9.1", "flannel": "0.28.10", "coredns": "1.14.0", "pause": "3.10.2",
-	}, inv.Cluster.Versions)
+	for _, family := range catalogue.Default().Families() {
+		assert.NotEmpty(t, family.Default, family.Name)
+		for _, artifact := range family.Artifacts {
+			version, err := inv.Version(artifact)
+			require.NoError(t, err)
+			assert.Equal(t, family.Default, version, artifact)
+		}
+	}
 	assert.Equal(t, "root", inv.SSH.User)
 	assert.Equal(t, 22, inv.SSH.Port)
 	assert.False(t, inv.SSH.Sudo)

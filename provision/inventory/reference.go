@@ -50,7 +50,7 @@ func reference(b *strings.Builder, block *blockSpec, outer string) {
 	}
 	for _, label := range sortedKeys(block.Choices) {
 		chosen := *block.Choices[label]
-		chosen.Name, chosen.Many, chosen.Doc = fmt.Sprintf("%s %q", block.Name, label), block.Many, "Settings of "+label+"."
+		chosen.Name, chosen.Doc = fmt.Sprintf("%s %q", block.Name, label), "Settings of "+label+"."
 		reference(b, &chosen, outer)
 	}
 }

@@ -26,6 +26,15 @@ func readDoc(t *testing.T) string {
 	return string(doc)
 }
 
+func TestSchemaIsSound(t *testing.T) { inventory.RequireSound(t, parts.All()...) }
+
+// An add-on may be given as often as its kind allows.
+func TestReferenceSaysHowOftenAnAddonIsGiven(t *testing.T) {
+	reference := inventory.Reference(kindOnce{}, kindMany{})
+	assert.Contains(t, reference, "### `addon \"many\"`\n\nSettings of many. May be given more than once.\n")
+	assert.Contains(t, reference, "### `addon \"once\"`\n\nSettings of once. At most once.\n")
+}
+
 func TestReferenceIsMadeFromTheSchema(t *testing.T) {
 	head, _, _ := strings.Cut(readDoc(t), marker)
 	golden(t, docPath, head+marker+"\n"+inventory.Reference(parts.All()...))

@@ -1,26 +1,22 @@
 package inventory
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/zclconf/go-cty/cty"
 
 	"provision/provision/bundle/catalogue"
 )
 
-// TestSchemaIsSound checks what the compiler cannot: defaults that evaluate,
-// fit their kind and pass its check, and texts for the reference.
-func TestSchemaIsSound(t *testing.T) {
-	l := newLoader(context.Background(), Options{})
+// RequireSound checks what the compiler cannot, of the engine's language and of
+// parts': texts for the reference, names that are there once, defaults that
+// evaluate and fit their kind.
+func RequireSound(t *testing.T, parts ...Part) {
+	t.Helper()
 	var walk func(b *blockSpec)
 	walk = func(b *blockSpec) {
 		seen := map[string]bool{}
-		if b.Name != "" {
-			assert.NotEmpty(t, b.Doc, b.Name)
-		}
 		for _, a := range b.Attrs {
 			name := b.Name + "." + a.Name
 			assert.False(t, seen[a.Name], "%s is there twice", name)
@@ -28,22 +24,22 @@ func TestSchemaIsSound(t *testing.T) {
 			assert.NotEmpty(t, a.Doc, name)
 			assert.NotEmpty(t, a.Kind.Name, name)
 			assert.False(t, a.Required && a.Default != "", name)
-			if a.Default == "" {
-				continue
-			}
-			v := l.fallback(a)
-			require.NotEqual(t, cty.NilVal, v, name)
-			if a.Kind.Check != nil {
-				assert.NoError(t, a.Kind.Check(v), name)
+			if a.Default != "" {
+				_, err := a.fallback()
+				require.NoError(t, err, name)
 			}
 		}
 		for _, child := range b.Blocks {
 			assert.False(t, seen[child.Name], "%s.%s is there twice", b.Name, child.Name)
 			seen[child.Name] = true
+			assert.NotEmpty(t, child.Doc, child.Name)
+			walk(child)
+		}
+		for _, child := range b.Choices {
 			walk(child)
 		}
 	}
-	walk(rootSpec(catalogue.Default(), nil))
+	walk(rootSpec(catalogue.Default(), parts))
 }
 
 func TestDidYouMean(t *testing.T) {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -13,13 +14,15 @@ import (
 //
 //	hcl      as for gohcl: NAME, NAME,optional, NAME,block, NAME,label
 //	doc      what it means
-//	default  an HCL expression
+//	default  an HCL expression: a text has quotes of its own
 //	kind     what it must look like: port, duration, CIDR, …; a|b for words,
 //	         1..5 for whole numbers
 //	secret   "true": takes sensitive values, and no others
-func specOf(of any) *blockSpec { return structSpec(reflect.TypeOf(of)) }
+//
+// A wrong tag is a fault of the part and not of any inventory: it panics.
+func specOf(of any) *blockSpec { return structSpec(reflect.TypeOf(of), fmt.Sprintf("%T", of)) }
 
-func structSpec(t reflect.Type) *blockSpec {
+func structSpec(t reflect.Type, part string) *blockSpec {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
@@ -30,7 +33,7 @@ func structSpec(t reflect.Type) *blockSpec {
 		doc := field.Tag.Get("doc")
 		switch how {
 		case "block":
-			inner := structSpec(field.Type)
+			inner := structSpec(field.Type, part)
 			inner.Name, inner.Many = name, field.Type.Kind() == reflect.Slice
 			if doc != "" {
 				inner.Doc = doc
@@ -42,12 +45,16 @@ func structSpec(t reflect.Type) *blockSpec {
 			if name == "" {
 				continue
 			}
-			spec.Attrs = append(spec.Attrs, attrSpec{
+			a := attrSpec{
 				Name: name, Kind: kindOf(field), Doc: doc, Default: field.Tag.Get("default"),
 				Required:  how != "optional" && field.Type.Kind() != reflect.Pointer,
 				Secret:    field.Tag.Get("secret") == "true",
 				Secretive: field.Tag.Get("secret") == "true",
-			})
+			}
+			if _, err := a.fallback(); a.Default != "" && err != nil {
+				panic(fmt.Sprintf("fault of a part: the struct %s, attribute %s: the default %s %s", part, name, a.Default, err))
+			}
+			spec.Attrs = append(spec.Attrs, a)
 		}
 	}
 	return spec

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"provision/provision/cluster"
+	"provision/provision/inventory"
 	"provision/provision/plan"
 )
 
@@ -52,6 +53,35 @@ func TestAPodNetworkFromItsPlanToAnother(t *testing.T) {
 	} {
 		require.NotNil(t, at(p, address), address)
 		assert.Equal(t, action, at(p, address).Action, address)
+	}
+}
+
+// A change of networks is run, there and back.
+func TestAPodNetworkGivesWayToAnotherAndBack(t *testing.T) {
+	toy := load(t, site{network: `plugin "toy" {}`})
+	f := boot(t, toy)
+	apply(t, f, toy)
+	f.Serving(toy) // API servers restart, and the run waits until they answer
+	role := cluster.Ref{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Name: "provision:toynet"}
+	const toyList, flannelList = "/etc/cni/net.d/10-toy.conflist", "/etc/cni/net.d/10-flannel.conflist"
+	for _, step := range []struct {
+		inv         *inventory.Inventory
+		there, gone []string
+	}{
+		{load(t, site{}), []string{flannelList, "/usr/local/bin/flanneld"}, []string{conf, toyList, "/usr/local/bin/toynetd", "/etc/systemd/system/toynetd.service"}},
+		{toy, []string{conf, toyList, "/usr/local/bin/toynetd", "/etc/systemd/system/toynetd.service"}, []string{flannelList, "/usr/local/bin/flanneld"}},
+	} {
+		apply(t, f, step.inv)
+		for _, host := range []string{"m1", "n1"} {
+			for _, name := range step.there {
+				assert.NotEmpty(t, f.Host(host).Read(name), "%s on %s", name, host)
+			}
+			for _, name := range step.gone {
+				assert.Empty(t, f.Host(host).Read(name), "%s on %s", name, host)
+			}
+		}
+		assert.Equal(t, step.inv == toy, f.API.Object(role) != nil)
+		settled(t, f, step.inv)
 	}
 }
 

@@ -24,6 +24,7 @@ func New() component.Component { return depot{} }
 // Row is its program in the bundle's catalogue; its family is versions { depot }.
 func Row() catalogue.Entry {
 	return catalogue.Entry{Name: "depotd", Format: bundle.Binary, Family: Name, Default: "1.4.0",
+		Go:       &catalogue.GoSource{Module: "depot.example/depot", Version: "v{version}", Package: "depot.example/depot/cmd/depotd"},
 		Upstream: &catalogue.Upstream{URL: "https://depot.example/{version}/depotd-{arch}", Checksum: "https://depot.example/{version}/SHA256SUMS"}}
 }
 
@@ -42,7 +43,7 @@ func (d depot) Desired(c *component.Cluster, h inventory.Host) ([]resource.Resou
 	s.From(s.File(configDir+"/depot.conf", given.config(h.Name), 0o644, Unit), "depot", "etcd.depot")
 	s.Cert(configDir+"/server", cert.Spec{CA: component.CACluster, CommonName: "depot:" + h.Name, Server: true, IPs: []string{h.Address.String()}}, Unit)
 	s.Binary("depotd", Unit)
-	s.Service(Unit, "[Service]\nExecStart="+component.BinDir+"/depotd "+configDir+"/depot.conf\n", component.CAAt(h.Name))
+	s.Service(Unit, "[Service]\nExecStart="+component.BinDir+"/depotd "+configDir+"/depot.conf\n[Install]\nWantedBy=multi-user.target\n", component.CAAt(h.Name))
 	return s.Done()
 }
 

@@ -38,6 +38,7 @@ func New() component.Component { return toynet{} }
 // Row is its program in the bundle's catalogue.
 func Row() catalogue.Entry {
 	return catalogue.Entry{Name: "toynetd", Format: bundle.Binary, Family: "toynet", Default: "2.0.0",
+		Go:       &catalogue.GoSource{Module: "toynet.example/toynet", Version: "v{version}", Package: "toynet.example/toynet/cmd/toynetd"},
 		Upstream: &catalogue.Upstream{URL: "https://toynet.example/{version}/toynetd-{arch}", Checksum: "https://toynet.example/{version}/SHA256SUMS"}}
 }
 
@@ -75,13 +76,17 @@ func (t toynet) Artifacts(c *component.Cluster) []bundle.Ref {
 
 func (toynet) Desired(c *component.Cluster, h inventory.Host) ([]resource.Resource, error) {
 	given, s := settings(c.Inventory), component.NewSet(c, h, Name)
+	pods, ok := c.PodCIDRs[h.Name]
+	if !ok {
+		s.Fail(fmt.Errorf("host %s has no pod CIDR", h.Name))
+	}
 	s.Dir("/etc/toynet", 0o755)
 	s.Draining(s.Binary("toynetd", Unit))
-	s.From(s.File("/etc/toynet/toynet.conf", fmt.Sprintf("pods %s\nhere %s\ncolour %s\nport %d\n", c.Inventory.Network.Pods, c.PodCIDRs[h.Name], given.Colour, given.Port), 0o644, Unit), "network")
-	s.Add(file.First(h.Name, component.CNIDir+"/10-toy.conflist", fmt.Sprintf("{\"cniVersion\": \"1.0.0\", \"name\": \"toy\", \"plugins\": [{\"type\": \"toy\", \"subnet\": %q}]}\n", c.PodCIDRs[h.Name]),
+	s.From(s.File("/etc/toynet/toynet.conf", fmt.Sprintf("pods %s\nhere %s\ncolour %s\nport %d\n", c.Inventory.Network.Pods, pods, given.Colour, given.Port), 0o644, Unit), "network")
+	s.Add(file.First(h.Name, component.CNIDir+"/10-toy.conflist", fmt.Sprintf("{\"cniVersion\": \"1.0.0\", \"name\": \"toy\", \"plugins\": [{\"type\": \"toy\", \"subnet\": %q}]}\n", pods),
 		0o644, ".conf", ".conflist", ".json").After(component.DirAt(h.Name, component.CNIDir)).Restarting(component.KubeletUnit).From("network"))
 	needed := append(s.Client(Name, component.BalancerURL, cert.Spec{CommonName: "system:toynet"}, Unit), component.NodeAt(h.Name), role.Address())
-	s.InWaves(s.Service(Unit, "[Service]\nExecStart="+component.BinDir+"/toynetd /etc/toynet/toynet.conf\n", needed...))
+	s.InWaves(s.Service(Unit, "[Service]\nExecStart="+component.BinDir+"/toynetd /etc/toynet/toynet.conf\n[Install]\nWantedBy=multi-user.target\n", needed...))
 	return s.Done()
 }
 
