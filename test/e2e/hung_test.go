@@ -75,6 +75,9 @@ func (c *cluster) cutOff(t *testing.T, host, master string) {
 		assert.Contains(t, d.Findings[i].First, "nft list ruleset")
 		for _, f := range d.Findings {
 			assert.NotEqual(t, "silent", f.What, "%s", r.out)
+			if f.What == "disk-filling" {
+				continue // the machine's disk, which all labs share
+			}
 			assert.True(t, f.Host == host || f.Host == "cluster", "somebody else is blamed: %s", r.out)
 		}
 		return nil

@@ -21,6 +21,8 @@ const outsider = "legacy-1"
 // given back.
 func (s *suite) outside(t *testing.T) {
 	c := s.boot(t, "outside", sample("outside.hcl"), extra("shared-kernel.hcl"))
+	pulled := c.provision(t, append([]string{"bundle", "pull"}, c.inventory()...)...) // its own program, out of itself
+	require.Zero(t, pulled.code, "%s", pulled.all())
 	// A route of the operator's own.
 	c.on(t, outsider, "ip", "route", "add", "198.51.100.0/24", "via", "192.0.2.11", "proto", "static")
 	bare, table := c.bare(t, outsider), c.table(t)
