@@ -38,7 +38,8 @@ func (s *session) stopOne(ctx context.Context, u api.StopUnit) error {
 		return err
 	}
 	if u.Disable {
-		if err := s.sys.Units.Disable(ctx, u.Name); err != nil {
+		// systemd goes on to say "enabled" until it reloads, to sessions after this one.
+		if err := errors.Join(s.sys.Units.Disable(ctx, u.Name), s.sys.Units.DaemonReload(ctx)); err != nil {
 			return err
 		}
 	}
