@@ -43,8 +43,8 @@ func (s *suite) backup(t *testing.T) {
 	b.bySlot(t)
 	b.byHand(t)
 	b.listed(t)
-	b.latest(t)
 	b.fullAndDamaged(t)
+	b.latest(t)
 	b.removed(t)
 }
 

@@ -19,9 +19,9 @@ const headSize = 4096
 func Own(name string) Entry {
 	sum := sha256.New()
 	for _, arch := range agentbin.Arches() {
-		if data, err := agentbin.Program(name, arch); err == nil { // else Bytes says so
-			sum.Write(data[:min(headSize, len(data))])
-			fmt.Fprint(sum, len(data))
+		if head, size, err := agentbin.Head(name, arch, headSize); err == nil { // else Bytes says so
+			sum.Write(head)
+			fmt.Fprint(sum, size)
 		}
 	}
 	return Entry{

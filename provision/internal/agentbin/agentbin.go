@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 )
 
@@ -39,4 +40,21 @@ func Program(name, arch string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot find %s for %s in this program: it was built without; build it with \"make build\"", name, arch)
 	}
 	return content, nil
+}
+
+// Head is the beginning of a program, at most size bytes, and its length. It reads
+// no more: programs are large, and each inventory asks.
+func Head(name, arch string, size int) ([]byte, int64, error) {
+	file, err := built.Open(folder + "/" + name + "-" + arch)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	head := make([]byte, min(int64(size), info.Size()))
+	_, err = io.ReadFull(file, head)
+	return head, info.Size(), err
 }
