@@ -191,7 +191,7 @@ func TestAuthoritiesThatEndedAreRenewedForTheSameKey(t *testing.T) {
 
 	c.pass(3651)
 	_, err = look(t, f, inv)
-	require.ErrorContains(t, err, `authority "cluster" of cluster "dc1" ended on`)
+	require.ErrorContains(t, err, `authority "cluster" of cluster "dc1" expired on`)
 	require.ErrorContains(t, err, "provision certs renew")
 	due, err = renewAuthorities(t, f, inv)
 	require.NoError(t, err)
@@ -241,7 +241,7 @@ func TestAnAuthorityThatEndsIsNamedLongBefore(t *testing.T) {
 	p, err = look(t, f, inv)
 	require.NoError(t, err)
 	require.Len(t, p.Warnings, 3)
-	assert.Contains(t, p.Warnings[0], `authority "cluster" ends on`)
+	assert.Contains(t, p.Warnings[0], `authority "cluster" expires on`)
 	assert.Contains(t, p.Warnings[0], "provision certs renew")
 	c.pass(260)
 	outcome, err := apply(t, f, inv, unprobe)

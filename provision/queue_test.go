@@ -183,7 +183,7 @@ func TestWaitingForLocksHasAnEnd(t *testing.T) {
 	_, err = apply(t, f, inv, func(o *provision.Options) { o.LockPatience = 1500 * time.Millisecond })
 	var locked *provision.LockedError
 	require.ErrorAs(t, err, &locked)
-	assert.Regexp(t, "; this run waited [1-9][0-9]* s for it; wait for that run to end", err.Error())
+	assert.Regexp(t, "; this run waited [1-9][0-9]* s; wait for that run to end", err.Error())
 	assert.Greater(t, time.Since(began), time.Second)
 	faults.Record(t, "lock-brief", "a run that meets a host's renewal timer waits for it, up to a limit, and is not refused at once",
 		"another has the lock of a master for a moment, as the timer has; and does not let it go", "waited and went on; with a bound of 1.5 s refused after %.1f s", time.Since(began).Seconds())

@@ -118,7 +118,7 @@ func TestARotationIsNotBegunWhereOthersWouldBreak(t *testing.T) {
 	f, inv := answering(t, 2)
 	require.NoError(t, f.Host("n1").Write("/etc/kubernetes/kubelet.yaml", "changed by hand"))
 	_, err := rotate(t, f, inv, provision.Rotation{Name: "etcd"})
-	require.ErrorContains(t, err, "apply first")
+	require.ErrorContains(t, err, "see provision plan, then apply")
 	_, err = apply(t, f, inv)
 	require.NoError(t, err)
 
@@ -242,7 +242,7 @@ func TestAnAuthorityThatEndsInTheMiddleOfItsRotationIsRenewed(t *testing.T) {
 	require.Equal(t, pki.Trusted, got.Phase)
 	c.pass(201)
 	_, err = look(t, f, inv)
-	require.ErrorContains(t, err, `authority "cluster" of cluster "dc1" ended on`)
+	require.ErrorContains(t, err, `authority "cluster" of cluster "dc1" expired on`)
 	due, err := renewAuthorities(t, f, inv)
 	require.NoError(t, err)
 	require.Len(t, due, 3)

@@ -234,7 +234,7 @@ func TestAPIsThatGoAreWarnedOf(t *testing.T) {
 	p, err := look(t, f, versions(inv, "1.38.0", "3.7.3"), asked)
 	require.NoError(t, err)
 	text := strings.Join(p.Warnings, "\n")
-	assert.Contains(t, text, "batch/v1beta1 jobs1.38, gone in 1.38 (asked of m1")
+	assert.Contains(t, text, "batch/v1beta1 jobs1.38, gone in 1.38 (requests to m1")
 	assert.NotContains(t, text, "jobs1.39", "it stays for now")
 	p, err = look(t, f, versions(inv, "1.37.2", "3.7.3"), asked)
 	require.NoError(t, err)

@@ -18,8 +18,8 @@ func etcdctl(argv []string) (string, error) {
 	return "Snapshot saved", os.WriteFile(argv[3], append(database, sum[:]...), 0o600)
 }
 
-// etcdutl tells of every snapshot that there is.
-func etcdutl(argv []string) (string, error) {
+// Etcdutl tells of every snapshot that there is.
+func Etcdutl(argv []string) (string, error) {
 	if len(argv) < 4 || !slices.Equal(argv[1:3], []string{"snapshot", "status"}) {
 		return "", fmt.Errorf("unknown command %q", argv)
 	}

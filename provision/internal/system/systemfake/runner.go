@@ -53,7 +53,7 @@ func (r *Runner) handler(name string) Handler {
 	case "/usr/local/bin/etcdctl":
 		return etcdctl
 	case "/usr/local/bin/etcdutl":
-		return etcdutl
+		return Etcdutl
 	case "true":
 		return func([]string) (string, error) { return "", nil }
 	case "dpkg":
