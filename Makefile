@@ -13,12 +13,14 @@ ARCHES := amd64 arm64
 # Programs of ours that hosts are sent: each cmd/provision-NAME.
 PROGRAMS := $(notdir $(wildcard cmd/provision-*))
 # Tests that start a real API server and etcd on loopback.
-CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/coredns ./provision/etcd/backup/take
+CLUSTER_TESTS := ./provision/kube ./provision/resource/clusterkinds ./addons/coredns ./provision/etcd/backup/take ./provision/etcd/backup/target/s3
+# A real S3 server for tests.
+GATEWAY := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 # How long each fuzz test runs.
 FUZZTIME ?= 20s
 INVENTORY ?= inventories/lab.hcl
 
-.PHONY: help deps agents build killpoints demo unit lint fuzz e2e test bench faults soak soaks clean
+.PHONY: help deps agents build killpoints gateway demo unit lint fuzz e2e test bench faults soak soaks clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,7 +64,10 @@ fuzz: agents ## run each fuzz test for FUZZTIME (20s), one after the other
 	  done; \
 	done
 
-e2e: build killpoints ## run the journeys on lab hosts, and the tests of real programs
+gateway: ## build the S3 server that tests store backups at
+	GOBIN=$(CURDIR)/bin/programs $(GO) install -ldflags "$(LDFLAGS)" $(GATEWAY)
+
+e2e: build killpoints gateway ## run the journeys on lab hosts, and the tests of real programs
 	bin/provision bundle pull $(INVENTORY)
 	$(GO) test -tags killpoints ./provision/internal/killpoint
 	$(GO) test -tags lab -count=1 -timeout 20m ./provision/lab

@@ -86,7 +86,7 @@ func Diff(wanted []Route, table []Entry) Change {
 // conflict names a route of somebody else that the kernel prefers to ours: to the
 // same range, or to a part of it.
 func (c *Change) conflict(wanted []Route, e Entry) {
-	at, _ := slices.BinarySearchFunc(wanted, e.To.Addr(), func(r Route, first netip.Addr) int { return r.To.Addr().Compare(first) })
+	at := place(wanted, e.To.Addr())
 	for _, i := range []int{at, at - 1} { // ranges do not overlap: it begins in one of two
 		if i < 0 || i >= len(wanted) || !wanted[i].To.Contains(e.To.Addr()) || e.To.Bits() < wanted[i].To.Bits() {
 			continue

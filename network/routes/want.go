@@ -40,10 +40,9 @@ func Wanted(c Config, nodes []Node, dead map[netip.Addr]bool) (list []Route, pro
 			via = []netip.Addr{c.next(n.Address)}
 		}
 		if len(via) > 0 {
-			list = append(list, Route{To: n.Pods.Masked(), Via: via})
+			list = slices.Insert(list, place(list, n.Pods.Addr()), Route{To: n.Pods.Masked(), Via: via})
 		}
 	}
-	slices.SortFunc(list, func(a, b Route) int { return a.To.Addr().Compare(b.To.Addr()) })
 	return list, problems
 }
 
@@ -92,10 +91,19 @@ func (c Config) refuse(n Node, list []Route) string {
 	case c.Pods.Contains(n.Address) || n.Address.IsLoopback() || n.Address.IsUnspecified() || n.Address.IsMulticast():
 		return fmt.Sprintf("%s is no address of a host", n.Address)
 	}
-	if i := slices.IndexFunc(list, func(r Route) bool { return r.To.Overlaps(n.Pods) }); i >= 0 {
-		return fmt.Sprintf("its range %s overlaps %s of another Node", n.Pods, list[i].To)
+	at := place(list, n.Pods.Addr())
+	for _, r := range list[max(at-1, 0):min(at+1, len(list))] { // those of the list do not overlap: only its neighbors can
+		if r.To.Overlaps(n.Pods) {
+			return fmt.Sprintf("its range %s overlaps %s of another Node", n.Pods, r.To)
+		}
 	}
 	return ""
+}
+
+// place is where a range that begins at an address is among routes, or goes.
+func place(list []Route, first netip.Addr) int {
+	at, _ := slices.BinarySearchFunc(list, first, func(r Route, first netip.Addr) int { return r.To.Addr().Compare(first) })
+	return at
 }
 
 // next is the way to a Node: the narrowest of the given networks, else itself.

@@ -114,6 +114,11 @@ func (a *Cluster) issueAdmin(ctx context.Context) (authority.Credentials, error)
 	return a.Keys.Issue(ctx, component.CACluster, a.Holder, controlplane.AdminGroup, operatorLife)
 }
 
+// issueEtcd is the operator's access as a client of etcd.
+func (a *Cluster) issueEtcd(ctx context.Context) (authority.Credentials, error) {
+	return a.Keys.Issue(ctx, component.CAEtcd, "provision-operator", "", operatorLife)
+}
+
 // Env is what cluster-scoped kinds act on.
 func (a *Cluster) Env(ctx context.Context) (*cluster.Env, error) {
 	client, err := a.Kube(ctx)
@@ -139,7 +144,7 @@ func (a *Cluster) members(ctx context.Context) (*etcd.Client, error) {
 	if a.etcd != nil {
 		return a.etcd, nil
 	}
-	credentials, err := a.Keys.Issue(ctx, component.CAEtcd, "provision-operator", "", operatorLife)
+	credentials, err := a.issueEtcd(ctx)
 	if err != nil {
 		return nil, err
 	}

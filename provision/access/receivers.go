@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"provision/provision/component"
 )
 
 // Receivers is a client of the hosts that keep backups of etcd in folders: with
 // the access of an etcd client, through the sessions with their agents.
 func (a *Cluster) Receivers(ctx context.Context) (*http.Client, error) {
-	credentials, err := a.Keys.Issue(ctx, component.CAEtcd, "provision-operator", "", operatorLife)
+	credentials, err := a.issueEtcd(ctx)
 	if err != nil {
 		return nil, err
 	}

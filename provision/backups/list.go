@@ -3,7 +3,6 @@ package backups
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -75,13 +74,6 @@ func reach(ctx context.Context, f *fleet.Fleet, receivers func(context.Context) 
 // Aged says that the newest good backup is older than the inventory's max_age;
 // "" when it is not.
 func Aged(inv *inventory.Inventory, list catalog.List, now time.Time) string {
-	limit := etcdbackup.SettingsOf(inv).MaxAge
-	newest, err := list.Choose("")
-	switch {
-	case err != nil:
-		return "there is no backup that was proven and read back"
-	case now.Sub(newest.Taken) > limit:
-		return fmt.Sprintf("the newest good backup is %s old, and max_age is %s", now.Sub(newest.Taken).Round(time.Minute), limit)
-	}
-	return ""
+	newest, _ := list.Choose("") // none: its time is zero
+	return etcdbackup.TooOld(newest.Taken, etcdbackup.SettingsOf(inv).MaxAge, now)
 }

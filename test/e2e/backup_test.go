@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,7 +61,7 @@ const boxAddress = "192.0.2.31"
 // serveBox starts a real S3 server with TLS of its own authority, and lets root
 // in by SFTP with a key.
 func (b *backups) serveBox(t *testing.T) {
-	b.put(t, "box", b.gateway(t), "/root/versitygw")
+	b.put(t, "box", binary(t, "PROVISION_VERSITYGW", repo+"/bin/programs/versitygw", "make gateway"), "/root/versitygw")
 	ca, err := pki.NewCA(pki.Env{}, "s3", time.Hour)
 	require.NoError(t, err)
 	key, err := pki.NewKey(pki.Env{})
@@ -89,20 +88,6 @@ func (b *backups) serveBox(t *testing.T) {
 	b.on(t, "box", "mkdir", "-p", "/root/.ssh")
 	b.on(t, "box", "sh", "-c", `printf '%s' "$1" >>/root/.ssh/authorized_keys`, "add", string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 	b.host = strings.Fields(b.on(t, "box", "ssh-keygen", "-l", "-f", "/etc/ssh/ssh_host_ed25519_key.pub"))[1]
-}
-
-// gateway is the S3 server, built once.
-func (b *backups) gateway(t *testing.T) string {
-	t.Helper()
-	if named := os.Getenv("PROVISION_VERSITYGW"); named != "" {
-		return named
-	}
-	folder := absolute(t, repo+"/bin/programs")
-	cmd := exec.CommandContext(t.Context(), "go", "install", "-ldflags", "-s -w", "github.com/versity/versitygw/cmd/versitygw@v1.8.0")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+folder)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return filepath.Join(folder, "versitygw")
 }
 
 func (b *backups) write(t *testing.T, host, path, content string) {

@@ -31,6 +31,18 @@ func Warnings(ctx context.Context, inv *inventory.Inventory, get func(ctx contex
 	return late(result, settings.MaxAge, now)
 }
 
+// TooOld says that the newest verified backup is older than max_age, or that there
+// is none; "" when all is well.
+func TooOld(newest time.Time, limit time.Duration, now time.Time) string {
+	switch age := now.Sub(newest); {
+	case newest.IsZero():
+		return "no verified backup of etcd is at any target"
+	case age > limit:
+		return fmt.Sprintf("the newest verified backup of etcd is %s old, and max_age is %s", age.Round(time.Minute), limit)
+	}
+	return ""
+}
+
 func late(r backup.Result, limit time.Duration, now time.Time) []string {
 	var newest time.Time
 	var list []string
@@ -43,11 +55,8 @@ func late(r backup.Result, limit time.Duration, now time.Time) []string {
 			list = append(list, fmt.Sprintf("backup target %s: %s", name, t.Error))
 		}
 	}
-	switch age := now.Sub(newest); {
-	case newest.IsZero():
-		list = slices.Insert(list, 0, "no verified backup of etcd is at any target")
-	case limit > 0 && age > limit:
-		list = slices.Insert(list, 0, fmt.Sprintf("the newest verified backup of etcd is %s old, and max_age is %s", age.Round(time.Minute), limit))
+	if text := TooOld(newest, limit, now); text != "" {
+		list = slices.Insert(list, 0, text)
 	}
 	for _, problem := range r.Problems {
 		list = append(list, "backup of etcd: "+problem)

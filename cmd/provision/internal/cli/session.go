@@ -158,15 +158,11 @@ func (g *Global) Settings(inv *inventory.Inventory) (remote.Settings, error) {
 // DialOut opens connections to what is beside the hosts: in the lab's network,
 // nil for the machine's.
 func (g *Global) DialOut(inv *inventory.Inventory) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
-	name := g.LabName(inv)
-	if name == "" {
-		return nil, nil
-	}
-	opened, err := lab.Open(name)
-	if err != nil {
+	settings, err := g.Settings(inv)
+	if err != nil || settings.Lab == nil {
 		return nil, err
 	}
-	return opened.Dial, nil
+	return settings.Lab.Dial, nil
 }
 
 // holder names this operator to others.

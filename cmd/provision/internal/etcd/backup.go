@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/cmd/provision/internal/cli"
-	"provision/provision"
 )
 
 // backing is one backup that somebody asked for.
@@ -42,7 +41,7 @@ func (b *backing) run(ctx context.Context) (err error) {
 	if b.Inv, err = b.Load(ctx, nil); err != nil {
 		return err
 	}
-	o, err := b.Operate(b.Inv, cli.Notes(&b.Application), func(*provision.Options) {})
+	o, err := b.Operate(b.Inv, cli.Notes(&b.Application))
 	if err != nil {
 		return err
 	}

@@ -31,22 +31,23 @@ func restoreVerb(g *cli.Global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore BACKUP|FILE",
 		Short: "Bring the cluster back from a backup of etcd",
-		Long: `Makes etcd anew from a backup, on all etcd hosts, and lets everything that has
-objects in memory start anew: API servers, controllers, schedulers, kubelets,
-kube-proxy, the network. Containers run on; those that the backup does not know
-end. What was changed after the backup was taken is lost.
+		Long: `Recreates etcd from a backup, on all etcd hosts, and restarts everything that has
+objects in memory: API servers, controllers, schedulers, kubelets, kube-proxy, the
+network. Containers keep running; those that the backup does not know end. Changes
+after the backup are lost.
 
 BACKUP is a name that "provision etcd list" shows, or --latest: the newest that was
 proven and read back. It is fetched, decrypted with --identity, and compared with its
-manifest. FILE is a snapshot as "etcdctl snapshot save" writes it. Either is looked at
-first: one that is cut, empty, damaged, of another cluster, of a newer minor release of etcd, or
-with Secrets that nobody can read any more, is refused before anything stops.
+manifest. FILE is a snapshot as "etcdctl snapshot save" writes it. Either is checked
+first: one that is cut, empty, damaged, of another cluster, of a newer minor release
+of etcd, or with Secrets that nobody can read any more, is refused before anything
+stops.
 
 What answers is backed up first, on two hosts (/var/lib/provision/snapshots). Data
 that are in the way are kept beside the new ones, in before-restore-TIME, until you
 remove them. Every master and etcd host must answer, or be given up with --lost:
-switch it off, it must not come back before the restore is over. Later it joins anew
-with an apply.
+switch it off, and keep it off until the restore is over. Later an apply lets it join
+again.
 
 The new etcd is another cluster, with revisions above all that were ever handed
 out. It can be killed at any moment: the same command finishes it, and until then

@@ -92,7 +92,7 @@ func (s *Sealer) Seal(ctx context.Context, to io.Writer, from io.Reader) (plain,
 	if err != nil {
 		return plain, stored, fmt.Errorf("compressing: %w", err)
 	}
-	_, err = io.Copy(io.MultiWriter(packed, in), &reader{ctx, from})
+	_, err = io.Copy(io.MultiWriter(packed, in), backup.Reader(ctx, from))
 	if err := errors.Join(err, packed.Close(), encrypted.Close()); err != nil {
 		return plain, stored, fmt.Errorf("sealing: %w", err)
 	}
@@ -103,7 +103,7 @@ func (s *Sealer) Seal(ctx context.Context, to io.Writer, from io.Reader) (plain,
 // compares it with what Seal returned.
 func (s *Sealer) Check(ctx context.Context, from io.Reader, plain, stored backup.Content) error {
 	in, out := NewMeter(io.Discard), NewMeter(io.Discard)
-	err := Open(out, io.TeeReader(&reader{ctx, from}, in), s.identity)
+	err := Open(out, io.TeeReader(backup.Reader(ctx, from), in), s.identity)
 	if errCtx := ctx.Err(); errCtx != nil {
 		return errCtx
 	}
@@ -159,17 +159,4 @@ func (m *Meter) Write(p []byte) (int, error) {
 // Content is what was written so far.
 func (m *Meter) Content() backup.Content {
 	return backup.Content{Size: m.size, SHA256: hex.EncodeToString(m.sum.Sum(nil))}
-}
-
-// reader ends with its context.
-type reader struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no other place for it
-	of  io.Reader
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.of.Read(p) //nolint:wrapcheck // as it came
 }

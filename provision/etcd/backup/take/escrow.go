@@ -21,7 +21,7 @@ import (
 
 // Escrow writes the items that this host holds to the targets that lack them.
 func (t *Taker) Escrow(ctx context.Context) error {
-	return t.during(ctx, func(s *session) error { return s.escrow(ctx) })
+	return t.during(func(s *session) error { return s.escrow(ctx) })
 }
 
 // escrow stores each item in an object of its own, and tells etcd the names:

@@ -25,7 +25,7 @@ func (t *Taker) Local(ctx context.Context) error {
 	if t.Config.DataDir == "" {
 		return fmt.Errorf("host %s runs no etcd", t.Config.Host)
 	}
-	return t.during(ctx, func(s *session) error { return s.local(ctx) })
+	return t.during(func(s *session) error { return s.local(ctx) })
 }
 
 func (s *session) local(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func (t *Taker) Scheduled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.during(ctx, func(s *session) error {
+	return t.during(func(s *session) error {
 		errEscrow := s.escrow(ctx)
 		if t.Config.DataDir == "" {
 			return errEscrow
@@ -37,10 +38,10 @@ func (t *Taker) Scheduled(ctx context.Context) error {
 
 // ByHand takes a backup now, whatever the slot's is.
 func (t *Taker) ByHand(ctx context.Context) error {
-	return t.during(ctx, func(s *session) error {
+	return t.during(func(s *session) error {
 		errEscrow := s.escrow(ctx)
 		if t.Config.DataDir == "" {
-			return fmt.Errorf("host %s runs no etcd; run it on one of %s", t.Config.Host, strings.Join(slices.Sorted(keys(t.Config.Endpoints)), ", "))
+			return fmt.Errorf("host %s runs no etcd; run it on one of %s", t.Config.Host, strings.Join(slices.Sorted(maps.Keys(t.Config.Endpoints)), ", "))
 		}
 		held, locked, release, err := s.win(ctx)
 		if err != nil {
@@ -55,7 +56,7 @@ func (t *Taker) ByHand(ctx context.Context) error {
 	})
 }
 
-func (t *Taker) during(_ context.Context, do func(*session) error) error {
+func (t *Taker) during(do func(*session) error) error {
 	s, err := t.open()
 	if err != nil {
 		return err
@@ -144,22 +145,12 @@ func failure(r backup.Result) error {
 	for _, p := range r.Problems {
 		problems = append(problems, errors.New(p))
 	}
-	for _, name := range slices.Sorted(keys(r.Targets)) {
+	for _, name := range slices.Sorted(maps.Keys(r.Targets)) {
 		if t := r.Targets[name]; t.Error != "" {
 			problems = append(problems, fmt.Errorf("target %s: %s", name, t.Error))
 		}
 	}
 	return errors.Join(problems...)
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // Where a sealed backup waits for targets that were down.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"provision/provision/etcd/backup"
 	"provision/provision/etcd/backup/target"
 )
 
@@ -98,7 +99,7 @@ func (f *Folder) fill(ctx context.Context, part string, content io.Reader, size 
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(file, &ending{ctx, io.LimitReader(content, size+1)})
+	n, err := io.Copy(file, backup.Reader(ctx, io.LimitReader(content, size+1)))
 	if err == nil && n != size {
 		err = fmt.Errorf("%d bytes came where %d were announced", n, size)
 	}
@@ -210,17 +211,4 @@ func (f *Folder) failed(doing, name string, err error) error {
 		err = errors.Join(target.ErrNotFound, err)
 	}
 	return fmt.Errorf("%s %s in %s: %w", doing, name, f.path, err)
-}
-
-// ending ends with its context.
-type ending struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no other place for it
-	of  io.Reader
-}
-
-func (e *ending) Read(p []byte) (int, error) {
-	if err := e.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return e.of.Read(p) //nolint:wrapcheck // as it came
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"provision/provision/etcd/backup"
 	"provision/provision/etcd/backup/target"
 )
 
@@ -181,7 +182,7 @@ func fill(ctx context.Context, c *sftp.Client, part string, content io.Reader, s
 	if err != nil {
 		return err
 	}
-	n, err := file.ReadFrom(&ending{ctx, io.LimitReader(content, size+1)})
+	n, err := file.ReadFrom(backup.Reader(ctx, io.LimitReader(content, size+1)))
 	if err == nil && n != size {
 		err = fmt.Errorf("%d bytes came where %d were announced", n, size)
 	}
@@ -294,17 +295,4 @@ func (f *Folder) failed(doing, name string, err error) error {
 		err = errors.Join(target.ErrNotFound, err)
 	}
 	return fmt.Errorf("%s %s at %s: %w", doing, f.path(name), f.spec.Address, err)
-}
-
-// ending ends with its context.
-type ending struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no other place for it
-	of  io.Reader
-}
-
-func (e *ending) Read(p []byte) (int, error) {
-	if err := e.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return e.of.Read(p) //nolint:wrapcheck // as it came
 }
